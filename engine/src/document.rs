@@ -1,0 +1,130 @@
+//! Owns a document as it is kept: compact JSON text, parsed at most once. Never changes a stored document.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::json;
+use crate::key::Sequence;
+use crate::options::Limits;
+
+/// A document that was read: its JSON text, and the number of the commit that wrote it.
+///
+/// A clone shares the text and its parsed form. The text is compact; every integer from `i64::MIN` to `u64::MAX`
+/// and every finite float in it is spelled as it was given, and keys stand in the order in which they were given.
+#[derive(Clone)]
+pub struct Document(Arc<Shared>);
+
+struct Shared {
+    json: Box<str>,
+    version: Sequence,
+    parsed: OnceLock<Value>,
+}
+
+impl Document {
+    pub(crate) fn new(json: Box<str>, version: Sequence) -> Self {
+        Self(Arc::new(Shared { json, version, parsed: OnceLock::new() }))
+    }
+
+    /// The JSON text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0.json
+    }
+
+    /// The JSON text as bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.json.as_bytes()
+    }
+
+    /// The number of the commit that wrote this document.
+    #[must_use]
+    pub fn version(&self) -> Sequence {
+        self.0.version
+    }
+
+    /// The parsed document. The first call parses, later calls on this document or a clone of it do not.
+    #[must_use]
+    pub fn value(&self) -> &Value {
+        self.0.parsed.get_or_init(|| json::parse(&self.0.json))
+    }
+
+    /// The document as a value of type `T`, straight from the text.
+    ///
+    /// # Errors
+    /// [`Error::TypeMismatch`] when the document does not have that shape.
+    pub fn to<T: DeserializeOwned>(&self) -> Result<T> {
+        json::parse_as(&self.0.json).map_err(|error| Error::TypeMismatch { reason: error.to_string() })
+    }
+}
+
+impl PartialEq for Document {
+    fn eq(&self, other: &Self) -> bool {
+        self.value() == other.value()
+    }
+}
+
+impl PartialEq<Value> for Document {
+    fn eq(&self, other: &Value) -> bool {
+        self.value() == other
+    }
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Document({}, version {})", self.0.json, self.0.version)
+    }
+}
+
+impl fmt::Display for Document {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0.json)
+    }
+}
+
+/// A document that is ready to be stored: checked, and compact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodedDocument(Box<str>);
+
+impl EncodedDocument {
+    /// Encodes any value that serde can serialise.
+    ///
+    /// # Errors
+    /// [`Error::NotSerializable`] for NaN, infinities, integers beyond `i64::MIN..=u64::MAX`, keys that are not
+    /// strings, and an object that holds one key twice; [`Error::TooDeep`] and [`Error::DocumentTooLarge`].
+    pub fn from_serialize<T: Serialize + ?Sized>(value: &T, limits: &Limits) -> Result<Self> {
+        json::from_serialize(value, limits).map(Self)
+    }
+
+    /// Checks a JSON text and makes it compact. Numbers keep their spelling.
+    ///
+    /// # Errors
+    /// [`Error::InvalidJson`] when it is not strict JSON, is not UTF-8, escapes a lone surrogate, holds one key twice
+    /// in an object, or a number that cannot be kept exactly; [`Error::TooDeep`] and [`Error::DocumentTooLarge`].
+    pub fn from_json(text: &[u8], limits: &Limits) -> Result<Self> {
+        json::from_text(text, limits).map(Self)
+    }
+
+    /// The compact JSON text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The length in bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Always false: no JSON text is empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

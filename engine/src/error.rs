@@ -1,0 +1,168 @@
+//! Owns what can go wrong in the engine, with the place where it did. Never hides a cause, never prints one.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The result of an engine call.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong. Each sentence says what to do where there is something to do.
+///
+/// It is `Clone`, since one failed sync answers many callers.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file system refused.
+    #[error("could not {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried, as words that fit after "could not".
+        action: &'static str,
+        /// The file or folder.
+        path: Arc<Path>,
+        /// What the system said.
+        source: Arc<io::Error>,
+    },
+    /// Another opening of this file, in this process or another, holds its lock.
+    #[error("{} is in use{}; close it there, or open another file", path.display(), holder_text(*holder))]
+    Locked {
+        /// The file.
+        path: PathBuf,
+        /// The process that holds it, where the system tells.
+        holder: Option<u32>,
+    },
+    /// The path names a folder.
+    #[error("{} is a folder; give the path of a file", path.display())]
+    IsADirectory {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The folder that should hold the file does not exist.
+    #[error("the folder of {} does not exist; create it first", path.display())]
+    NoSuchFolder {
+        /// The file that was asked for.
+        path: PathBuf,
+    },
+    /// The file is something else; it was left as it is.
+    #[error("{} is not a FerrumDB database ({found}); it was left untouched", path.display())]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+        /// What it holds instead.
+        found: &'static str,
+    },
+    /// The file was written by a newer version of the format.
+    #[error(
+        "{} has format version {found}, and this build reads up to {supported}; open it with a newer FerrumDB",
+        path.display()
+    )]
+    UnsupportedVersion {
+        /// The file.
+        path: PathBuf,
+        /// The version that the file states.
+        found: u32,
+        /// The newest version that this build reads.
+        supported: u32,
+    },
+    /// The file uses features that this build does not know.
+    #[error(
+        "{} uses features that this build does not know (bits {bits:#x}); open it with a newer FerrumDB",
+        path.display()
+    )]
+    UnsupportedFeatures {
+        /// The file.
+        path: PathBuf,
+        /// The unknown bits.
+        bits: u64,
+    },
+    /// Bytes that were once durable are no longer what was written.
+    #[error("{} is damaged at byte {position}: {reason}; restore a backup", path.display())]
+    Damaged {
+        /// The file.
+        path: Arc<Path>,
+        /// Where the first bad bytes lie.
+        position: u64,
+        /// What is wrong with them.
+        reason: &'static str,
+    },
+    /// A key is longer than the options allow.
+    #[error("the key has {len} bytes, and the limit is {max}; shorten it or raise the limit")]
+    KeyTooLong {
+        /// Its length in bytes.
+        len: usize,
+        /// The limit in bytes.
+        max: usize,
+    },
+    /// A document is larger than the options allow.
+    #[error("the document has {len} bytes or more, and the limit is {max}; split it or raise the limit")]
+    DocumentTooLarge {
+        /// Its length in bytes, as far as it was read.
+        len: usize,
+        /// The limit in bytes.
+        max: usize,
+    },
+    /// A document is nested more deeply than the options allow.
+    #[error("the document is nested more than {max} levels deep; flatten it or raise the limit")]
+    TooDeep {
+        /// The limit.
+        max: usize,
+    },
+    /// A transaction is larger than the options allow.
+    #[error("the transaction has {found} {unit}, and the limit is {max}; commit it in parts or raise the limit")]
+    TransactionTooLarge {
+        /// Its size.
+        found: usize,
+        /// The limit.
+        max: usize,
+        /// What is counted: "operations" or "bytes".
+        unit: &'static str,
+    },
+    /// A text is not JSON, or not JSON that can be kept exactly.
+    #[error("not valid JSON at byte {offset}: {reason}")]
+    InvalidJson {
+        /// Where, in bytes from the start of the text.
+        offset: usize,
+        /// Why.
+        reason: &'static str,
+    },
+    /// A value cannot be kept exactly as JSON.
+    #[error("the value at {path} cannot be stored: {reason}")]
+    NotSerializable {
+        /// The way to it from the top, such as `$.orders[3].price`.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// A stored document does not have the shape of the type asked for.
+    #[error("the document does not fit the type asked for: {reason}")]
+    TypeMismatch {
+        /// What did not fit, and where.
+        reason: String,
+    },
+    /// The log could not be synced: the commit may or may not survive a power cut. Nothing more is written.
+    #[error("the commit may or may not be durable, because the log could not be synced: {source}; reopen the database and look")]
+    InDoubt {
+        /// What the system said.
+        source: Arc<io::Error>,
+    },
+    /// An earlier failure stopped all writing. Reads go on.
+    #[error("writing has stopped after an earlier failure ({reason}); reopen the database")]
+    Poisoned {
+        /// The earlier failure.
+        reason: Arc<str>,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Io { action, path: Arc::from(path), source: Arc::new(source) }
+    }
+}
+
+fn holder_text(holder: Option<u32>) -> String {
+    match holder {
+        Some(process) if process == std::process::id() => " by this process".to_owned(),
+        Some(process) => format!(" by process {process}"),
+        None => " by another process".to_owned(),
+    }
+}
