@@ -56,6 +56,8 @@ impl Document {
 
     /// The document as a value of type `T`, straight from the text.
     ///
+    /// A type that can hold itself takes some stack for each level of nesting; [`Self::value`] does not.
+    ///
     /// # Errors
     /// [`Error::TypeMismatch`] when the document does not have that shape.
     pub fn to<T: DeserializeOwned>(&self) -> Result<T> {
@@ -65,7 +67,8 @@ impl Document {
 
 impl PartialEq for Document {
     fn eq(&self, other: &Self) -> bool {
-        self.value() == other.value()
+        // Texts may differ in the spelling of a number or the order of keys and still be equal as values.
+        self.0.json == other.0.json || self.value() == other.value()
     }
 }
 
@@ -88,6 +91,18 @@ impl fmt::Display for Document {
 }
 
 /// A document that is ready to be stored: checked, and compact.
+///
+/// ```
+/// use ferrumdb_engine::{EncodedDocument, Limits};
+///
+/// let limits = Limits::default();
+/// let given = EncodedDocument::from_json(br#"{ "price": 1.50, "name": "caf\u00e9" }"#, &limits)?;
+/// assert_eq!(given.as_str(), r#"{"price":1.50,"name":"café"}"#);
+///
+/// let refused = EncodedDocument::from_serialize(&[1.0, f64::NAN], &limits).unwrap_err();
+/// assert!(refused.to_string().starts_with("the value at $[1] cannot be stored"));
+/// # Ok::<(), ferrumdb_engine::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncodedDocument(Box<str>);
 

@@ -108,7 +108,9 @@ pub enum Error {
         max: usize,
     },
     /// A transaction is larger than the options allow.
-    #[error("the transaction has {found} {unit}, and the limit is {max}; commit it in parts or raise the limit")]
+    #[error(
+        "the transaction has {found} {unit}, and the limit is {max}; commit it in parts or raise the limit"
+    )]
     TransactionTooLarge {
         /// Its size.
         found: usize,
@@ -140,7 +142,9 @@ pub enum Error {
         reason: String,
     },
     /// The log could not be synced: the commit may or may not survive a power cut. Nothing more is written.
-    #[error("the commit may or may not be durable, because the log could not be synced: {source}; reopen the database and look")]
+    #[error(
+        "the commit may or may not be durable, because the log could not be synced: {source}; reopen the database and look"
+    )]
     InDoubt {
         /// What the system said.
         source: Arc<io::Error>,

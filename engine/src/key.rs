@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use compact_str::CompactString;
+use serde::Serialize;
 
 /// The key of a document: any UTF-8 text, the empty one included. Keys of up to 24 bytes need no allocation.
 ///
@@ -91,7 +92,7 @@ impl CollectionId {
 }
 
 /// The number of a commit: 1 for the first, and contiguous from there. 0 stands for the state before any commit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Sequence(pub u64);
 
 impl Sequence {

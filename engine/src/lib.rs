@@ -5,18 +5,38 @@
 //! and a [`Reader`], `Clone + Send + Sync`, which can change nothing. The single-writer rule is a fact of the types.
 //! The crate `ferrumdb` puts the writer on a thread of its own and is what programs use.
 
+mod apply;
+mod cache;
 mod clock;
 mod document;
 mod error;
 pub mod fs;
 mod json;
 mod key;
+mod keydir;
+mod lock;
+mod log;
 mod options;
+mod paths;
+mod pins;
+mod reader;
+mod recovery;
+mod snapshot;
+mod stats;
+mod sync;
 mod transaction;
+mod undo;
+mod view;
+mod writer;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use document::{Document, EncodedDocument};
 pub use error::{Error, Result};
 pub use key::{CollectionId, Key, Sequence, Timestamp};
 pub use options::{Limits, Options};
+pub use reader::Reader;
+pub use recovery::open;
+pub use snapshot::{Keys, Snapshot};
+pub use stats::{RecoveryReport, Stats};
 pub use transaction::{Outcome, Transaction};
+pub use writer::{Durability, SyncDone, SyncTask, Writer};

@@ -43,7 +43,13 @@ impl Transaction {
     }
 
     /// Adds: `key` holds `document` from now on, until `expires_at` if there is one.
-    pub fn set(&mut self, collection: CollectionId, key: Key, document: EncodedDocument, expires_at: Option<Timestamp>) {
+    pub fn set(
+        &mut self,
+        collection: CollectionId,
+        key: Key,
+        document: EncodedDocument,
+        expires_at: Option<Timestamp>,
+    ) {
         self.bytes += key.len() + document.len();
         self.operations.push(Operation { collection, key, change: Change::Set { document, expires_at } });
     }

@@ -15,7 +15,9 @@ use std::sync::Arc;
 
 pub use disk::DiskFs;
 pub use memory::MemoryFs;
-pub use sim::{Fate, Fault, SimFs, SimOperation};
+pub use sim::{
+    Call, Effect, Fate, FatedOperation, Fault, PendingChange, PendingOperation, SimFs, SimOperation,
+};
 
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +78,10 @@ pub trait FileSystem: Send + Sync + fmt::Debug + 'static {
 }
 
 /// An open file. Reads and writes name their position, so handles are shared freely.
+#[expect(
+    clippy::len_without_is_empty,
+    reason = "asking the system for a length can fail, and nobody asks for emptiness"
+)]
 pub trait File: Send + Sync + fmt::Debug + 'static {
     /// Reads up to `buffer.len()` bytes at `position`, and says how many; 0 only at the end of the file.
     ///

@@ -1,0 +1,182 @@
+//! Owns how a database is to be opened, with the default of everything. Never touches a file.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::{Cause, Error, Result};
+use crate::fs::{DiskFs, FileSystem, MemoryFs};
+use crate::fsync_policy::ADVICE;
+use crate::{Clock, FsyncPolicy, Limits};
+
+/// The file that is opened where no path is given.
+pub(crate) const DEFAULT_PATH: &str = "ferrum.db";
+const FSYNC_VARIABLE: &str = "FERRUMDB_FSYNC";
+
+/// How to open a database. Everything but the path has a default.
+///
+/// ```
+/// use ferrumdb::{Config, FerrumDB, FsyncPolicy};
+/// use std::time::Duration;
+///
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("myapp.db");
+/// let config = Config::new(&path)
+///     .with_fsync_policy(FsyncPolicy::Periodic(Duration::from_millis(100)))
+///     .with_cache_bytes(64 << 20)
+///     .with_lock_timeout(Duration::from_secs(2));
+/// let db = FerrumDB::open(config).wait()?;
+/// # db.close().wait()?;
+/// # Ok::<(), ferrumdb::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) path: PathBuf,
+    pub(crate) fsync_policy: FsyncPolicy,
+    pub(crate) limits: Limits,
+    pub(crate) cache_bytes: Option<u64>,
+    pub(crate) inbox_bytes: usize,
+    pub(crate) lock_timeout: Duration,
+    pub(crate) file_system: Arc<dyn FileSystem>,
+    pub(crate) clock: Option<Arc<dyn Clock>>,
+}
+
+impl Config {
+    /// The defaults, for the file at `path`: it is created if it does not exist, its folder must exist.
+    #[must_use]
+    pub fn new(path: impl AsRef<Path>) -> Self {
+        Self {
+            path: path.as_ref().to_owned(),
+            fsync_policy: FsyncPolicy::default(),
+            limits: Limits::default(),
+            cache_bytes: None,
+            inbox_bytes: 64 << 20,
+            lock_timeout: Duration::ZERO,
+            file_system: Arc::new(DiskFs),
+            clock: None,
+        }
+    }
+
+    /// A database without a file: it is gone with its last handle, and never syncs.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self::new("memory.db")
+            .with_file_system(Arc::new(MemoryFs::new()))
+            .with_fsync_policy(FsyncPolicy::Never)
+    }
+
+    /// When commits are synced. Default [`FsyncPolicy::Always`].
+    #[must_use]
+    pub fn with_fsync_policy(mut self, policy: FsyncPolicy) -> Self {
+        self.fsync_policy = policy;
+        self
+    }
+
+    /// The memory for documents that were read, in bytes. Default 256 MiB; 0 keeps none.
+    #[must_use]
+    pub fn with_cache_bytes(mut self, bytes: u64) -> Self {
+        self.cache_bytes = Some(bytes);
+        self
+    }
+
+    /// The sizes beyond which keys, documents and transactions are refused.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The largest document, in bytes of compact JSON. Default 64 MiB.
+    #[must_use]
+    pub fn with_max_document_bytes(mut self, bytes: usize) -> Self {
+        self.limits.document_bytes_max = bytes;
+        self
+    }
+
+    /// How many bytes of commands may wait for the writer before calls are held back. Default 64 MiB.
+    ///
+    /// A command goes in while less than this waits, whatever its own size, so that no command is too large to be
+    /// carried out; the inbox overshoots by one command at most.
+    #[must_use]
+    pub fn with_inbox_bytes(mut self, bytes: usize) -> Self {
+        self.inbox_bytes = bytes.max(1);
+        self
+    }
+
+    /// How long opening waits for another opening of the file to end. Default zero: it fails at once.
+    #[must_use]
+    pub fn with_lock_timeout(mut self, timeout: Duration) -> Self {
+        self.lock_timeout = timeout;
+        self
+    }
+
+    /// Takes what the environment sets: `FERRUMDB_FSYNC`, if it is there and not empty, for the fsync policy.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::InvalidConfig`] when the value cannot be understood.
+    pub fn from_env(self) -> Result<Self> {
+        let refused = |value| Error::new(Cause::Setting { setting: FSYNC_VARIABLE, value, advice: ADVICE });
+        match std::env::var(FSYNC_VARIABLE) {
+            Ok(text) if text.trim().is_empty() => Ok(self),
+            Ok(text) => text.parse().map(|policy| self.with_fsync_policy(policy)).map_err(|_| refused(text)),
+            Err(std::env::VarError::NotPresent) => Ok(self),
+            Err(std::env::VarError::NotUnicode(text)) => Err(refused(text.to_string_lossy().into_owned())),
+        }
+    }
+
+    /// Where the files lie, for tests: see [`crate::fs`]. Default the operating system's.
+    #[must_use]
+    pub fn with_file_system(mut self, file_system: Arc<dyn FileSystem>) -> Self {
+        self.file_system = file_system;
+        self
+    }
+
+    /// Where the time comes from, for tests: see [`crate::ManualClock`]. Default the operating system's clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    pub(crate) fn engine_options(&self) -> ferrumdb_engine::Options {
+        let mut options = ferrumdb_engine::Options::new(&self.path);
+        options.limits = self.limits;
+        if let Some(bytes) = self.cache_bytes {
+            options.cache_bytes = bytes;
+        }
+        if let Some(clock) = &self.clock {
+            options.clock = Arc::clone(clock);
+        }
+        options
+    }
+}
+
+impl From<&str> for Config {
+    fn from(path: &str) -> Self {
+        Self::new(path)
+    }
+}
+
+impl From<String> for Config {
+    fn from(path: String) -> Self {
+        Self::new(path)
+    }
+}
+
+impl From<&Path> for Config {
+    fn from(path: &Path) -> Self {
+        Self::new(path)
+    }
+}
+
+impl From<PathBuf> for Config {
+    fn from(path: PathBuf) -> Self {
+        Self::new(path)
+    }
+}
+
+impl From<&PathBuf> for Config {
+    fn from(path: &PathBuf) -> Self {
+        Self::new(path)
+    }
+}

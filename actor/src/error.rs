@@ -1,0 +1,221 @@
+//! Owns the one error type that users see, and its kinds. Never hides a cause, never prints one.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ferrumdb_engine as engine;
+
+use crate::Key;
+
+/// The result of a database call.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong. Its text is a sentence that says what to do, where there is something to do.
+///
+/// It is `Clone`, since one failed sync answers many callers, and as small as a pointer.
+///
+/// ```
+/// use ferrumdb::{ErrorKind, FerrumDB};
+///
+/// let db = FerrumDB::open_in_memory().wait()?;
+/// let error = db.set_raw("user:1", "{not json").wait().unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::InvalidJson);
+/// assert_eq!(error.key().map(|key| key.as_str()), Some("user:1"));
+/// # Ok::<(), ferrumdb::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+struct Inner {
+    cause: Cause,
+    key: Option<Key>,
+}
+
+/// The kinds of errors, to decide by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Another opening of the file, in this process or another, holds its lock.
+    Locked,
+    /// The path names a folder.
+    IsADirectory,
+    /// The folder that should hold the file does not exist.
+    NoSuchFolder,
+    /// The file is something else than a database.
+    NotADatabase,
+    /// The file needs a newer FerrumDB.
+    UnsupportedFormat,
+    /// Bytes that were once durable are no longer what was written.
+    Damaged,
+    /// The operating system refused.
+    Io,
+    /// A key, a document or a transaction is beyond a limit.
+    TooLarge,
+    /// A text is not JSON, or not JSON that can be kept exactly.
+    InvalidJson,
+    /// A value cannot be kept exactly as JSON.
+    NotSerializable,
+    /// A stored document does not have the shape of the type asked for.
+    TypeMismatch,
+    /// The commit may or may not survive. Nothing more is written until the database is reopened.
+    InDoubt,
+    /// An earlier failure stopped all writing. Reads go on.
+    Poisoned,
+    /// The database was closed.
+    Closed,
+    /// This process was forked from the one that opened the database.
+    Forked,
+    /// A setting cannot be understood.
+    InvalidConfig,
+    /// Something that this version has no name for.
+    Other,
+}
+
+/// What stands behind an [`Error`].
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum Cause {
+    #[error(transparent)]
+    Engine(engine::Error),
+    #[error("the database {} is closed; open it again", path.display())]
+    Closed { path: PathBuf },
+    #[error(
+        "the commit may or may not survive, because the writer of {} stopped in the middle of it; reopen the database and look",
+        path.display()
+    )]
+    InDoubt { path: PathBuf },
+    #[error("writing to {} has stopped, because the writer failed ({reason}); reopen the database", path.display())]
+    Poisoned { path: PathBuf, reason: Arc<str> },
+    #[error(
+        "{} was opened by process {owner}, and a forked process cannot use it; open the database after the fork",
+        path.display()
+    )]
+    Forked { path: PathBuf, owner: u32 },
+    #[error("{setting} cannot be {value:?}; {advice}")]
+    Setting { setting: &'static str, value: String, advice: &'static str },
+    #[error("could not start a thread for {}: {source}", path.display())]
+    Thread { path: PathBuf, source: Arc<io::Error> },
+}
+
+impl Error {
+    pub(crate) fn new(cause: Cause) -> Self {
+        Self(Arc::new(Inner { cause, key: None }))
+    }
+
+    /// The same error, naming the key that the call was about.
+    pub(crate) fn about(self, key: &str) -> Self {
+        Self(Arc::new(Inner { cause: self.0.cause.clone(), key: Some(Key::from(key)) }))
+    }
+
+    /// What kind of error it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match &self.0.cause {
+            Cause::Engine(error) => engine_kind(error),
+            Cause::Closed { .. } => ErrorKind::Closed,
+            Cause::InDoubt { .. } => ErrorKind::InDoubt,
+            Cause::Poisoned { .. } => ErrorKind::Poisoned,
+            Cause::Forked { .. } => ErrorKind::Forked,
+            Cause::Setting { .. } => ErrorKind::InvalidConfig,
+            Cause::Thread { .. } => ErrorKind::Io,
+        }
+    }
+
+    /// The key that the call was about, if it was about one.
+    #[must_use]
+    pub fn key(&self) -> Option<&Key> {
+        self.0.key.as_ref()
+    }
+
+    /// The file or folder that it is about, if it is about one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match &self.0.cause {
+            Cause::Engine(error) => engine_path(error),
+            Cause::Closed { path }
+            | Cause::InDoubt { path }
+            | Cause::Poisoned { path, .. }
+            | Cause::Forked { path, .. }
+            | Cause::Thread { path, .. } => Some(path),
+            Cause::Setting { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.key {
+            Some(key) => write!(formatter, "key {}: {}", Shortened(key), self.0.cause),
+            None => fmt::Display::fmt(&self.0.cause, formatter),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Error").field("kind", &self.kind()).field("text", &self.to_string()).finish()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.0.cause)
+    }
+}
+
+impl From<engine::Error> for Error {
+    fn from(error: engine::Error) -> Self {
+        Self::new(Cause::Engine(error))
+    }
+}
+
+/// A key as text of a bounded length, quoted.
+struct Shortened<'a>(&'a Key);
+
+impl fmt::Display for Shortened<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const CHARS_MAX: usize = 80;
+        match self.0.char_indices().nth(CHARS_MAX) {
+            Some((end, _)) => write!(formatter, "{:?}...", &self.0[..end]),
+            None => write!(formatter, "{:?}", self.0),
+        }
+    }
+}
+
+fn engine_kind(error: &engine::Error) -> ErrorKind {
+    match error {
+        engine::Error::Io { .. } => ErrorKind::Io,
+        engine::Error::Locked { .. } => ErrorKind::Locked,
+        engine::Error::IsADirectory { .. } => ErrorKind::IsADirectory,
+        engine::Error::NoSuchFolder { .. } => ErrorKind::NoSuchFolder,
+        engine::Error::NotADatabase { .. } => ErrorKind::NotADatabase,
+        engine::Error::UnsupportedVersion { .. } | engine::Error::UnsupportedFeatures { .. } => {
+            ErrorKind::UnsupportedFormat
+        }
+        engine::Error::Damaged { .. } => ErrorKind::Damaged,
+        engine::Error::KeyTooLong { .. }
+        | engine::Error::DocumentTooLarge { .. }
+        | engine::Error::TooDeep { .. }
+        | engine::Error::TransactionTooLarge { .. } => ErrorKind::TooLarge,
+        engine::Error::InvalidJson { .. } => ErrorKind::InvalidJson,
+        engine::Error::NotSerializable { .. } => ErrorKind::NotSerializable,
+        engine::Error::TypeMismatch { .. } => ErrorKind::TypeMismatch,
+        engine::Error::InDoubt { .. } => ErrorKind::InDoubt,
+        engine::Error::Poisoned { .. } => ErrorKind::Poisoned,
+        _ => ErrorKind::Other,
+    }
+}
+
+fn engine_path(error: &engine::Error) -> Option<&Path> {
+    match error {
+        engine::Error::Io { path, .. } | engine::Error::Damaged { path, .. } => Some(path),
+        engine::Error::Locked { path, .. }
+        | engine::Error::IsADirectory { path }
+        | engine::Error::NoSuchFolder { path }
+        | engine::Error::NotADatabase { path, .. }
+        | engine::Error::UnsupportedVersion { path, .. }
+        | engine::Error::UnsupportedFeatures { path, .. } => Some(path),
+        _ => None,
+    }
+}

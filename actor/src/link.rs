@@ -1,0 +1,189 @@
+//! Owns what the handles and the writer thread share: the way to the writer, whether the database is open, and the
+//! figures by which waiting is done. Never touches a document.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use crossbeam_utils::CachePadded;
+
+use crate::command::Command;
+use crate::error::{Cause, Error, Result};
+use crate::inbox::{self, Inbox, Outbox};
+use crate::metrics::{Counter, Counters};
+use crate::pending::Pending;
+
+const OPEN: u8 = 0;
+/// Somebody has called for closing: nothing new begins.
+const CLOSING: u8 = 1;
+/// The writer has closed the file and ended.
+const CLOSED: u8 = 2;
+/// The writer panicked: nothing is written any more, reads go on.
+const PANICKED: u8 = 3;
+
+pub(crate) struct Link {
+    /// ORDER: read at each call and written twice in a life, so it shares its line with nothing that changes.
+    state: AtomicU8,
+    owner: u32,
+    path: PathBuf,
+    outbox: Outbox,
+    ended: OnceLock<Result<()>>,
+    /// Whether there is a second core to spin on.
+    pub(crate) spins: bool,
+    /// How many threads are in [`Pending::wait`] now.
+    pub(crate) waiters: CachePadded<AtomicUsize>,
+    commit_nanos: CachePadded<AtomicU64>,
+    pub(crate) counters: Counters,
+}
+
+impl Link {
+    pub(crate) fn new(path: PathBuf, inbox_bytes: usize) -> (Arc<Self>, Inbox) {
+        let spins = std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
+        let (outbox, inbox) = inbox::channel(inbox_bytes, spins);
+        let link = Self {
+            state: AtomicU8::new(OPEN),
+            owner: std::process::id(),
+            path,
+            outbox,
+            ended: OnceLock::new(),
+            spins,
+            waiters: CachePadded::default(),
+            commit_nanos: CachePadded::default(),
+            counters: Counters::new(),
+        };
+        (Arc::new(link), inbox)
+    }
+
+    /// Sends a command, or a `Pending` that keeps it where there is no room for it.
+    pub(crate) fn send<T>(
+        self: &Arc<Self>,
+        command: Command,
+        reply: oneshot::Receiver<Result<T>>,
+    ) -> Pending<T> {
+        if let Err(error) = self.check_writable() {
+            return self.failed(error);
+        }
+        match self.outbox.offer(command) {
+            Ok(()) => Pending::sent(reply, Arc::clone(self)),
+            Err(command) => Pending::held(command, reply, Arc::clone(self)),
+        }
+    }
+
+    /// A call that ended before it reached the writer.
+    pub(crate) fn failed<T>(&self, error: Error) -> Pending<T> {
+        self.counters.add(Counter::Errors, 1);
+        Pending::ready(Err(error))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The way to the writer.
+    pub(crate) fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    pub(crate) fn is_forked(&self) -> bool {
+        std::process::id() != self.owner
+    }
+
+    /// Refuses what must not begin any more, and every use in a forked process: the writer thread is not there, and
+    /// locks may have been copied in their locked state.
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        if self.is_forked() {
+            return Err(self.forked());
+        }
+        match self.state.load(Ordering::Acquire) {
+            OPEN => Ok(()),
+            PANICKED => Err(self.end_error()),
+            _ => Err(self.closed()),
+        }
+    }
+
+    /// Refuses reads of a closed database.
+    #[inline]
+    pub(crate) fn check_readable(&self) -> Result<()> {
+        match self.state.load(Ordering::Relaxed) {
+            OPEN | PANICKED => Ok(()),
+            _ => Err(self.closed()),
+        }
+    }
+
+    /// Notes that closing was called for, and says whether this call was the first.
+    pub(crate) fn begin_closing(&self) -> bool {
+        let first = self.state.compare_exchange(OPEN, CLOSING, Ordering::AcqRel, Ordering::Acquire);
+        match first {
+            Ok(_) => true,
+            Err(PANICKED) => {
+                self.state.store(CLOSED, Ordering::Release);
+                false
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Notes how the writer ended. What is still unanswered after this was never carried out.
+    pub(crate) fn end(&self, outcome: Result<()>) {
+        let _ = self.ended.set(outcome);
+        self.state.store(CLOSED, Ordering::Release);
+    }
+
+    /// Notes that the writer panicked.
+    pub(crate) fn end_in_panic(&self, reason: Arc<str>) -> Error {
+        let error = Error::new(Cause::Poisoned { path: self.path.clone(), reason });
+        let _ = self.ended.set(Err(error.clone()));
+        let _ = self.state.compare_exchange(OPEN, PANICKED, Ordering::AcqRel, Ordering::Acquire);
+        error
+    }
+
+    /// How the writer ended, once it has.
+    pub(crate) fn ended(&self) -> Option<&Result<()>> {
+        self.ended.get()
+    }
+
+    /// Why a reply will never come.
+    pub(crate) fn lost(&self) -> Error {
+        match self.state.load(Ordering::Acquire) {
+            CLOSED => self.closed(),
+            _ => Error::new(Cause::InDoubt { path: self.path.clone() }),
+        }
+    }
+
+    /// Why a command was given back.
+    pub(crate) fn refused(&self) -> Error {
+        match self.state.load(Ordering::Acquire) {
+            PANICKED => self.end_error(),
+            _ => self.closed(),
+        }
+    }
+
+    pub(crate) fn closed(&self) -> Error {
+        Error::new(Cause::Closed { path: self.path.clone() })
+    }
+
+    pub(crate) fn forked(&self) -> Error {
+        Error::new(Cause::Forked { path: self.path.clone(), owner: self.owner })
+    }
+
+    /// The recent time of a commit, as waiters are to reckon with it.
+    pub(crate) fn commit_time(&self) -> Duration {
+        Duration::from_nanos(self.commit_nanos.load(Ordering::Relaxed))
+    }
+
+    /// Lets a commit's time weigh in by an eighth.
+    pub(crate) fn note_commit_time(&self, time: Duration) {
+        let before = self.commit_nanos.load(Ordering::Relaxed);
+        let time = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let after = if before == 0 { time } else { before - before / 8 + time / 8 };
+        self.commit_nanos.store(after, Ordering::Relaxed);
+    }
+
+    fn end_error(&self) -> Error {
+        match self.ended.get() {
+            Some(Err(error)) => error.clone(),
+            _ => self.closed(),
+        }
+    }
+}

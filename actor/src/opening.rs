@@ -1,0 +1,116 @@
+//! Owns the life of the writer's thread: it opens the file, hands out the handle, works, and tells everyone how it
+//! ended. Never leaves a caller without an answer.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use ferrumdb_engine::{self as engine, Reader, Writer};
+
+use crate::FsyncPolicy;
+use crate::command::Reply;
+use crate::config::Config;
+use crate::database::FerrumDB;
+use crate::error::{Cause, Error, Result};
+use crate::inbox::Inbox;
+use crate::link::Link;
+use crate::pending::Pending;
+use crate::syncer::Syncer;
+use crate::writer_thread::WriterThread;
+
+/// How often a locked file is tried again.
+const LOCK_RETRY: Duration = Duration::from_millis(10);
+
+/// Where the last handle finds the thread that it must wait for.
+pub(crate) type ThreadSlot = Arc<Mutex<Option<JoinHandle<()>>>>;
+
+/// Starts the thread, which opens the database and answers with its first handle.
+pub(crate) fn open(config: Config) -> Pending<FerrumDB> {
+    let (link, inbox) = Link::new(config.path.clone(), config.inbox_bytes);
+    let (reply, receiver) = Reply::channel();
+    let slot = ThreadSlot::default();
+    let life = Life { link: Arc::clone(&link), inbox, slot: Arc::clone(&slot) };
+    let path = config.path.clone();
+    let thread = std::thread::Builder::new().name("ferrumdb-writer".to_owned());
+    match thread.spawn(move || life.live(&config, reply)) {
+        Ok(handle) => {
+            // ORDER: before anyone can have a handle, since that comes out of this call's result.
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
+            Pending::sent(receiver, link)
+        }
+        Err(source) => Pending::ready(Err(Error::new(Cause::Thread { path, source: Arc::new(source) }))),
+    }
+}
+
+struct Life {
+    link: Arc<Link>,
+    inbox: Inbox,
+    slot: ThreadSlot,
+}
+
+impl Life {
+    fn live(mut self, config: &Config, reply: Reply<FerrumDB>) {
+        let opened = catch_unwind(AssertUnwindSafe(|| self.open(config, &reply)));
+        let (thread, reader) = match opened {
+            Ok(Ok(opened)) => opened,
+            Ok(Err(error)) => return reply.answer(Err(error)),
+            Err(panic) => return reply.answer(Err(self.link.end_in_panic(reason(&*panic)))),
+        };
+        reply.answer(Ok(FerrumDB::new(Arc::clone(&self.link), reader, Arc::clone(&self.slot))));
+        match catch_unwind(AssertUnwindSafe(|| thread.run(&mut self.inbox))) {
+            Ok((outcome, closing)) => self.end(outcome.map_err(Error::from), closing),
+            Err(panic) => self.end_in_panic(reason(&*panic)),
+        }
+    }
+
+    fn open(&self, config: &Config, reply: &Reply<FerrumDB>) -> Result<(WriterThread, Reader)> {
+        let (writer, reader) = open_when_unlocked(config, reply)?;
+        let syncer = match config.fsync_policy {
+            FsyncPolicy::Periodic(_) => Some(Syncer::start(Arc::clone(&self.link)).map_err(|source| {
+                Error::new(Cause::Thread { path: config.path.clone(), source: Arc::new(source) })
+            })?),
+            FsyncPolicy::Always | FsyncPolicy::Never => None,
+        };
+        Ok((WriterThread::new(writer, Arc::clone(&self.link), config.fsync_policy, syncer), reader))
+    }
+
+    fn end(mut self, outcome: Result<()>, closing: Option<Reply<()>>) {
+        self.link.end(outcome.clone());
+        let others = self.inbox.refuse_rest(&self.link.closed());
+        if closing.is_none()
+            && let Err(error) = &outcome
+        {
+            tracing::error!(%error, "the database was dropped without `close`, and closing it failed");
+        }
+        closing.into_iter().chain(others).for_each(|reply| reply.answer(outcome.clone()));
+    }
+
+    fn end_in_panic(mut self, reason: Arc<str>) {
+        tracing::error!(%reason, "the writer thread panicked");
+        let error = self.link.end_in_panic(reason);
+        let closings = self.inbox.refuse_rest(&error);
+        closings.into_iter().for_each(|reply| reply.answer(Err(error.clone())));
+    }
+}
+
+/// Opens the file, trying again while another opening holds its lock, as long as the config says and somebody waits.
+fn open_when_unlocked(config: &Config, reply: &Reply<FerrumDB>) -> Result<(Writer, Reader)> {
+    let start = Instant::now();
+    loop {
+        match engine::open(config.engine_options(), Arc::clone(&config.file_system)) {
+            Err(engine::Error::Locked { .. })
+                if start.elapsed() < config.lock_timeout && !reply.is_abandoned() =>
+            {
+                std::thread::sleep(LOCK_RETRY.min(config.lock_timeout));
+            }
+            outcome => return outcome.map_err(Error::from),
+        }
+    }
+}
+
+fn reason(panic: &(dyn Any + Send)) -> Arc<str> {
+    let text = panic.downcast_ref::<&str>().copied();
+    Arc::from(text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic"))
+}

@@ -1,0 +1,238 @@
+//! Owns the wait for the writer's answer, in plain threads and in async code. Never needs a particular runtime.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+use crate::command::Command;
+use crate::error::{Error, Result};
+use crate::inbox::Place;
+use crate::link::Link;
+
+/// The shortest and the longest time for which a waiter spins before it parks.
+const SPIN_MIN: Duration = Duration::from_micros(20);
+const SPIN_MAX: Duration = Duration::from_micros(500);
+
+/// An answer that is on its way: `.await` it on any runtime, or [`wait`](Self::wait) for it in a plain thread.
+///
+/// It is eager. If the writer's inbox has room, the command is accepted in the call that returned this, and is carried
+/// out even if this is dropped; commands accepted in their calls are committed in the order of those calls. If the
+/// inbox is full, the command stays in here, takes its place in the line when it is first polled or waited for, and is
+/// then accepted in its turn; dropped before that, it is never carried out. Whether it was accepted on the spot,
+/// [`is_accepted`](Self::is_accepted) tells.
+///
+/// ```
+/// use ferrumdb::FerrumDB;
+///
+/// let db = FerrumDB::open_in_memory().wait()?;
+/// let pending: Vec<_> = (0..100).map(|n| db.set(format!("n:{n}"), n)).collect(); // under way, all of them
+/// for answer in pending {
+///     answer.wait()?;
+/// }
+/// assert_eq!(db.count()?, 100);
+/// # Ok::<(), ferrumdb::Error>(())
+/// ```
+#[must_use = "the answer says whether it worked: `.await` it, or call `.wait()`"]
+pub struct Pending<T>(Stage<T>);
+
+enum Stage<T> {
+    /// The answer is here.
+    Ready(Result<T>),
+    /// There was no room for the command.
+    Held { command: Command, reply: oneshot::Receiver<Result<T>>, link: Arc<Link> },
+    /// The writer has the command, or will take it from its place in the line.
+    Sent { reply: oneshot::Receiver<Result<T>>, place: Option<Place>, link: Arc<Link> },
+    /// The same, once it was polled.
+    Polled { reply: oneshot::AsyncReceiver<Result<T>>, place: Option<Place>, link: Arc<Link> },
+    /// The answer was given out.
+    Taken,
+}
+
+impl<T> Pending<T> {
+    pub(crate) fn ready(result: Result<T>) -> Self {
+        Self(Stage::Ready(result))
+    }
+
+    pub(crate) fn sent(reply: oneshot::Receiver<Result<T>>, link: Arc<Link>) -> Self {
+        Self(Stage::Sent { reply, place: None, link })
+    }
+
+    pub(crate) fn held(command: Command, reply: oneshot::Receiver<Result<T>>, link: Arc<Link>) -> Self {
+        Self(Stage::Held { command, reply, link })
+    }
+
+    /// Blocks this thread until the answer is here.
+    ///
+    /// In async code, `.await` it instead: a blocked thread of a runtime runs nothing else.
+    ///
+    /// # Errors
+    /// Whatever the call that returned this says.
+    pub fn wait(self) -> Result<T> {
+        match self.0.entered() {
+            Stage::Ready(result) => result,
+            Stage::Sent { reply, place, link } => {
+                let result = wait_for(reply, &link);
+                drop(place);
+                result
+            }
+            polled => block_on(Self(polled)),
+        }
+    }
+
+    /// Whether the writer's inbox had room for the command, so that it is carried out even if this is dropped. True as
+    /// well when there is nothing to carry out, since the call failed at once.
+    #[must_use]
+    pub fn is_accepted(&self) -> bool {
+        match &self.0 {
+            Stage::Held { .. } => false,
+            Stage::Sent { place, .. } | Stage::Polled { place, .. } => place.is_none(),
+            Stage::Ready(_) | Stage::Taken => true,
+        }
+    }
+}
+
+impl<T> Future for Pending<T> {
+    type Output = Result<T>;
+
+    /// # Panics
+    /// When polled again after it was ready.
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut stage = std::mem::replace(&mut self.0, Stage::Taken).entered();
+        if let Stage::Sent { reply, place, link } = stage {
+            stage = Stage::Polled { reply: reply.into_future(), place, link };
+        }
+        match stage {
+            Stage::Ready(result) => Poll::Ready(result),
+            Stage::Polled { mut reply, place, link } => match Pin::new(&mut reply).poll(context) {
+                Poll::Ready(Ok(result)) => Poll::Ready(result),
+                Poll::Ready(Err(oneshot::RecvError)) => Poll::Ready(Err(link.lost())),
+                Poll::Pending if link.is_forked() => Poll::Ready(Err(link.forked())),
+                Poll::Pending => {
+                    self.0 = Stage::Polled { reply, place, link };
+                    Poll::Pending
+                }
+            },
+            Stage::Held { .. } | Stage::Sent { .. } | Stage::Taken => {
+                panic!("a Pending was polled after it had given its answer")
+            }
+        }
+    }
+}
+
+/// No field is ever pinned.
+impl<T> Unpin for Pending<T> {}
+
+impl<T> fmt::Debug for Pending<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match &self.0 {
+            Stage::Ready(_) => "Pending(ready)",
+            Stage::Held { .. } => "Pending(held)",
+            Stage::Sent { .. } | Stage::Polled { .. } => "Pending(sent)",
+            Stage::Taken => "Pending(taken)",
+        })
+    }
+}
+
+impl<T> Stage<T> {
+    /// Lets a command for which there was no room go in now, or take its place in the line.
+    fn entered(self) -> Self {
+        let Self::Held { command, reply, link } = self else {
+            return self;
+        };
+        if let Err(error) = link.check_writable() {
+            return Self::Ready(Err(error));
+        }
+        let entered = match link.outbox().offer(command) {
+            Ok(()) => Ok(None),
+            Err(command) => link.outbox().enter_line(command).map(Some),
+        };
+        match entered {
+            Ok(place) => Self::Sent { reply, place, link },
+            Err(_refused) => Self::Ready(Err(link.refused())),
+        }
+    }
+}
+
+/// Spins where that is quicker than parking, then parks.
+fn wait_for<T>(reply: oneshot::Receiver<Result<T>>, link: &Link) -> Result<T> {
+    let waiting = Waiting::begin(link);
+    if let Some(result) = spin(&reply, link) {
+        return result;
+    }
+    if link.is_forked() {
+        return Err(link.forked());
+    }
+    let result = reply.recv().unwrap_or_else(|oneshot::RecvError| Err(link.lost()));
+    drop(waiting);
+    result
+}
+
+/// Spins for up to twice the recent time of a commit, as long as nobody else waits: a second waiter's work would be
+/// kept off the core, and with several waiters the sync takes longer than waking them.
+fn spin<T>(reply: &oneshot::Receiver<Result<T>>, link: &Link) -> Option<Result<T>> {
+    let alone = || link.waiters.load(Ordering::Relaxed) == 1;
+    let commit_time = link.commit_time();
+    if !link.spins || commit_time > SPIN_MAX || !alone() {
+        return None;
+    }
+    let limit = (commit_time * 2).clamp(SPIN_MIN, SPIN_MAX);
+    let start = Instant::now();
+    loop {
+        for _ in 0..16 {
+            match reply.try_recv() {
+                Ok(result) => return Some(result),
+                Err(oneshot::TryRecvError::Disconnected) => return Some(Err(link.lost())),
+                Err(oneshot::TryRecvError::Empty) => std::hint::spin_loop(),
+            }
+        }
+        if !alone() || start.elapsed() > limit {
+            return None;
+        }
+    }
+}
+
+/// One thread that waits, counted.
+struct Waiting<'a>(&'a Link);
+
+impl<'a> Waiting<'a> {
+    fn begin(link: &'a Link) -> Self {
+        link.waiters.fetch_add(1, Ordering::Relaxed);
+        Self(link)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiters.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Waits for a future that was polled before; the rare case, so it does not spin.
+fn block_on<T>(mut pending: Pending<T>) -> Result<T> {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        match Pin::new(&mut pending).poll(&mut context) {
+            Poll::Ready(result) => return result,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+/// For the compiler only: a `Pending` may wait on another thread than the one that called.
+const _: fn() = || {
+    fn is_send<T: Send>() {}
+    is_send::<Pending<u64>>();
+    is_send::<Error>();
+};

@@ -1,0 +1,146 @@
+//! Owns the loop that owns the engine's only writer: receive, gather, commit, answer. Never runs a user's code, and
+//! never answers before the commit has returned.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ferrumdb_engine::{Durability, Error as EngineError, Writer};
+
+use crate::FsyncPolicy;
+use crate::command::{Command, Reply, Write};
+use crate::error::Error;
+use crate::group::Group;
+use crate::inbox::Inbox;
+use crate::link::Link;
+use crate::metrics::Counter;
+use crate::syncer::Syncer;
+
+/// A writer that has had nothing to do for so long notes in the log how far it is synced.
+const MARK_AFTER: Duration = Duration::from_secs(1);
+
+pub(crate) struct WriterThread {
+    writer: Writer,
+    link: Arc<Link>,
+    policy: FsyncPolicy,
+    syncer: Option<Syncer>,
+    group: Group,
+    sync_begun: Option<Instant>,
+    mark_due: Option<Instant>,
+}
+
+impl WriterThread {
+    /// `syncer` is there exactly under the policy `Periodic`.
+    pub(crate) fn new(writer: Writer, link: Arc<Link>, policy: FsyncPolicy, syncer: Option<Syncer>) -> Self {
+        Self { writer, link, policy, syncer, group: Group::default(), sync_begun: None, mark_due: None }
+    }
+
+    /// Carries out commands until one says to close; returns how closing went, and who asked for it.
+    pub(crate) fn run(mut self, inbox: &mut Inbox) -> (Result<(), EngineError>, Option<Reply<()>>) {
+        let mut just_worked = false;
+        loop {
+            let command = inbox.next(self.deadline(), just_worked);
+            just_worked = matches!(command, Some(Command::Write(_)));
+            match command {
+                Some(Command::Write(first)) => just_worked = self.commit(first, inbox),
+                Some(Command::Sync(reply)) => self.sync_now(reply),
+                Some(Command::Close(reply)) => return (self.close(), reply),
+                Some(Command::SyncDone | Command::Nudge) | None => {}
+            }
+            self.tend();
+        }
+    }
+
+    /// One group commit. Says whether a single caller is worth spinning for.
+    fn commit(&mut self, first: Write, inbox: &mut Inbox) -> bool {
+        self.group.gather(first, inbox);
+        let durability = match self.policy {
+            FsyncPolicy::Always => Durability::Synced,
+            FsyncPolicy::Periodic(_) | FsyncPolicy::Never => Durability::Appended,
+        };
+        let start = Instant::now();
+        let outcome = self.writer.commit(self.group.transactions(), durability);
+        let end = Instant::now();
+        self.link.note_commit_time(end - start);
+        self.mark_due = Some(end + MARK_AFTER);
+        let alone = self.group.len() == 1;
+        self.group.answer(outcome, &self.link.counters);
+        alone
+    }
+
+    fn sync_now(&mut self, reply: Reply<()>) {
+        let outcome = self.await_syncer().and_then(|()| self.writer.sync());
+        self.mark_due = Some(Instant::now() + MARK_AFTER);
+        if outcome.is_err() {
+            self.link.counters.add(Counter::Errors, 1);
+        }
+        reply.answer(outcome.map_err(Error::from));
+    }
+
+    fn close(mut self) -> Result<(), EngineError> {
+        let synced = self.await_syncer();
+        if let Some(syncer) = self.syncer.take() {
+            syncer.stop();
+        }
+        synced.and(self.writer.close())
+    }
+
+    /// Waits for the sync that is under way: the system tells a failure once, and the one who is told must be the one
+    /// who answers for it.
+    fn await_syncer(&mut self) -> Result<(), EngineError> {
+        match self.syncer.as_mut().and_then(Syncer::finish) {
+            Some(done) => self.writer.finish_sync(done),
+            None => Ok(()),
+        }
+    }
+
+    /// When the writer has something to do of its own accord.
+    fn deadline(&self) -> Option<Instant> {
+        if self.writer.is_poisoned() {
+            return None;
+        }
+        match (self.policy, self.writer.has_unsynced()) {
+            (FsyncPolicy::Periodic(_), true) if self.is_syncing() => None,
+            (FsyncPolicy::Periodic(period), true) => Some(self.next_sync(period)),
+            (_, true) => None,
+            (_, false) => self.mark_due,
+        }
+    }
+
+    /// Does what is due: fetches the result of a sync, begins the next, marks the log of an idle database.
+    fn tend(&mut self) {
+        if let Some(done) = self.syncer.as_mut().and_then(Syncer::try_finish)
+            && let Err(error) = self.writer.finish_sync(done)
+        {
+            self.link.counters.add(Counter::Errors, 1);
+            tracing::error!(%error, "a periodic sync failed");
+        }
+        let Some(due) = self.deadline() else { return };
+        let now = Instant::now();
+        if now < due {
+            return;
+        }
+        if !self.writer.has_unsynced() {
+            self.mark_due = None;
+            if let Err(error) = self.writer.append_sync_mark() {
+                tracing::warn!(%error, "an idle database could not mark its log as synced");
+            }
+        } else if let Some(syncer) = &mut self.syncer {
+            self.sync_begun = Some(now);
+            if let Some(task) = self.writer.begin_sync() {
+                syncer.begin(task);
+            }
+        }
+    }
+
+    fn is_syncing(&self) -> bool {
+        self.syncer.as_ref().is_some_and(Syncer::is_busy)
+    }
+
+    fn next_sync(&self, period: Duration) -> Instant {
+        match self.sync_begun {
+            // A period beyond all time never comes due; a day is as good, and an `Instant` can hold it.
+            Some(begun) => begun.checked_add(period).unwrap_or_else(|| begun + Duration::from_secs(86_400)),
+            None => Instant::now(),
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Owns the keydir: from each key to the place of its newest record. The one file that knows which map holds it. Never reads a document.
+
+use std::hash::{BuildHasher, Hasher};
+
+use ahash::RandomState;
+use compact_str::CompactString;
+use dashmap::{DashMap, SharedValue};
+
+use crate::key::{CollectionId, Key, Sequence};
+
+/// The map is cut into this many parts of two shards each. Many shards keep one insert that grows a shard, and one
+/// iteration that copies a part, short for everybody else.
+const PARTS: usize = 512;
+const SHARDS_PER_PART: usize = 2;
+/// Bits of the hash that choose the part: those below the ones by which `DashMap` chooses the shard within it.
+const PART_SHIFT: u32 = 40;
+
+/// Where a key's newest record is, and which commit wrote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// The position of the record; 0 for a tombstone, since no record stands there.
+    position: u64,
+    pub(crate) sequence: Sequence,
+    pub(crate) ordinal: u32,
+    pub(crate) payload_bytes: u32,
+}
+
+const _: () = assert!(size_of::<Entry>() == 24, "an entry of the keydir has 24 bytes");
+
+impl Entry {
+    pub(crate) fn new(position: u64, sequence: Sequence, ordinal: u32, payload_bytes: u32) -> Self {
+        Self { position, sequence, ordinal, payload_bytes }
+    }
+
+    pub(crate) fn tombstone(sequence: Sequence, ordinal: u32) -> Self {
+        Self::new(0, sequence, ordinal, 0)
+    }
+
+    pub(crate) fn is_tombstone(&self) -> bool {
+        self.position == 0
+    }
+
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+}
+
+/// A key with its hash, so that it is hashed once however often it is looked up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hashed<'a> {
+    pub(crate) collection: CollectionId,
+    pub(crate) key: &'a str,
+    hash: u64,
+}
+
+/// The map from keys to entries. Readers wait at most for the change of one entry.
+#[derive(Debug)]
+pub(crate) struct Keydir {
+    parts: Box<[DashMap<StoredKey, Entry, RandomState>]>,
+    hasher: RandomState,
+}
+
+impl Keydir {
+    pub(crate) fn new() -> Self {
+        // Seeded at random: nobody who chooses keys can choose their hashes.
+        let hasher = RandomState::new();
+        let part = || DashMap::with_capacity_and_hasher_and_shard_amount(0, hasher.clone(), SHARDS_PER_PART);
+        Self { parts: (0..PARTS).map(|_| part()).collect(), hasher }
+    }
+
+    pub(crate) fn hash<'a>(&self, collection: CollectionId, key: &'a str) -> Hashed<'a> {
+        Hashed { collection, key, hash: hash(&self.hasher, collection, key) }
+    }
+
+    pub(crate) fn find(&self, key: &Hashed<'_>) -> Option<Entry> {
+        let (part, shard) = self.place(key);
+        let guard = part.shards()[shard].read();
+        guard.get(key.hash, |(stored, _)| stored.is(key)).map(|(_, entry)| *entry.get())
+    }
+
+    /// Gives the key this entry, and returns the one that it had.
+    pub(crate) fn put(&self, key: &Hashed<'_>, entry: Entry) -> Option<Entry> {
+        let (part, shard) = self.place(key);
+        let mut guard = part.shards()[shard].write();
+        if let Some((_, found)) = guard.get_mut(key.hash, |(stored, _)| stored.is(key)) {
+            return Some(std::mem::replace(found.get_mut(), entry));
+        }
+        let stored = StoredKey::new(key.collection, key.key);
+        guard.insert(key.hash, (stored, SharedValue::new(entry)), |(stored, _)| {
+            let (collection, key) = stored.parts();
+            hash(&self.hasher, collection, key)
+        });
+        None
+    }
+
+    /// Takes the key out, whatever its entry.
+    pub(crate) fn remove(&self, key: &Hashed<'_>) -> Option<Entry> {
+        self.remove_where(key, |_| true)
+    }
+
+    /// Takes the key out if its entry is this tombstone.
+    pub(crate) fn remove_tombstone(&self, key: &Hashed<'_>, sequence: Sequence) {
+        self.remove_where(key, |entry| entry.is_tombstone() && entry.sequence == sequence);
+    }
+
+    /// How many parts [`Keydir::copy_part`] can copy.
+    pub(crate) fn parts(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// Appends a copy of one part's keys of one collection, with their entries. Every key is in exactly one part.
+    pub(crate) fn copy_part(&self, index: usize, collection: CollectionId, copy: &mut Vec<(Key, Entry)>) {
+        // The iterator holds the guard of one shard at a time, and the loop does nothing but copy.
+        for item in self.parts[index].iter() {
+            if let Some(key) = item.key().in_collection(collection) {
+                copy.push((key, *item.value()));
+            }
+        }
+    }
+
+    fn remove_where(&self, key: &Hashed<'_>, condition: impl Fn(&Entry) -> bool) -> Option<Entry> {
+        let (part, shard) = self.place(key);
+        let mut guard = part.shards()[shard].write();
+        let removed = guard
+            .remove_entry(key.hash, |(stored, entry)| stored.is(key) && condition(entry.get()))
+            .map(|(_, entry)| entry.into_inner());
+        // A table keeps its size when keys leave it; a quarter full, it is worth the copy.
+        if removed.is_some() && guard.capacity() > 64 && guard.len() * 4 < guard.capacity() {
+            let len = guard.len();
+            guard.shrink_to(len * 2, |(stored, _)| {
+                let (collection, key) = stored.parts();
+                hash(&self.hasher, collection, key)
+            });
+        }
+        removed
+    }
+
+    fn place(&self, key: &Hashed<'_>) -> (&DashMap<StoredKey, Entry, RandomState>, usize) {
+        let part = &self.parts[(key.hash >> PART_SHIFT) as usize % PARTS];
+        (part, part.determine_shard(key.hash as usize))
+    }
+}
+
+fn hash(hasher: &RandomState, collection: CollectionId, key: &str) -> u64 {
+    let mut state = hasher.build_hasher();
+    state.write_u32(collection.0);
+    state.write(key.as_bytes());
+    state.finish()
+}
+
+/// A key with its collection in one small string: keys of the root collection stand as they are, the others behind
+/// NUL, the collection's number in eight hexadecimal digits, and the key. A root key that begins with NUL stands
+/// behind such a prefix too, so no two keys are stored alike.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct StoredKey(CompactString);
+
+const PREFIX_BYTES: usize = 9;
+
+/// Whether a key is stored as it is.
+fn is_plain(collection: CollectionId, key: &str) -> bool {
+    collection == CollectionId::ROOT && !key.starts_with('\0')
+}
+
+impl StoredKey {
+    fn new(collection: CollectionId, key: &str) -> Self {
+        if is_plain(collection, key) {
+            return Self(CompactString::from(key));
+        }
+        let mut text = CompactString::with_capacity(PREFIX_BYTES + key.len());
+        text.push_str(&format!("\0{:08x}", collection.0));
+        text.push_str(key);
+        Self(text)
+    }
+
+    fn is(&self, key: &Hashed<'_>) -> bool {
+        if is_plain(key.collection, key.key) {
+            self.0.as_str() == key.key
+        } else {
+            self.parts() == (key.collection, key.key)
+        }
+    }
+
+    fn parts(&self) -> (CollectionId, &str) {
+        let text = self.0.as_str();
+        if !text.starts_with('\0') {
+            return (CollectionId::ROOT, text);
+        }
+        let number = u32::from_str_radix(&text[1..PREFIX_BYTES], 16).expect("new() wrote eight digits");
+        (CollectionId(number), &text[PREFIX_BYTES..])
+    }
+
+    fn in_collection(&self, wanted: CollectionId) -> Option<Key> {
+        let (collection, key) = self.parts();
+        (collection == wanted).then(|| Key::from(key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_look_like_prefixes_stay_apart() {
+        let keydir = Keydir::new();
+        let keys = ["", "\0", "\000000001", "\000000001a", "a", "0", "00000001a"];
+        let collections = [CollectionId(0), CollectionId(1), CollectionId(0x1000_0000)];
+        let mut sequence = Sequence::ZERO;
+        for collection in collections {
+            for key in keys {
+                sequence = sequence.next();
+                assert_eq!(keydir.put(&keydir.hash(collection, key), Entry::new(8, sequence, 0, 0)), None);
+            }
+        }
+        let mut sequence = Sequence::ZERO;
+        for collection in collections {
+            for key in keys {
+                sequence = sequence.next();
+                let found = keydir.find(&keydir.hash(collection, key)).map(|entry| entry.sequence);
+                assert_eq!(found, Some(sequence), "{collection:?} {key:?}");
+            }
+            let mut copy = Vec::new();
+            (0..keydir.parts()).for_each(|part| keydir.copy_part(part, collection, &mut copy));
+            let mut found: Vec<_> = copy.iter().map(|(key, _)| key.as_str()).collect();
+            found.sort_unstable();
+            let mut wanted = keys.to_vec();
+            wanted.sort_unstable();
+            assert_eq!(found, wanted);
+        }
+    }
+
+    #[test]
+    fn hostile_keys_spread_over_the_parts() {
+        let keydir = Keydir::new();
+        for number in 0..100_000_u64 {
+            let key = format!("{:064b}", number << 20);
+            keydir.put(&keydir.hash(CollectionId::ROOT, &key), Entry::new(8, Sequence(1), 0, 0));
+        }
+        let fullest = keydir.parts.iter().map(DashMap::len).max().expect("there are parts");
+        assert!(fullest < 2 * 100_000 / PARTS, "a part holds {fullest} of 100,000 keys");
+    }
+
+    #[test]
+    fn a_tombstone_leaves_only_if_it_is_still_the_same() {
+        let keydir = Keydir::new();
+        let key = keydir.hash(CollectionId::ROOT, "k");
+        keydir.put(&key, Entry::tombstone(Sequence(2), 0));
+        keydir.put(&key, Entry::new(8, Sequence(3), 0, 5));
+        keydir.remove_tombstone(&key, Sequence(2));
+        assert_eq!(keydir.find(&key), Some(Entry::new(8, Sequence(3), 0, 5)));
+        keydir.put(&key, Entry::tombstone(Sequence(4), 0));
+        keydir.remove_tombstone(&key, Sequence(4));
+        assert_eq!(keydir.find(&key), None);
+    }
+}

@@ -1,0 +1,109 @@
+//! Owns the writing end of the log: where it ends, the space prepared ahead, and what is synced. Never decides when to sync.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::fs::{File, write_all};
+
+/// The least and the most space that is prepared ahead of the log's end at a time.
+const STEP_BYTES_MIN: u64 = 64 << 10;
+const STEP_BYTES_MAX: u64 = 32 << 20;
+
+/// The one that writes the log. Not `Clone`.
+#[derive(Debug)]
+pub(crate) struct Appender {
+    file: Arc<dyn File>,
+    /// Where the last good commit ends.
+    end: u64,
+    /// The file is at least this long, and reads as zeros from `end` to here.
+    prepared: u64,
+    /// The position up to which the file is known to be synced.
+    synced: u64,
+}
+
+/// Why an append failed, and what became of the log.
+#[derive(Debug)]
+pub(crate) enum AppendFault {
+    /// The log is what it was before.
+    RolledBack(io::Error),
+    /// The log could not be cut back: nobody knows what is at its end.
+    Stuck(io::Error),
+}
+
+impl Appender {
+    /// Takes over a log that ends at `end`, all of it synced, in a file with nothing but zeros behind it.
+    pub(crate) fn new(file: Arc<dyn File>, end: u64, file_bytes: u64) -> Self {
+        Self { file, end, prepared: file_bytes, synced: end }
+    }
+
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
+    pub(crate) fn synced(&self) -> u64 {
+        self.synced
+    }
+
+    pub(crate) fn file(&self) -> &Arc<dyn File> {
+        &self.file
+    }
+
+    /// Writes whole commits at the log's end. A failure leaves the log as it was, or says that it could not.
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<(), AppendFault> {
+        let new_end = self.end + bytes.len() as u64;
+        if new_end > self.prepared {
+            self.prepare(new_end);
+        }
+        match write_all(&*self.file, bytes, self.end) {
+            Ok(()) => {
+                self.end = new_end;
+                self.prepared = self.prepared.max(new_end);
+                Ok(())
+            }
+            Err(error) => Err(self.cut_back(error)),
+        }
+    }
+
+    /// Syncs everything appended so far.
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        self.file.sync()?;
+        self.synced = self.end;
+        Ok(())
+    }
+
+    /// Notes that a sync begun when the log ended at `position` has succeeded.
+    pub(crate) fn note_synced(&mut self, position: u64) {
+        self.synced = self.synced.max(position);
+    }
+
+    /// Gives the prepared space back.
+    pub(crate) fn trim(&mut self) -> io::Result<()> {
+        self.file.set_len(self.end)?;
+        self.prepared = self.end;
+        Ok(())
+    }
+
+    /// Extends the file ahead of its need, so that most syncs need not make a new length durable. Failing to is no
+    /// error: the write that follows extends the file itself, or reports why it cannot.
+    fn prepare(&mut self, new_end: u64) {
+        let step = (new_end / 8).clamp(STEP_BYTES_MIN, STEP_BYTES_MAX);
+        let target = (new_end + step).next_multiple_of(STEP_BYTES_MIN);
+        if self.file.set_len(target).is_ok() {
+            self.prepared = target;
+        }
+    }
+
+    /// Takes a failed append out of the file again.
+    fn cut_back(&mut self, error: io::Error) -> AppendFault {
+        // ORDER: the cut is synced before anything is written there again. Otherwise a power cut could keep what was
+        // refused and lose what was accepted in its place.
+        match self.file.set_len(self.end).and_then(|()| self.file.sync()) {
+            Ok(()) => {
+                self.prepared = self.end;
+                self.synced = self.end;
+                AppendFault::RolledBack(error)
+            }
+            Err(_) => AppendFault::Stuck(error),
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Owns the log: its bytes, its two ends, and the walk through it. Never knows what the keydir holds.
+
+mod appender;
+mod chain;
+pub(crate) mod format;
+mod header;
+mod record;
+mod scan;
+
+pub(crate) use appender::{AppendFault, Appender};
+pub(crate) use chain::Chain;
+pub(crate) use format::{LOG_START, VERSION};
+pub(crate) use header::{Header, HeaderState};
+pub(crate) use record::{
+    Expected, Head, Kind, Mark, NewRecord, Payload, ReadFault, RecordWriter, Seed, read_document,
+    record_bytes,
+};
+pub(crate) use scan::{Beyond, Scanner, Step};

@@ -1,0 +1,376 @@
+//! Owns one record: encoding it, and believing it only after its checksums. Never knows which records are live.
+
+use std::cell::RefCell;
+
+use super::chain::Chain;
+use super::format::{
+    ALIGNMENT, CHAIN_MULTIPLIER, FLAG_MARK, HEAD_BYTES, MARK_BYTES, POSITION_END, PREFIX_BYTES,
+    RECORD_MARKER, aligned, head as at, kind, mark, payload, read_u32, read_u64, write_u32, write_u64,
+};
+use crate::fs::{File, read_full};
+use crate::key::{CollectionId, Sequence, Timestamp};
+
+/// The start of every checksum in one generation of one file, so that no other file's record passes for its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seed(u32);
+
+impl Seed {
+    pub(crate) fn new(file_id: [u8; 16], generation: u64) -> Self {
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(&file_id);
+        hasher.update(&generation.to_le_bytes());
+        Self(hasher.finalize())
+    }
+
+    /// The checksum of bytes that belong to the record at `position`.
+    pub(crate) fn checksum(self, position: u64, bytes: &[u8]) -> u32 {
+        let high = ((position >> 32) as u32).wrapping_mul(CHAIN_MULTIPLIER as u32);
+        let mut hasher = crc32fast::Hasher::new_with_initial(self.0 ^ position as u32 ^ high);
+        hasher.update(bytes);
+        hasher.finalize()
+    }
+}
+
+/// What a record says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A key holds a document.
+    Set,
+    /// A tombstone: a key holds nothing.
+    Delete,
+    /// How far the log is synced, said by an idle writer.
+    SyncMark,
+    /// The database was closed here.
+    CloseMark,
+}
+
+impl Kind {
+    fn from_stored(number: u8) -> Option<Self> {
+        match number {
+            kind::SET => Some(Self::Set),
+            kind::DELETE => Some(Self::Delete),
+            kind::SYNC_MARK => Some(Self::SyncMark),
+            kind::CLOSE_MARK => Some(Self::CloseMark),
+            _ => None,
+        }
+    }
+
+    fn stored(self) -> u8 {
+        match self {
+            Self::Set => kind::SET,
+            Self::Delete => kind::DELETE,
+            Self::SyncMark => kind::SYNC_MARK,
+            Self::CloseMark => kind::CLOSE_MARK,
+        }
+    }
+}
+
+/// The fixed first part of a record, whose own checksum has been verified.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head {
+    pub(crate) kind: Kind,
+    pub(crate) has_mark: bool,
+    pub(crate) payload_bytes: u32,
+    pub(crate) sequence: Sequence,
+    pub(crate) ordinal: u32,
+    pub(crate) payload_checksum: u32,
+    pub(crate) checksum: u32,
+}
+
+impl Head {
+    /// The head at `position`, or nothing if these bytes are none.
+    pub(crate) fn decode(bytes: &[u8], position: u64, seed: Seed) -> Option<Self> {
+        if bytes.len() < HEAD_BYTES || bytes[at::MARKER..at::KIND] != RECORD_MARKER {
+            return None;
+        }
+        let checksum = read_u32(bytes, at::CHECKSUM);
+        if seed.checksum(position, &bytes[..at::CHECKSUM]) != checksum {
+            return None;
+        }
+        let flags = bytes[at::FLAGS];
+        if flags & !FLAG_MARK != 0
+            || read_u32(bytes, at::RESERVED) != 0
+            || read_u64(bytes, at::PREVIOUS) >= POSITION_END
+        {
+            return None;
+        }
+        Some(Self {
+            kind: Kind::from_stored(bytes[at::KIND])?,
+            has_mark: flags & FLAG_MARK != 0,
+            payload_bytes: read_u32(bytes, at::PAYLOAD_BYTES),
+            sequence: Sequence(read_u64(bytes, at::SEQUENCE)),
+            ordinal: read_u32(bytes, at::ORDINAL),
+            payload_checksum: read_u32(bytes, at::PAYLOAD_CHECKSUM),
+            checksum,
+        })
+    }
+
+    /// The bytes of the whole record, its mark included.
+    pub(crate) fn record_bytes(&self) -> u64 {
+        let mark_bytes = if self.has_mark { MARK_BYTES as u64 } else { 0 };
+        self.unmarked_bytes() + mark_bytes
+    }
+
+    /// The bytes of the record up to where its mark would be.
+    pub(crate) fn unmarked_bytes(&self) -> u64 {
+        record_bytes(self.payload_bytes)
+    }
+}
+
+/// The bytes of a record with a payload of this size, without a mark.
+pub(crate) fn record_bytes(payload_bytes: u32) -> u64 {
+    aligned(HEAD_BYTES as u64 + u64::from(payload_bytes))
+}
+
+/// The end of a commit, whose own checksum has been verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) chain: Chain,
+    pub(crate) time: Timestamp,
+    /// The position up to which the file was known to be synced when the commit was written.
+    pub(crate) synced: u64,
+    pub(crate) records: u32,
+}
+
+impl Mark {
+    pub(crate) fn decode(bytes: &[u8], position: u64, seed: Seed) -> Option<Self> {
+        let checksum = seed.checksum(position, &bytes[..mark::CHECKSUM]);
+        (checksum == read_u32(bytes, mark::CHECKSUM)).then(|| Self {
+            chain: Chain::from_stored(read_u64(bytes, mark::CHAIN)),
+            time: Timestamp(read_u64(bytes, mark::TIME)),
+            synced: read_u64(bytes, mark::SYNCED),
+            records: read_u32(bytes, mark::RECORDS),
+        })
+    }
+
+    fn encode(&self, position: u64, seed: Seed) -> [u8; MARK_BYTES] {
+        let mut bytes = [0; MARK_BYTES];
+        write_u64(&mut bytes, mark::CHAIN, self.chain.value());
+        write_u64(&mut bytes, mark::TIME, self.time.0);
+        write_u64(&mut bytes, mark::SYNCED, self.synced);
+        write_u32(&mut bytes, mark::RECORDS, self.records);
+        let checksum = seed.checksum(position, &bytes[..mark::CHECKSUM]);
+        write_u32(&mut bytes, mark::CHECKSUM, checksum);
+        bytes
+    }
+
+    /// The chain value that a commit's mark must hold, from the value after its records.
+    pub(crate) fn seal(records_chain: Chain, time: Timestamp, synced: u64, records: u32) -> Chain {
+        records_chain.absorb(time.0).absorb(synced).absorb(u64::from(records))
+    }
+}
+
+/// What a record holds besides its head.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Payload<'a> {
+    pub(crate) collection: CollectionId,
+    pub(crate) expires_at: Option<Timestamp>,
+    pub(crate) key: &'a str,
+    pub(crate) document: &'a [u8],
+}
+
+impl<'a> Payload<'a> {
+    /// The payload's parts, or nothing if its inner length is wrong or its key is no text.
+    pub(crate) fn decode(bytes: &'a [u8]) -> Option<Self> {
+        let key_bytes = read_u32(bytes.get(..PREFIX_BYTES)?, payload::KEY_BYTES) as usize;
+        let rest = &bytes[PREFIX_BYTES..];
+        let expires_at = read_u64(bytes, payload::EXPIRES_AT);
+        Some(Self {
+            collection: CollectionId(read_u32(bytes, payload::COLLECTION)),
+            expires_at: (expires_at != 0).then_some(Timestamp(expires_at)),
+            key: std::str::from_utf8(rest.get(..key_bytes)?).ok()?,
+            document: &rest[key_bytes..],
+        })
+    }
+
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.collection.0.to_le_bytes());
+        bytes.extend_from_slice(&(self.key.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(&self.expires_at.map_or(0, |time| time.0).to_le_bytes());
+        bytes.extend_from_slice(self.key.as_bytes());
+        bytes.extend_from_slice(self.document);
+    }
+}
+
+/// Encodes the records of consecutive commits, as they will stand from one position on.
+#[derive(Debug)]
+pub(crate) struct RecordWriter {
+    bytes: Vec<u8>,
+    start: u64,
+    seed: Seed,
+    chain: Chain,
+    /// What the marks of these commits say besides their chain value.
+    time: Timestamp,
+    synced: u64,
+    /// Where the newest record begins, and how many records its commit has so far.
+    offset: usize,
+    records: u32,
+}
+
+/// What is to be encoded as one record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewRecord<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) sequence: Sequence,
+    pub(crate) previous: u64,
+    /// Nothing for the kinds that concern no key.
+    pub(crate) payload: Option<Payload<'a>>,
+}
+
+/// Where a record will stand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Placed {
+    pub(crate) position: u64,
+    pub(crate) ordinal: u32,
+    pub(crate) payload_bytes: u32,
+}
+
+impl RecordWriter {
+    /// Begins at `start`, after a log whose chain value is `chain`. `bytes` is only reused.
+    pub(crate) fn new(
+        mut bytes: Vec<u8>,
+        start: u64,
+        seed: Seed,
+        chain: Chain,
+        time: Timestamp,
+        synced: u64,
+    ) -> Self {
+        bytes.clear();
+        Self { bytes, start, seed, chain, time, synced, offset: 0, records: 0 }
+    }
+
+    /// Encodes the next record of a commit.
+    pub(crate) fn push(&mut self, record: &NewRecord<'_>) -> Placed {
+        if self.records > 0 {
+            self.finish_head(0);
+        }
+        let ordinal = self.records;
+        self.offset = self.bytes.len();
+        self.records += 1;
+        let payload_start = self.offset + HEAD_BYTES;
+        self.bytes.resize(payload_start, 0);
+        if let Some(payload) = &record.payload {
+            payload.encode(&mut self.bytes);
+        }
+        let position = self.position();
+        let payload_bytes = (self.bytes.len() - payload_start) as u32;
+        let payload_checksum = self.seed.checksum(position, &self.bytes[payload_start..]);
+        self.bytes.resize(self.bytes.len().next_multiple_of(ALIGNMENT as usize), 0);
+
+        let head = &mut self.bytes[self.offset..payload_start];
+        head[at::MARKER..at::KIND].copy_from_slice(&RECORD_MARKER);
+        head[at::KIND] = record.kind.stored();
+        write_u32(head, at::PAYLOAD_BYTES, payload_bytes);
+        write_u64(head, at::SEQUENCE, record.sequence.0);
+        write_u64(head, at::PREVIOUS, record.previous);
+        write_u32(head, at::ORDINAL, ordinal);
+        write_u32(head, at::PAYLOAD_CHECKSUM, payload_checksum);
+        Placed { position, ordinal, payload_bytes }
+    }
+
+    /// Ends the commit of the records encoded since the last end, of which there is at least one.
+    pub(crate) fn end_commit(&mut self) {
+        self.finish_head(FLAG_MARK);
+        self.chain = Mark::seal(self.chain, self.time, self.synced, self.records);
+        let mark = Mark { chain: self.chain, time: self.time, synced: self.synced, records: self.records };
+        let encoded = mark.encode(self.position(), self.seed);
+        self.bytes.extend_from_slice(&encoded);
+        self.records = 0;
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The chain value after what was encoded, and the buffer to reuse.
+    pub(crate) fn finish(self) -> (Chain, Vec<u8>) {
+        (self.chain, self.bytes)
+    }
+
+    /// Completes the newest record's head, once it is known whether it is the last of its commit.
+    fn finish_head(&mut self, flags: u8) {
+        let position = self.position();
+        let head = &mut self.bytes[self.offset..self.offset + HEAD_BYTES];
+        head[at::FLAGS] = flags;
+        let checksum = self.seed.checksum(position, &head[..at::CHECKSUM]);
+        write_u32(head, at::CHECKSUM, checksum);
+        self.chain = self.chain.absorb_record(checksum, read_u32(head, at::PAYLOAD_CHECKSUM));
+    }
+
+    /// The position of the newest record.
+    fn position(&self) -> u64 {
+        self.start + self.offset as u64
+    }
+}
+
+/// Which record a reader expects to find.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expected<'a> {
+    pub(crate) position: u64,
+    pub(crate) payload_bytes: u32,
+    pub(crate) sequence: Sequence,
+    pub(crate) ordinal: u32,
+    pub(crate) collection: CollectionId,
+    pub(crate) key: &'a str,
+}
+
+/// Why a record could not be read.
+#[derive(Debug)]
+pub(crate) enum ReadFault {
+    Io(std::io::Error),
+    Damaged(&'static str),
+}
+
+/// Reads a set record with one positional read, verifies it, and hands its document to `take`.
+pub(crate) fn read_document<T>(
+    file: &dyn File,
+    seed: Seed,
+    expected: &Expected<'_>,
+    take: impl FnOnce(&str) -> T,
+) -> Result<T, ReadFault> {
+    /// A larger buffer is not kept for the thread's next read.
+    const KEPT_BYTES: usize = 64 << 10;
+    thread_local! {
+        static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+    let bytes = HEAD_BYTES + expected.payload_bytes as usize;
+    BUFFER.with_borrow_mut(|buffer| {
+        if buffer.len() < bytes {
+            buffer.resize(bytes, 0);
+        }
+        let read = read_full(file, &mut buffer[..bytes], expected.position).map_err(ReadFault::Io)?;
+        let result = verify_document(&buffer[..read], seed, expected).map(take).map_err(ReadFault::Damaged);
+        if buffer.len() > KEPT_BYTES {
+            buffer.truncate(KEPT_BYTES);
+            buffer.shrink_to_fit();
+        }
+        result
+    })
+}
+
+fn verify_document<'b>(
+    bytes: &'b [u8],
+    seed: Seed,
+    expected: &Expected<'_>,
+) -> Result<&'b str, &'static str> {
+    let head = Head::decode(bytes, expected.position, seed).ok_or("the head of a record does not check")?;
+    if head.kind != Kind::Set
+        || head.sequence != expected.sequence
+        || head.ordinal != expected.ordinal
+        || head.payload_bytes != expected.payload_bytes
+    {
+        return Err("another record stands where this one should");
+    }
+    let payload_bytes = &bytes[HEAD_BYTES..];
+    if payload_bytes.len() != head.payload_bytes as usize {
+        return Err("the file ends within a record");
+    }
+    if seed.checksum(expected.position, payload_bytes) != head.payload_checksum {
+        return Err("the payload of a record does not check");
+    }
+    let payload = Payload::decode(payload_bytes).ok_or("the payload of a record is malformed")?;
+    if payload.collection != expected.collection || payload.key != expected.key {
+        return Err("a record holds another key than the one asked for");
+    }
+    std::str::from_utf8(payload.document).map_err(|_| "a document is not UTF-8")
+}

@@ -1,0 +1,238 @@
+//! Owns the walk through a log from its start, and the look beyond its first bad commit. Never writes.
+
+use std::io;
+
+use super::chain::Chain;
+use super::format::{ALIGNMENT, HEAD_BYTES, LOG_START, MARK_BYTES, RECORD_MARKER};
+use super::record::{Head, Mark, Payload, Seed};
+use crate::fs::{File, read_full};
+use crate::key::Sequence;
+
+/// How much is read at a time; a larger record is read whole.
+const WINDOW_BYTES: usize = 1 << 20;
+
+/// Walks a log commit by commit.
+#[derive(Debug)]
+pub(crate) struct Scanner<'f> {
+    file: &'f dyn File,
+    file_bytes: u64,
+    seed: Seed,
+    window: Vec<u8>,
+    window_start: u64,
+    /// The end of the last good commit, and what the next one must continue.
+    position: u64,
+    sequence: Sequence,
+    chain: Chain,
+}
+
+/// What stands next in the log.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Step {
+    /// A whole commit, and what its mark says.
+    Commit(Mark),
+    /// Zeros up to the end of the file, or the end itself.
+    End,
+    /// Something else.
+    Bad(&'static str),
+}
+
+/// What was found beyond the last good commit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Beyond {
+    /// Whether commits lie there that check by themselves.
+    pub(crate) commits: bool,
+    /// The farthest position that a mark there claims was synced; 0 without any.
+    pub(crate) claim: u64,
+    /// Where the last byte that is not zero ends.
+    pub(crate) end: u64,
+}
+
+impl<'f> Scanner<'f> {
+    pub(crate) fn new(file: &'f dyn File, seed: Seed, chain: Chain) -> io::Result<Self> {
+        Ok(Self {
+            file,
+            file_bytes: file.len()?,
+            seed,
+            window: Vec::new(),
+            window_start: 0,
+            position: LOG_START,
+            sequence: Sequence::ZERO,
+            chain,
+        })
+    }
+
+    /// Where the last good commit ends.
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The number of the last good commit.
+    pub(crate) fn sequence(&self) -> Sequence {
+        self.sequence
+    }
+
+    /// The chain value after the last good commit.
+    pub(crate) fn chain(&self) -> Chain {
+        self.chain
+    }
+
+    /// Checks the next commit, handing each of its records to `stage` on the way. What was staged is to be used
+    /// only if the commit turns out whole.
+    pub(crate) fn next_commit(
+        &mut self,
+        mut stage: impl FnMut(u64, &Head, Option<Payload<'_>>),
+    ) -> io::Result<Step> {
+        let sequence = self.sequence.next();
+        let mut position = self.position;
+        let mut chain = self.chain;
+        for ordinal in 0.. {
+            let (head, mark) = match self.record(position)? {
+                Ok(found) => found,
+                Err(_) if ordinal == 0 && self.zeros_from(position)? => return Ok(Step::End),
+                Err(reason) => return Ok(Step::Bad(reason)),
+            };
+            if head.sequence != sequence || head.ordinal != ordinal {
+                return Ok(Step::Bad("a record is out of order"));
+            }
+            let payload = match self.payload(position, &head) {
+                Ok(payload) => payload,
+                Err(reason) => return Ok(Step::Bad(reason)),
+            };
+            stage(position, &head, payload);
+            chain = chain.absorb_record(head.checksum, head.payload_checksum);
+            position += head.record_bytes();
+            if let Some(mark) = mark {
+                chain = Mark::seal(chain, mark.time, mark.synced, mark.records);
+                if mark.records != ordinal + 1 || mark.chain != chain {
+                    return Ok(Step::Bad("a commit does not continue the one before it"));
+                }
+                self.position = position;
+                self.sequence = sequence;
+                self.chain = chain;
+                return Ok(Step::Commit(mark));
+            }
+        }
+        unreachable!("a commit has at most 2^32 records, since each fills an ordinal of 32 bits")
+    }
+
+    /// Looks at everything beyond the last good commit.
+    pub(crate) fn beyond(&mut self) -> io::Result<Beyond> {
+        let mut found = Beyond { end: self.position, ..Beyond::default() };
+        let mut position = self.position;
+        while position < self.file_bytes {
+            let Some(candidate) = self.next_marker(position, &mut found.end)? else { break };
+            position = candidate + ALIGNMENT;
+            if let Ok((head, mark)) = self.record(candidate)? {
+                position = candidate + head.record_bytes();
+                found.end = found.end.max(position);
+                if let Some(mark) = mark {
+                    // The bad commit's own mark is no commit beyond it.
+                    found.commits |= head.sequence > self.sequence.next();
+                    found.claim = found.claim.max(mark.synced);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The next aligned position from `position` on that holds a record's marker. Notes in `end` where the bytes
+    /// that it passes stop being other than zero.
+    fn next_marker(&mut self, position: u64, end: &mut u64) -> io::Result<Option<u64>> {
+        let mut position = position;
+        loop {
+            let bytes = self.window(position, WINDOW_BYTES)?;
+            if bytes.is_empty() {
+                return Ok(None);
+            }
+            let len = bytes.len() as u64;
+            let steps = bytes.chunks(ALIGNMENT as usize).enumerate();
+            let mut last = None;
+            for (index, chunk) in steps {
+                let offset = index as u64 * ALIGNMENT;
+                if chunk.iter().any(|byte| *byte != 0) {
+                    last = Some(position + offset + chunk.len() as u64);
+                }
+                if chunk.starts_with(&RECORD_MARKER) {
+                    *end = (*end).max(last.unwrap_or(0));
+                    return Ok(Some(position + offset));
+                }
+            }
+            *end = (*end).max(last.unwrap_or(0));
+            position += len;
+        }
+    }
+
+    /// Reads and verifies the record at `position`, padding and mark included.
+    fn record(&mut self, position: u64) -> io::Result<Result<(Head, Option<Mark>), &'static str>> {
+        let seed = self.seed;
+        let rest = self.file_bytes.saturating_sub(position);
+        let Some(head) = Head::decode(self.window(position, HEAD_BYTES)?, position, seed) else {
+            return Ok(Err("no record begins here"));
+        };
+        if head.record_bytes() > rest {
+            return Ok(Err("a record reaches beyond the end of the file"));
+        }
+        // A length is believed only now: the head has been checked, and the file is that long.
+        let record_bytes = head.record_bytes() as usize;
+        let bytes = self.window(position, record_bytes)?;
+        if bytes.len() < record_bytes {
+            return Ok(Err("a record reaches beyond the end of the file"));
+        }
+        let (unmarked, mark_bytes) = bytes.split_at(head.unmarked_bytes() as usize);
+        let (payload, padding) = unmarked[HEAD_BYTES..].split_at(head.payload_bytes as usize);
+        if seed.checksum(position, payload) != head.payload_checksum {
+            return Ok(Err("the payload of a record does not check"));
+        }
+        if padding.iter().any(|byte| *byte != 0) {
+            return Ok(Err("the padding of a record is not zero"));
+        }
+        if mark_bytes.is_empty() {
+            return Ok(Ok((head, None)));
+        }
+        debug_assert_eq!(mark_bytes.len(), MARK_BYTES);
+        match Mark::decode(mark_bytes, position, seed) {
+            Some(mark) => Ok(Ok((head, Some(mark)))),
+            None => Ok(Err("the mark of a commit does not check")),
+        }
+    }
+
+    /// The payload of a record that has just been verified, and so lies in the window.
+    fn payload(&self, position: u64, head: &Head) -> Result<Option<Payload<'_>>, &'static str> {
+        if head.payload_bytes == 0 {
+            return Ok(None);
+        }
+        let start = (position - self.window_start) as usize + HEAD_BYTES;
+        let bytes = &self.window[start..start + head.payload_bytes as usize];
+        Payload::decode(bytes).map(Some).ok_or("the payload of a record is malformed")
+    }
+
+    fn zeros_from(&mut self, position: u64) -> io::Result<bool> {
+        let mut position = position;
+        loop {
+            let bytes = self.window(position, WINDOW_BYTES)?;
+            if bytes.is_empty() {
+                return Ok(true);
+            }
+            if bytes.iter().any(|byte| *byte != 0) {
+                return Ok(false);
+            }
+            position += bytes.len() as u64;
+        }
+    }
+
+    /// The bytes from `position` on: `len` of them, or as many as the file has.
+    fn window(&mut self, position: u64, len: usize) -> io::Result<&[u8]> {
+        let len = len.min(usize::try_from(self.file_bytes.saturating_sub(position)).unwrap_or(usize::MAX));
+        let window_end = self.window_start + self.window.len() as u64;
+        if position < self.window_start || position + len as u64 > window_end {
+            let wanted = self.file_bytes.saturating_sub(position).min(len.max(WINDOW_BYTES) as u64);
+            self.window.resize(wanted as usize, 0);
+            self.window_start = position;
+            let read = read_full(self.file, &mut self.window, position)?;
+            self.window.truncate(read);
+        }
+        let start = (position - self.window_start) as usize;
+        let end = (start + len).min(self.window.len());
+        Ok(&self.window[start.min(end)..end])
+    }
+}

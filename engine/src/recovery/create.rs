@@ -1,0 +1,86 @@
+//! Owns the birth of a database file, and the removal of what a dead process left half made. Never touches a database that exists.
+
+use std::io;
+use std::path::Path;
+
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::fs::{FileSystem, OpenMode, write_all};
+use crate::key::Sequence;
+use crate::lock::FileLock;
+use crate::log::{Header, LOG_START};
+use crate::paths;
+
+/// Publishes a new, empty database under a free name. If somebody else was faster, theirs stands.
+pub(super) fn publish(file_system: &dyn FileSystem, path: &Path, clock: &dyn Clock) -> Result<()> {
+    create(file_system, path, clock, |temporary| match file_system.publish(temporary, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => file_system.remove(temporary),
+        result => result,
+    })
+}
+
+/// Puts a new, empty database in the place of an empty file, whose lock the caller holds.
+pub(super) fn replace(file_system: &dyn FileSystem, path: &Path, clock: &dyn Clock) -> Result<()> {
+    create(file_system, path, clock, |temporary| file_system.rename(temporary, path))
+}
+
+/// Removes the temporaries of this database that no living process holds. Failing to is no reason not to open.
+pub(super) fn remove_temporaries(file_system: &dyn FileSystem, path: &Path) {
+    let result = file_system.list(paths::folder(path)).and_then(|files| {
+        for file in files.iter().filter(|file| paths::is_temporary(path, file)) {
+            // Its maker holds its lock for as long as it lives.
+            let handle = file_system.open(file, OpenMode::ReadWrite)?;
+            if FileLock::take(&handle)?.is_some() {
+                file_system.remove(file)?;
+            }
+        }
+        Ok(())
+    });
+    if let Err(error) = result {
+        tracing::warn!(%error, path = %path.display(), "could not remove an unfinished file beside the database");
+    }
+}
+
+/// Makes a file that holds an empty database, durably, and has `give_name` put it in its place.
+fn create(
+    file_system: &dyn FileSystem,
+    path: &Path,
+    clock: &dyn Clock,
+    give_name: impl FnOnce(&Path) -> io::Result<()>,
+) -> Result<()> {
+    let temporary = paths::temporary(path);
+    let created = make(file_system, &temporary, clock).and_then(|lock| {
+        give_name(&temporary)?;
+        file_system.sync_directory(paths::folder(path))?;
+        drop(lock);
+        Ok(())
+    });
+    created.map_err(|source| {
+        // Whatever is left of it, the next opening removes as well.
+        let _ = file_system.remove(&temporary);
+        Error::io("create", path, source)
+    })
+}
+
+fn make(file_system: &dyn FileSystem, temporary: &Path, clock: &dyn Clock) -> io::Result<Option<FileLock>> {
+    let file = file_system.open(temporary, OpenMode::CreateNew)?;
+    let lock = FileLock::take(&file)?;
+    let mut header = Header {
+        compatible: 0,
+        read_only_compatible: 0,
+        incompatible: 0,
+        file_id: rand::random(),
+        generation: 1,
+        counter: 0,
+        history_floor: Sequence::ZERO,
+        synced: LOG_START,
+        created: clock.now(),
+    };
+    for counter in [0, 1] {
+        header.counter = counter;
+        write_all(&*file, &header.encode(), header.position())?;
+    }
+    // ORDER: the contents are durable before a name leads to them.
+    file.sync()?;
+    Ok(lock)
+}

@@ -1,0 +1,130 @@
+//! Owns opening: from a path to a locked, recovered database. Never changes a file before its lock is held, nor one that it refuses.
+
+mod cases;
+mod create;
+mod replay;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::fs::{File, FileSystem, OpenMode, read_full};
+use crate::lock::FileLock;
+use crate::log::{HeaderState, LOG_START, VERSION};
+use crate::options::Options;
+use crate::reader::Reader;
+use crate::writer::Writer;
+use cases::{FileAction, FileFound};
+
+/// How often opening begins anew when another process creates, replaces or removes the file at the same moment.
+const ATTEMPTS_MAX: usize = 100;
+
+/// Opens the database at a path, creating it if there is none, and returns its two halves.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use ferrumdb_engine::fs::MemoryFs;
+/// use ferrumdb_engine::{CollectionId, Durability, EncodedDocument, Key, Options, Transaction, open};
+///
+/// let (mut writer, reader) = open(Options::new("my.db"), Arc::new(MemoryFs::new()))?;
+///
+/// let document = EncodedDocument::from_json(br#"{"name": "alice"}"#, &reader.limits())?;
+/// let mut transaction = Transaction::new();
+/// transaction.set(CollectionId::ROOT, Key::from("user:1"), document, None);
+/// let outcomes = writer.commit(&[transaction], Durability::Synced)?;
+/// assert_eq!(outcomes[0].sequence.0, 1);
+///
+/// let document = reader.get(CollectionId::ROOT, "user:1")?.expect("it was just set");
+/// assert_eq!(document.as_str(), r#"{"name":"alice"}"#);
+/// writer.close()?;
+/// # Ok::<(), ferrumdb_engine::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::Locked`], [`Error::IsADirectory`], [`Error::NoSuchFolder`], [`Error::NotADatabase`],
+/// [`Error::UnsupportedVersion`], [`Error::UnsupportedFeatures`] and [`Error::Damaged`] leave the file untouched.
+/// [`Error::Io`] for everything that the system reports.
+pub fn open(options: Options, file_system: Arc<dyn FileSystem>) -> Result<(Writer, Reader)> {
+    let options = Options { limits: options.limits.clamped(), ..options };
+    let path = canonical(&*file_system, &options.path)?;
+    for _ in 0..ATTEMPTS_MAX {
+        let Some((found, held)) = look(&*file_system, &path)? else { continue };
+        match (found.action(), held) {
+            (FileAction::Create, _) => create::publish(&*file_system, &path, &*options.clock)?,
+            (FileAction::Replace, Some(_held)) => create::replace(&*file_system, &path, &*options.clock)?,
+            (FileAction::Recover, Some(Held { file, lock, header: HeaderState::Valid(header) })) => {
+                create::remove_temporaries(&*file_system, &path);
+                return replay::recover(options, &*file_system, &path, file, lock, header);
+            }
+            (_, held) => return Err(refusal(path, found, held.map(|held| held.header))),
+        }
+    }
+    let source = io::Error::new(io::ErrorKind::ResourceBusy, "another process keeps replacing it");
+    Err(Error::io("open", &path, source))
+}
+
+/// An open file whose lock is held, and what its first bytes are.
+struct Held {
+    file: Arc<dyn File>,
+    lock: FileLock,
+    header: HeaderState,
+}
+
+fn canonical(file_system: &dyn FileSystem, path: &Path) -> Result<PathBuf> {
+    file_system.canonical(path).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => Error::NoSuchFolder { path: path.to_path_buf() },
+        _ => Error::io("find", path, source),
+    })
+}
+
+/// Finds out what the path names, and takes its lock if it is a file. Nothing, if the name changed hands meanwhile.
+fn look(file_system: &dyn FileSystem, path: &Path) -> Result<Option<(FileFound, Option<Held>)>> {
+    let file = match file_system.open(path, OpenMode::ReadWrite) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some((FileFound::Missing, None))),
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+            return Ok(Some((FileFound::Folder, None)));
+        }
+        Err(source) => return Err(Error::io("open", path, source)),
+    };
+    let Some(lock) = FileLock::take(&file).map_err(|source| Error::io("lock", path, source))? else {
+        return Err(Error::Locked { path: path.to_path_buf(), holder: file.lock_holder() });
+    };
+    // INVARIANT: the lock is on the file that the path names *now*. Between the opening and the locking, another
+    // process may have put a new file under the name.
+    if !file.is_named(path).map_err(|source| Error::io("check the name of", path, source))? {
+        return Ok(None);
+    }
+    let mut start = vec![0; LOG_START as usize];
+    let read = read_full(&*file, &mut start, 0).map_err(|source| Error::io("read", path, source))?;
+    start.truncate(read);
+    let header = HeaderState::of_file(&start);
+    let found = match &header {
+        _ if start.is_empty() => FileFound::Empty,
+        HeaderState::Valid(_) if start.len() < LOG_START as usize => FileFound::DamagedHeader,
+        HeaderState::Valid(_) => FileFound::Database,
+        HeaderState::Newer { .. } => FileFound::NewerVersion,
+        HeaderState::UnknownFeatures { .. } => FileFound::UnknownFeatures,
+        HeaderState::Damaged => FileFound::DamagedHeader,
+        HeaderState::Zeros => FileFound::Zeros,
+        HeaderState::Foreign => FileFound::Foreign,
+    };
+    Ok(Some((found, Some(Held { file, lock, header }))))
+}
+
+fn refusal(path: PathBuf, found: FileFound, header: Option<HeaderState>) -> Error {
+    match (found, header) {
+        (FileFound::Folder, _) => Error::IsADirectory { path },
+        (_, Some(HeaderState::Newer { version })) => {
+            Error::UnsupportedVersion { path, found: version, supported: VERSION }
+        }
+        (_, Some(HeaderState::UnknownFeatures { bits })) => Error::UnsupportedFeatures { path, bits },
+        (FileFound::DamagedHeader, _) => {
+            Error::Damaged { path: Arc::from(path), position: 0, reason: "neither copy of its header checks" }
+        }
+        (FileFound::Zeros, _) => Error::NotADatabase { path, found: "it begins with nothing but zeros" },
+        _ => Error::NotADatabase { path, found: "it begins otherwise" },
+    }
+}

@@ -1,0 +1,131 @@
+//! Owns reading several keys as of one sequence. Never waits for the writer, and never changes anything.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::document::Document;
+use crate::error::Result;
+use crate::key::{CollectionId, Key, Sequence};
+use crate::keydir::{Entry, Hashed};
+use crate::pins::Slot;
+use crate::view::{Shared, View};
+
+/// The database as it was after one commit, however long it is kept and whatever is written meanwhile.
+///
+/// While it is open, the versions that are replaced are remembered in memory: some 100 bytes each, no documents.
+pub struct Snapshot {
+    shared: Arc<Shared>,
+    view: Arc<View>,
+    slot: Slot,
+}
+
+impl Snapshot {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        let published = shared.view.load().sequence;
+        let slot = shared.pins.claim(published);
+        // ORDER: the view is loaded after the slot was claimed; see `pins`.
+        let view = shared.view.load_full();
+        Self { shared: Arc::clone(shared), view, slot }
+    }
+
+    /// The number of the newest commit that it shows.
+    #[must_use]
+    pub fn sequence(&self) -> Sequence {
+        self.view.sequence
+    }
+
+    /// The document of a key.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] and [`crate::Error::Damaged`].
+    pub fn get(&self, collection: CollectionId, key: &str) -> Result<Option<Document>> {
+        let hashed = self.shared.keydir.hash(collection, key);
+        self.find(&hashed).map(|entry| self.shared.document(&hashed, &entry)).transpose()
+    }
+
+    /// The documents of several keys, in the keys' order.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] and [`crate::Error::Damaged`].
+    pub fn get_many<K: AsRef<str>>(
+        &self,
+        collection: CollectionId,
+        keys: &[K],
+    ) -> Result<Vec<Option<Document>>> {
+        keys.iter().map(|key| self.get(collection, key.as_ref())).collect()
+    }
+
+    /// Whether a key has a document.
+    #[must_use]
+    pub fn contains(&self, collection: CollectionId, key: &str) -> bool {
+        self.find(&self.shared.keydir.hash(collection, key)).is_some()
+    }
+
+    /// The keys of a collection, in no order.
+    #[must_use]
+    pub fn keys(self, collection: CollectionId) -> Keys {
+        Keys { snapshot: self, collection, next_part: 0, copy: Vec::new() }
+    }
+
+    /// How many documents a collection has.
+    #[must_use]
+    pub fn count(&self, collection: CollectionId) -> u64 {
+        self.view.counts.get(collection)
+    }
+
+    fn find(&self, key: &Hashed<'_>) -> Option<Entry> {
+        let entry = self.shared.keydir.find(key)?;
+        self.resolve(key.collection, entry, || Key::from(key.key))
+    }
+
+    /// The entry as of this snapshot's sequence, of a key whose entry is `newest` now.
+    fn resolve(&self, collection: CollectionId, newest: Entry, key: impl FnOnce() -> Key) -> Option<Entry> {
+        if newest.sequence > self.view.sequence {
+            return self.shared.undo.at(collection, &key(), self.view.sequence);
+        }
+        (!newest.is_tombstone()).then_some(newest)
+    }
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        self.shared.pins.release(self.slot);
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Snapshot").field("sequence", &self.sequence()).finish_non_exhaustive()
+    }
+}
+
+/// The keys of one collection as of one sequence, each once, in no order.
+///
+/// It copies one part of the keydir at a time, some hundredth of a percent of it, and holds no lock in between.
+#[derive(Debug)]
+pub struct Keys {
+    snapshot: Snapshot,
+    collection: CollectionId,
+    next_part: usize,
+    copy: Vec<(Key, Entry)>,
+}
+
+impl Iterator for Keys {
+    type Item = Key;
+
+    fn next(&mut self) -> Option<Key> {
+        let keydir = &self.snapshot.shared.keydir;
+        loop {
+            while let Some((key, newest)) = self.copy.pop() {
+                if self.snapshot.resolve(self.collection, newest, || key.clone()).is_some() {
+                    return Some(key);
+                }
+            }
+            if self.next_part == keydir.parts() {
+                return None;
+            }
+            keydir.copy_part(self.next_part, self.collection, &mut self.copy);
+            self.next_part += 1;
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Owns the sizes and counts that a database tells of itself. Never measures time.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::key::Sequence;
+use crate::log::LOG_START;
+use crate::view::Shared;
+
+/// Sizes and counts of an open database.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Stats {
+    /// The database file.
+    pub path: PathBuf,
+    /// The number of the newest commit.
+    pub sequence: Sequence,
+    /// Documents in all collections.
+    pub documents: u64,
+    /// The length of the file, space prepared ahead included, in bytes.
+    pub file_bytes: u64,
+    /// The length of the log, in bytes.
+    pub log_bytes: u64,
+    /// The part of the log that holds the newest version of a document, in bytes.
+    pub live_bytes: u64,
+    /// The rest of the log, which a compaction would win, in bytes.
+    pub dead_bytes: u64,
+    /// What the cache of documents holds, in bytes, as it charges them.
+    pub cache_bytes: u64,
+    /// Open snapshots and iterations.
+    pub pins: usize,
+    /// Versions that are remembered for them.
+    pub undo_versions: usize,
+    /// What was found when the database was opened.
+    pub recovery: RecoveryReport,
+}
+
+/// What was found, and done, when the database was opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RecoveryReport {
+    /// Whether the database had been closed, rather than left by a crash. True for a new one.
+    pub clean: bool,
+    /// How many commits were read.
+    pub commits: u64,
+    /// How many bytes of a torn tail were cut off: a commit that a crash left unfinished, and what lay beyond it.
+    pub torn_bytes: u64,
+    /// Where that tail was saved, if whole commits were in it.
+    pub torn_file: Option<PathBuf>,
+}
+
+impl Stats {
+    pub(crate) fn of(shared: &Shared) -> Result<Self> {
+        let view = shared.view.load_full();
+        let log_bytes = view.log_end - LOG_START;
+        let file_bytes = shared.file.len().map_err(|source| Error::io("measure", &shared.path, source))?;
+        Ok(Self {
+            path: shared.path.to_path_buf(),
+            sequence: view.sequence,
+            documents: view.counts.total(),
+            file_bytes,
+            log_bytes,
+            live_bytes: view.live_bytes,
+            dead_bytes: log_bytes - view.live_bytes,
+            cache_bytes: shared.cache.bytes(),
+            pins: shared.pins.count(),
+            undo_versions: shared.undo.len(),
+            recovery: shared.recovery.get().cloned().unwrap_or_default(),
+        })
+    }
+}
