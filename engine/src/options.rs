@@ -38,7 +38,7 @@ pub struct Limits {
     pub key_bytes_max: usize,
     /// The largest document, in bytes of compact JSON. Default 64 MiB; never more than 1 GiB.
     pub document_bytes_max: usize,
-    /// The deepest nesting of arrays and objects. Default 128; never more than 512.
+    /// The deepest nesting of arrays and objects. Default 128; never more than 256.
     pub depth_max: usize,
     /// The most operations in one transaction. Default 1,000,000.
     pub transaction_operations_max: usize,
@@ -65,7 +65,7 @@ impl Limits {
         Self {
             key_bytes_max: self.key_bytes_max.min(16 << 20),
             document_bytes_max: self.document_bytes_max.min(1 << 30),
-            depth_max: self.depth_max.min(512),
+            depth_max: self.depth_max.min(256),
             transaction_operations_max: self.transaction_operations_max.min(1 << 28),
             transaction_bytes_max: self.transaction_bytes_max.min(2 << 30),
         }
