@@ -33,10 +33,10 @@ impl Applier {
     }
 
     /// Applies one change while nobody reads: in recovery.
-    pub(crate) fn apply_unread(&mut self, key: &Hashed<'_>, entry: Entry) {
+    pub(crate) fn apply_unread(&mut self, hashed: &Hashed<'_>, key: &Key, entry: Entry) {
         let keydir = &self.shared.keydir;
-        let old = if entry.is_tombstone() { keydir.remove(key) } else { keydir.put(key, entry) };
-        self.tally(key.collection, old, entry);
+        let old = if entry.is_tombstone() { keydir.remove(hashed) } else { keydir.put(hashed, key, entry) };
+        self.tally(hashed.collection, old, entry);
     }
 
     /// Applies one change beside readers. `old` is the entry that the key had when the last view was published, if
@@ -56,7 +56,7 @@ impl Applier {
                 removed,
             });
         }
-        let replaced = self.shared.keydir.put(hashed, entry);
+        let replaced = self.shared.keydir.put(hashed, key, entry);
         self.tally(collection, replaced, entry);
     }
 

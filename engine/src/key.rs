@@ -3,10 +3,11 @@
 use std::fmt;
 use std::ops::Deref;
 
-use compact_str::CompactString;
 use serde::Serialize;
+use smol_str::SmolStr;
 
-/// The key of a document: any UTF-8 text, the empty one included. Keys of up to 24 bytes need no allocation.
+/// The key of a document: any UTF-8 text, the empty one included. A clone never copies a long one, and keys of up to
+/// 23 bytes need no allocation.
 ///
 /// ```
 /// use ferrumdb_engine::Key;
@@ -16,13 +17,17 @@ use serde::Serialize;
 /// assert!(key.starts_with("user:"));
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(CompactString);
+pub struct Key(SmolStr);
 
 impl Key {
     /// The key's text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str()
+    }
+
+    pub(crate) fn small(&self) -> &SmolStr {
+        &self.0
     }
 }
 
@@ -42,19 +47,25 @@ impl AsRef<str> for Key {
 
 impl From<&str> for Key {
     fn from(text: &str) -> Self {
-        Self(CompactString::from(text))
+        Self(SmolStr::from(text))
+    }
+}
+
+impl From<SmolStr> for Key {
+    fn from(text: SmolStr) -> Self {
+        Self(text)
     }
 }
 
 impl From<String> for Key {
     fn from(text: String) -> Self {
-        Self(CompactString::from(text))
+        Self(SmolStr::from(text))
     }
 }
 
 impl From<Key> for String {
     fn from(key: Key) -> Self {
-        key.0.into_string()
+        key.0.into()
     }
 }
 

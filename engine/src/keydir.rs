@@ -3,8 +3,8 @@
 use std::hash::{BuildHasher, Hasher};
 
 use ahash::RandomState;
-use compact_str::CompactString;
 use dashmap::{DashMap, SharedValue};
+use smol_str::{SmolStr, SmolStrBuilder};
 
 use crate::key::{CollectionId, Key, Sequence};
 
@@ -78,14 +78,14 @@ impl Keydir {
         guard.get(key.hash, |(stored, _)| stored.is(key)).map(|(_, entry)| *entry.get())
     }
 
-    /// Gives the key this entry, and returns the one that it had.
-    pub(crate) fn put(&self, key: &Hashed<'_>, entry: Entry) -> Option<Entry> {
+    /// Gives the key, `owned`, this entry, and returns the one that it had.
+    pub(crate) fn put(&self, key: &Hashed<'_>, owned: &Key, entry: Entry) -> Option<Entry> {
         let (part, shard) = self.place(key);
         let mut guard = part.shards()[shard].write();
         if let Some((_, found)) = guard.get_mut(key.hash, |(stored, _)| stored.is(key)) {
             return Some(std::mem::replace(found.get_mut(), entry));
         }
-        let stored = StoredKey::new(key.collection, key.key);
+        let stored = StoredKey::new(key.collection, owned);
         guard.insert(key.hash, (stored, SharedValue::new(entry)), |(stored, _)| {
             let (collection, key) = stored.parts();
             hash(&self.hasher, collection, key)
@@ -152,7 +152,7 @@ fn hash(hasher: &RandomState, collection: CollectionId, key: &str) -> u64 {
 /// NUL, the collection's number in eight hexadecimal digits, and the key. A root key that begins with NUL stands
 /// behind such a prefix too, so no two keys are stored alike.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct StoredKey(CompactString);
+struct StoredKey(SmolStr);
 
 const PREFIX_BYTES: usize = 9;
 
@@ -162,14 +162,14 @@ fn is_plain(collection: CollectionId, key: &str) -> bool {
 }
 
 impl StoredKey {
-    fn new(collection: CollectionId, key: &str) -> Self {
+    fn new(collection: CollectionId, key: &Key) -> Self {
         if is_plain(collection, key) {
-            return Self(CompactString::from(key));
+            return Self(key.small().clone());
         }
-        let mut text = CompactString::with_capacity(PREFIX_BYTES + key.len());
+        let mut text = SmolStrBuilder::new();
         text.push_str(&format!("\0{:08x}", collection.0));
         text.push_str(key);
-        Self(text)
+        Self(text.finish())
     }
 
     fn is(&self, key: &Hashed<'_>) -> bool {
@@ -191,7 +191,8 @@ impl StoredKey {
 
     fn in_collection(&self, wanted: CollectionId) -> Option<Key> {
         let (collection, key) = self.parts();
-        (collection == wanted).then(|| Key::from(key))
+        let whole = key.len() == self.0.len();
+        (collection == wanted).then(|| if whole { Key::from(self.0.clone()) } else { Key::from(key) })
     }
 }
 
@@ -208,7 +209,10 @@ mod tests {
         for collection in collections {
             for key in keys {
                 sequence = sequence.next();
-                assert_eq!(keydir.put(&keydir.hash(collection, key), Entry::new(8, sequence, 0, 0)), None);
+                assert_eq!(
+                    keydir.put(&keydir.hash(collection, key), &Key::from(key), Entry::new(8, sequence, 0, 0)),
+                    None
+                );
             }
         }
         let mut sequence = Sequence::ZERO;
@@ -233,7 +237,11 @@ mod tests {
         let keydir = Keydir::new();
         for number in 0..100_000_u64 {
             let key = format!("{:064b}", number << 20);
-            keydir.put(&keydir.hash(CollectionId::ROOT, &key), Entry::new(8, Sequence(1), 0, 0));
+            keydir.put(
+                &keydir.hash(CollectionId::ROOT, &key),
+                &Key::from(key.as_str()),
+                Entry::new(8, Sequence(1), 0, 0),
+            );
         }
         let fullest = keydir.parts.iter().map(DashMap::len).max().expect("there are parts");
         assert!(fullest < 2 * 100_000 / PARTS, "a part holds {fullest} of 100,000 keys");
@@ -243,11 +251,11 @@ mod tests {
     fn a_tombstone_leaves_only_if_it_is_still_the_same() {
         let keydir = Keydir::new();
         let key = keydir.hash(CollectionId::ROOT, "k");
-        keydir.put(&key, Entry::tombstone(Sequence(2), 0));
-        keydir.put(&key, Entry::new(8, Sequence(3), 0, 5));
+        keydir.put(&key, &Key::from("k"), Entry::tombstone(Sequence(2), 0));
+        keydir.put(&key, &Key::from("k"), Entry::new(8, Sequence(3), 0, 5));
         keydir.remove_tombstone(&key, Sequence(2));
         assert_eq!(keydir.find(&key), Some(Entry::new(8, Sequence(3), 0, 5)));
-        keydir.put(&key, Entry::tombstone(Sequence(4), 0));
+        keydir.put(&key, &Key::from("k"), Entry::tombstone(Sequence(4), 0));
         keydir.remove_tombstone(&key, Sequence(4));
         assert_eq!(keydir.find(&key), None);
     }

@@ -98,7 +98,7 @@ impl Log {
                 Step::Commit(Mark { synced, time: commit_time, .. }) => {
                     // INVARIANT: nothing of a commit is applied before its mark has been seen and its chain holds.
                     for (collection, key, entry) in &staged.changes {
-                        applier.apply_unread(&keydir.hash(*collection, key), *entry);
+                        applier.apply_unread(&keydir.hash(*collection, key), key, *entry);
                     }
                     claim = claim.max(synced);
                     time = time.max(commit_time);
