@@ -72,6 +72,12 @@ impl Config {
         self
     }
 
+    /// When commits are synced.
+    #[must_use]
+    pub fn fsync_policy(&self) -> FsyncPolicy {
+        self.fsync_policy
+    }
+
     /// The memory for documents that were read, in bytes. Default 256 MiB; 0 keeps none.
     #[must_use]
     pub fn with_cache_bytes(mut self, bytes: u64) -> Self {

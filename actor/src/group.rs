@@ -46,11 +46,6 @@ impl Group {
         &self.transactions
     }
 
-    /// How many wait for it.
-    pub(crate) fn len(&self) -> usize {
-        self.replies.len()
-    }
-
     /// Gives every member its part of the outcome, and leaves the group empty.
     ///
     /// ORDER: only after the commit has returned, since that is after the sync.

@@ -8,15 +8,17 @@
 //! served, so a future that is held but not polled holds up nobody. Leaving the line takes the command along.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use crossbeam_utils::CachePadded;
 
 use crate::command::Command;
 use crate::error::Error;
+use crate::spin::Spin;
+use crate::sync::{
+    AtomicUsize, Mutex, MutexGuard, Ordering, Receiver, RecvTimeoutError, Sender, TryRecvError, unbounded,
+};
 
 /// How long a writer that has just worked looks for more before it parks.
 const IDLE_SPIN: Duration = Duration::from_micros(40);
@@ -67,7 +69,7 @@ pub(crate) struct Place {
 
 /// Makes the two ends; `spins` says whether the writer may spin at all.
 pub(crate) fn channel(bytes_max: usize, spins: bool) -> (Outbox, Inbox) {
-    let (sender, receiver) = crossbeam_channel::unbounded();
+    let (sender, receiver) = unbounded();
     let shared = Arc::new(Shared { bytes_max, queued: CachePadded::default(), line: Mutex::default() });
     let outbox = Outbox { sender, shared: Arc::clone(&shared) };
     (outbox, Inbox { receiver, shared, put_back: None, spins })
@@ -81,7 +83,7 @@ impl Outbox {
             return Err(command);
         }
         // A receiver that is gone has closed the line before, and `enter_line` says so.
-        self.sender.send(command).map_err(|refused| refused.into_inner())
+        self.sender.send(command).map_err(|refused| refused.0)
     }
 
     /// Puts the command into the line, or gives it back if the writer is gone.
@@ -176,13 +178,10 @@ impl Inbox {
     }
 
     fn spin(&mut self) -> Option<Command> {
-        let start = Instant::now();
-        while start.elapsed() < IDLE_SPIN {
-            for _ in 0..8 {
-                std::hint::spin_loop();
-                if !self.receiver.is_empty() {
-                    return self.try_next();
-                }
+        let mut spin = Spin::begin(IDLE_SPIN);
+        while spin.go_on() {
+            if !self.receiver.is_empty() {
+                return self.try_next();
             }
         }
         None
@@ -237,3 +236,9 @@ impl Drop for Place {
         drop(left);
     }
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests;
+
+#[cfg(all(test, shuttle))]
+mod model;

@@ -63,6 +63,8 @@ mod link;
 mod metrics;
 mod opening;
 mod pending;
+mod spin;
+mod sync;
 mod syncer;
 mod transaction;
 mod writer_thread;

@@ -145,6 +145,7 @@ impl Link {
 
     /// Why a reply will never come.
     pub(crate) fn lost(&self) -> Error {
+        self.counters.add(Counter::Errors, 1);
         match self.state.load(Ordering::Acquire) {
             CLOSED => self.closed(),
             _ => Error::new(Cause::InDoubt { path: self.path.clone() }),
@@ -153,6 +154,7 @@ impl Link {
 
     /// Why a command was given back.
     pub(crate) fn refused(&self) -> Error {
+        self.counters.add(Counter::Errors, 1);
         match self.state.load(Ordering::Acquire) {
             PANICKED => self.end_error(),
             _ => self.closed(),

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::command::Command;
 use crate::error::{Error, Result};
 use crate::inbox::Place;
 use crate::link::Link;
+use crate::spin::Spin;
 
 /// The shortest and the longest time for which a waiter spins before it parks.
 const SPIN_MIN: Duration = Duration::from_micros(20);
@@ -181,19 +182,15 @@ fn spin<T>(reply: &oneshot::Receiver<Result<T>>, link: &Link) -> Option<Result<T
         return None;
     }
     let limit = (commit_time * 2).clamp(SPIN_MIN, SPIN_MAX);
-    let start = Instant::now();
-    loop {
-        for _ in 0..16 {
-            match reply.try_recv() {
-                Ok(result) => return Some(result),
-                Err(oneshot::TryRecvError::Disconnected) => return Some(Err(link.lost())),
-                Err(oneshot::TryRecvError::Empty) => std::hint::spin_loop(),
-            }
-        }
-        if !alone() || start.elapsed() > limit {
-            return None;
+    let mut spin = Spin::begin(limit);
+    while spin.go_on() && alone() {
+        match reply.try_recv() {
+            Ok(result) => return Some(result),
+            Err(oneshot::TryRecvError::Disconnected) => return Some(Err(link.lost())),
+            Err(oneshot::TryRecvError::Empty) => {}
         }
     }
+    None
 }
 
 /// One thread that waits, counted.

@@ -41,7 +41,7 @@ impl WriterThread {
             let command = inbox.next(self.deadline(), just_worked);
             just_worked = matches!(command, Some(Command::Write(_)));
             match command {
-                Some(Command::Write(first)) => just_worked = self.commit(first, inbox),
+                Some(Command::Write(first)) => self.commit(first, inbox),
                 Some(Command::Sync(reply)) => self.sync_now(reply),
                 Some(Command::Close(reply)) => return (self.close(), reply),
                 Some(Command::SyncDone | Command::Nudge) | None => {}
@@ -50,8 +50,8 @@ impl WriterThread {
         }
     }
 
-    /// One group commit. Says whether a single caller is worth spinning for.
-    fn commit(&mut self, first: Write, inbox: &mut Inbox) -> bool {
+    /// One group commit.
+    fn commit(&mut self, first: Write, inbox: &mut Inbox) {
         self.group.gather(first, inbox);
         let durability = match self.policy {
             FsyncPolicy::Always => Durability::Synced,
@@ -62,9 +62,7 @@ impl WriterThread {
         let end = Instant::now();
         self.link.note_commit_time(end - start);
         self.mark_due = Some(end + MARK_AFTER);
-        let alone = self.group.len() == 1;
         self.group.answer(outcome, &self.link.counters);
-        alone
     }
 
     fn sync_now(&mut self, reply: Reply<()>) {

@@ -140,7 +140,7 @@ impl<'f> Scanner<'f> {
     fn next_marker(&mut self, position: u64, end: &mut u64) -> io::Result<Option<u64>> {
         let mut position = position;
         loop {
-            let bytes = self.window(position, WINDOW_BYTES)?;
+            let bytes = self.at_hand(position)?;
             if bytes.is_empty() {
                 return Ok(None);
             }
@@ -218,6 +218,14 @@ impl<'f> Scanner<'f> {
             }
             position += bytes.len() as u64;
         }
+    }
+
+    /// The bytes from `position` on that have been read already, or else the next ones: a look at many places in one
+    /// window reads it once.
+    fn at_hand(&mut self, position: u64) -> io::Result<&[u8]> {
+        let window_end = self.window_start + self.window.len() as u64;
+        let is_read = (self.window_start..window_end).contains(&position);
+        self.window(position, if is_read { (window_end - position) as usize } else { WINDOW_BYTES })
     }
 
     /// The bytes from `position` on: `len` of them, or as many as the file has.

@@ -155,7 +155,11 @@ impl Log {
             TailAction::Keep => Ok(()),
             _ => file.set_len(self.end),
         };
-        settled.and_then(|()| self.rewrite(&**file)).map_err(|source| Error::io("recover", path, source))?;
+        // ORDER: the name too is durable before a commit is accepted: whoever made the file may have died just before.
+        settled
+            .and_then(|()| self.rewrite(&**file))
+            .and_then(|()| file_system.sync_directory(paths::folder(path)))
+            .map_err(|source| Error::io("recover", path, source))?;
         if torn_bytes > 0 {
             let saved = torn_file.as_deref().map(Path::display).map(tracing::field::display);
             tracing::warn!(path = %path.display(), torn_bytes, saved, after = %self.sequence,

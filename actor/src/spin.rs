@@ -1,0 +1,33 @@
+//! Owns how a thread spins before it parks. Never decides whether it should.
+
+use std::time::{Duration, Instant};
+
+/// How many looks in a row are taken without giving the core away: about two microseconds.
+const LOOKS: u32 = 32;
+
+/// A bounded wait without parking.
+///
+/// After the first looks, each one gives the core away: the thread that is waited for may be queued behind this one
+/// on the same core, and then spinning keeps away exactly what it waits for.
+pub(crate) struct Spin {
+    start: Instant,
+    limit: Duration,
+    looks: u32,
+}
+
+impl Spin {
+    pub(crate) fn begin(limit: Duration) -> Self {
+        Self { start: Instant::now(), limit, looks: 0 }
+    }
+
+    /// Whether to look again; false when the time is over.
+    pub(crate) fn go_on(&mut self) -> bool {
+        self.looks += 1;
+        if self.looks < LOOKS {
+            std::hint::spin_loop();
+            return true;
+        }
+        std::thread::yield_now();
+        self.start.elapsed() < self.limit
+    }
+}

@@ -1,0 +1,74 @@
+//! Owns the proof that a forked process gets errors instead of hanging, and does the parent's database no harm.
+//! Never runs beside other tests, since a fork copies their threads' locks.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::{Duration, Instant};
+
+use ferrumdb::{ErrorKind, FerrumDB};
+use fork::{Fork, fork, waitpid_nohang};
+
+/// What the child finds; its exit code says which part was wrong, 0 that all was right.
+fn child(db: FerrumDB, pending: ferrumdb::Pending<ferrumdb::Sequence>) -> i32 {
+    let forked = |kind: Option<ErrorKind>| kind == Some(ErrorKind::Forked);
+    let checks = [
+        forked(db.set("child", 1).wait().err().map(|error| error.kind())),
+        forked(db.delete("parent").wait().err().map(|error| error.kind())),
+        forked(db.sync().wait().err().map(|error| error.kind())),
+        forked(db.close().wait().err().map(|error| error.kind())),
+        forked(db.count().err().map(|error| error.kind())),
+        forked(db.keys().err().map(|error| error.kind())),
+    ];
+    // Whether it was answered before the fork is a matter of luck; that it returns is not.
+    let _ = pending.wait();
+    drop(db);
+    checks.iter().position(|right| !right).map_or(0, |wrong| wrong as i32 + 1)
+}
+
+#[test]
+fn a_forked_child_gets_errors_and_leaves_the_database_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.db");
+    let db = FerrumDB::open(&path).wait().unwrap();
+    db.set("parent", 1).wait().unwrap();
+    let pending = db.set("around the fork", 2);
+
+    match fork().unwrap() {
+        Fork::Child => {
+            let code = child(db, pending);
+            std::process::exit(code);
+        }
+        Fork::Parent(process) => {
+            let status = wait_for(process);
+            assert_eq!(
+                status,
+                Some(0),
+                "256 times the number of the check that failed; none if the child hangs"
+            );
+        }
+    }
+
+    pending.wait().unwrap();
+    db.set("after", 3).wait().unwrap();
+    assert_eq!(
+        FerrumDB::open(&path).wait().unwrap_err().kind(),
+        ErrorKind::Locked,
+        "the child did not unlock it"
+    );
+    db.close().wait().unwrap();
+    let db = FerrumDB::open(&path).wait().unwrap();
+    assert_eq!(db.count().unwrap(), 3);
+}
+
+/// The child's wait status; none, and the child is ended, if it is not done in a minute.
+fn wait_for(process: i32) -> Option<i32> {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < deadline {
+        if let Some(status) = waitpid_nohang(process).unwrap() {
+            return Some(status);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::process::Command::new("kill").args(["-9", &process.to_string()]).status().unwrap();
+    None
+}

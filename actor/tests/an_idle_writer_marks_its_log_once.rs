@@ -1,0 +1,43 @@
+//! Owns the proof that an idle writer notes in the log how far it is synced, so that later damage is not taken for a
+//! torn tail; and that it does so once. Never uses a real disk.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ferrumdb::fs::{SimFs, SimOperation};
+use ferrumdb::{Config, FerrumDB, FsyncPolicy};
+
+fn open(sim: &SimFs, policy: FsyncPolicy) -> FerrumDB {
+    let config = Config::new("/data.db").with_file_system(Arc::new(sim.process())).with_fsync_policy(policy);
+    FerrumDB::open(config).wait().unwrap()
+}
+
+#[test]
+fn a_mark_follows_the_work_and_nothing_follows_the_mark() {
+    let policies =
+        [FsyncPolicy::Always, FsyncPolicy::Periodic(Duration::from_millis(20)), FsyncPolicy::Never];
+    let open: Vec<_> = policies
+        .into_iter()
+        .map(|policy| {
+            let sim = SimFs::new(1);
+            let db = open(&sim, policy);
+            db.set("a", 1).wait().unwrap();
+            (sim, db, policy)
+        })
+        .collect();
+    let writes = |sim: &SimFs| sim.calls(SimOperation::Write);
+    let before: Vec<_> = open.iter().map(|(sim, ..)| writes(sim)).collect();
+    let marked = || open.iter().zip(&before).take(2).all(|((sim, ..), before)| writes(sim) > *before);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !marked() {
+        assert!(Instant::now() < deadline, "no mark was written");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    std::thread::sleep(Duration::from_millis(1_500));
+    for ((sim, _, policy), before) in open.iter().zip(before) {
+        // Under `Never` nothing says that the log is synced, so there is nothing to note.
+        let marks = if *policy == FsyncPolicy::Never { 0 } else { 1 };
+        assert_eq!(writes(sim) - before, marks, "{policy}");
+    }
+}
