@@ -80,3 +80,8 @@ pub use fsync_policy::FsyncPolicy;
 pub use metrics::Metrics;
 pub use pending::Pending;
 pub use transaction::Transaction;
+
+/// The page that people read first, so that its example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

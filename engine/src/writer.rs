@@ -9,11 +9,11 @@ use ahash::RandomState;
 use crate::apply::Applier;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::fs::{File, write_all};
+use crate::fs::write_all;
 use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::keydir::{Entry, Hashed, Keydir};
 use crate::lock::FileLock;
-use crate::log::{AppendFault, Appender, Chain, Header, Kind, NewRecord, Payload, RecordWriter};
+use crate::log::{AppendFault, Appender, Chain, Header, Kind, NewRecord, Payload, RecordWriter, Syncs};
 use crate::transaction::{Change, Operation, Outcome, Transaction};
 use crate::view::Shared;
 
@@ -128,11 +128,12 @@ impl Writer {
         if self.has_unsynced() { self.sync_log() } else { Ok(()) }
     }
 
-    /// A sync of all that was appended, to be run beside further commits. Nothing, if all of it is synced.
+    /// A sync of all that was appended, to be run beside further commits. Nothing, if all of it is synced. Other syncs
+    /// wait for it, and none succeeds after it has failed.
     #[must_use]
     pub fn begin_sync(&self) -> Option<SyncTask> {
         let position = self.appender.end();
-        self.has_unsynced().then(|| SyncTask { file: Arc::clone(self.appender.file()), position })
+        self.has_unsynced().then(|| SyncTask { syncs: Arc::clone(self.appender.syncs()), position })
     }
 
     /// Takes note of how a sync ended.
@@ -188,7 +189,7 @@ impl Writer {
         let header = &mut self.log.header;
         header.counter += 1;
         header.synced = self.appender.synced();
-        write_all(&**self.appender.file(), &header.encode(), header.position())
+        write_all(self.appender.file(), &header.encode(), header.position())
             .and_then(|()| self.appender.trim())
             .map_err(|source| Error::io("close", &self.shared.path, source))?;
         self.sync_log()
@@ -281,7 +282,7 @@ impl Writer {
 /// A sync that was begun by [`Writer::begin_sync`], to be run on any thread.
 #[derive(Debug)]
 pub struct SyncTask {
-    file: Arc<dyn File>,
+    syncs: Arc<Syncs>,
     position: u64,
 }
 
@@ -296,7 +297,7 @@ impl SyncTask {
     /// Syncs.
     #[must_use]
     pub fn run(self) -> SyncDone {
-        SyncDone { position: self.position, result: self.file.sync() }
+        SyncDone { position: self.position, result: self.syncs.sync() }
     }
 }
 

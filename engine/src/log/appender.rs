@@ -1,7 +1,7 @@
 //! Owns the writing end of the log: where it ends, the space prepared ahead, and what is synced. Never decides when to sync.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::fs::{File, write_all};
 
@@ -13,12 +13,21 @@ const STEP_BYTES_MAX: u64 = 32 << 20;
 #[derive(Debug)]
 pub(crate) struct Appender {
     file: Arc<dyn File>,
+    syncs: Arc<Syncs>,
     /// Where the last good commit ends.
     end: u64,
     /// The file is at least this long, and reads as zeros from `end` to here.
     prepared: u64,
     /// The position up to which the file is known to be synced.
     synced: u64,
+}
+
+/// Every sync of the log, one at a time, until the first that fails: the system tells a failure once, to whoever asks
+/// first, and counts what was lost as clean from then on.
+#[derive(Debug)]
+pub(crate) struct Syncs {
+    file: Arc<dyn File>,
+    has_failed: Mutex<bool>,
 }
 
 /// Why an append failed, and what became of the log.
@@ -33,7 +42,8 @@ pub(crate) enum AppendFault {
 impl Appender {
     /// Takes over a log that ends at `end`, all of it synced, in a file with nothing but zeros behind it.
     pub(crate) fn new(file: Arc<dyn File>, end: u64, file_bytes: u64) -> Self {
-        Self { file, end, prepared: file_bytes, synced: end }
+        let syncs = Arc::new(Syncs { file: Arc::clone(&file), has_failed: Mutex::new(false) });
+        Self { file, syncs, end, prepared: file_bytes, synced: end }
     }
 
     pub(crate) fn end(&self) -> u64 {
@@ -44,8 +54,12 @@ impl Appender {
         self.synced
     }
 
-    pub(crate) fn file(&self) -> &Arc<dyn File> {
-        &self.file
+    pub(crate) fn file(&self) -> &dyn File {
+        &*self.file
+    }
+
+    pub(crate) fn syncs(&self) -> &Arc<Syncs> {
+        &self.syncs
     }
 
     /// Writes whole commits at the log's end. A failure leaves the log as it was, or says that it could not.
@@ -66,7 +80,7 @@ impl Appender {
 
     /// Syncs everything appended so far.
     pub(crate) fn sync(&mut self) -> io::Result<()> {
-        self.file.sync()?;
+        self.syncs.sync()?;
         self.synced = self.end;
         Ok(())
     }
@@ -97,7 +111,7 @@ impl Appender {
     fn cut_back(&mut self, error: io::Error) -> AppendFault {
         // ORDER: the cut is synced before anything is written there again. Otherwise a power cut could keep what was
         // refused and lose what was accepted in its place.
-        match self.file.set_len(self.end).and_then(|()| self.file.sync()) {
+        match self.file.set_len(self.end).and_then(|()| self.syncs.sync()) {
             Ok(()) => {
                 self.prepared = self.end;
                 self.synced = self.end;
@@ -105,5 +119,20 @@ impl Appender {
             }
             Err(_) => AppendFault::Stuck(error),
         }
+    }
+}
+
+impl Syncs {
+    /// Syncs the log, if every sync before has succeeded.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        let mut has_failed = self.has_failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if *has_failed {
+            return Err(io::Error::other("an earlier sync of the log has failed"));
+        }
+        // Until it is known to be otherwise: a panic is no success.
+        *has_failed = true;
+        self.file.sync()?;
+        *has_failed = false;
+        Ok(())
     }
 }

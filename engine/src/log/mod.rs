@@ -7,7 +7,7 @@ mod header;
 mod record;
 mod scan;
 
-pub(crate) use appender::{AppendFault, Appender};
+pub(crate) use appender::{AppendFault, Appender, Syncs};
 pub(crate) use chain::Chain;
 pub(crate) use format::{LOG_START, VERSION};
 pub(crate) use header::{Header, HeaderState};

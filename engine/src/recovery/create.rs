@@ -50,7 +50,12 @@ fn create(
 ) -> Result<()> {
     let temporary = paths::temporary(path);
     let created = make(file_system, &temporary, clock).and_then(|lock| {
-        give_name(&temporary)?;
+        match give_name(&temporary) {
+            // Somebody who opened the database meanwhile took the temporary for a dead process's, just before it was
+            // locked. Opening looks again, and finds theirs.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            result => result?,
+        }
         file_system.sync_directory(paths::folder(path))?;
         drop(lock);
         Ok(())

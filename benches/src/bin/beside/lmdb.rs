@@ -1,0 +1,56 @@
+//! Owns LMDB as a peer: opened without syncs, one transaction for each operation. Never shares a folder with a second
+//! environment.
+
+use std::path::Path;
+
+use heed::types::{Bytes, Str};
+use heed::{CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions};
+use serde_json::Value;
+
+use crate::Result;
+
+/// Opens an environment in a new folder.
+pub(crate) fn open(folder: &Path) -> Result<Env> {
+    std::fs::create_dir(folder)?;
+    let mut options = EnvOpenOptions::new();
+    options.map_size(4 << 30);
+    #[expect(unsafe_code, reason = "the folder is new, and nobody else opens or changes its files")]
+    let env = unsafe { options.flags(EnvFlags::NO_SYNC | EnvFlags::NO_META_SYNC).open(folder)? };
+    Ok(env)
+}
+
+/// One table of an environment, from keys to JSON text.
+pub(crate) struct Lmdb<'e> {
+    env: &'e Env,
+    table: Database<'e, Str, Bytes>,
+}
+
+impl<'e> Lmdb<'e> {
+    /// Creates the table.
+    pub(crate) fn create(env: &'e Env) -> Result<Self> {
+        let created = env.create_databases_and_commit(env.write_txn()?, |opener, transaction| {
+            opener.create_database(transaction, None).map(CommitOrAbort::<_, ()>::Commit)
+        });
+        Ok(Self { env, table: created?.unwrap_commit() })
+    }
+
+    /// Serialises and stores a document in a transaction of its own.
+    pub(crate) fn set(&self, key: &str, document: &Value) -> Result<()> {
+        let json = serde_json::to_vec(document)?;
+        let mut transaction = self.env.write_txn()?;
+        self.table.put(&mut transaction, key, &json)?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Finds a document in a transaction of its own, and parses it.
+    pub(crate) fn get(&self, key: &str) -> Result<Option<Value>> {
+        let transaction = self.env.read_txn()?;
+        let json = self.table.get(&transaction, key)?;
+        Ok(json.map(serde_json::from_slice).transpose()?)
+    }
+
+    pub(crate) fn count(&self) -> Result<u64> {
+        let transaction = self.env.read_txn()?;
+        Ok(self.table.len(&transaction)?)
+    }
+}

@@ -1,0 +1,197 @@
+//! Owns the command line: its arguments, and the help that teaches them. Never opens a file.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use ferrumdb::FsyncPolicy;
+
+use crate::exit::Status;
+use crate::output;
+
+const DEFAULT_PATH: &str = "ferrum.db";
+
+const EXAMPLES: &str = r#"Examples:
+  ferrumdb                                  a prompt on ferrum.db in this folder
+  ferrumdb my.db --fsync=periodic:100       a prompt on my.db, synced ten times a second
+  echo 'GET user:1' | ferrumdb my.db        commands from a pipe, one a line
+  ferrumdb import my.db users.json --key id documents from a file; see `ferrumdb import --help`
+  ferrumdb ./import                         a prompt on a file that is called like a command
+
+Environment:
+  FERRUMDB_FSYNC   the policy where --fsync is not given
+  NO_COLOR         no colours, if set
+
+Exit status:
+  0 all went well        2 wrong usage          4 the file is damaged, or no database of this version
+  1 a command failed     3 the file is in use   5 the system refused: input, output, or writing"#;
+
+const IMPORT_EXAMPLES: &str = r#"Examples:
+  ferrumdb import my.db countries.json --key cca3        keys from a field: "ABW", "AFG", ...
+  ferrumdb import my.db cities.json --key-prefix city:   keys are city:1, city:2, ...
+  ferrumdb import my.db users.ndjson --key account.id    a field in a field
+  zcat log.ndjson.gz | ferrumdb import my.db -           from a pipe; keys are 1, 2, ...
+
+The input is one JSON array of documents, or one document a line. An input that begins with `[` is an array, unless the
+file is called *.ndjson or *.jsonl or --lines is given. It is read piece by piece, so it can be larger than memory.
+
+Documents are committed in their order, up to 500 or 1 MiB of them at a time, all or nothing. A document replaces an
+older one under the same key, in the database or earlier in the input. At a bad document the import stops and names its
+line; the documents before it have been imported, and stay."#;
+
+/// FerrumDB: an embedded JSON document database in one file.
+///
+/// Without a command, opens PATH, and creates it if need be. On a terminal it prompts for commands; from a pipe it
+/// reads one a line. HELP lists them.
+#[derive(Debug, Parser)]
+#[command(name = "ferrumdb", version, after_help = EXAMPLES)]
+#[command(disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
+    /// The database file [default: ferrum.db]
+    path: Option<PathBuf>,
+
+    /// When commits are synced to the disk: always, never, or periodic[:MILLISECONDS]
+    #[arg(long, value_name = "POLICY", global = true)]
+    pub(crate) fsync: Option<FsyncPolicy>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Import(Import),
+}
+
+/// Stores the documents of a JSON file in a database, which is created if need be.
+#[derive(Debug, Args)]
+#[command(after_help = IMPORT_EXAMPLES)]
+pub(crate) struct Import {
+    /// The database file
+    pub(crate) database: PathBuf,
+
+    /// The file to read, or - for standard input
+    pub(crate) file: PathBuf,
+
+    /// Take each key from this field of the document, a string or an integer; dots lead into fields of fields
+    #[arg(long, value_name = "FIELD", conflicts_with = "key_prefix")]
+    pub(crate) key: Option<String>,
+
+    /// Make the keys of this text and a running number from 1 [default: the number alone]
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) key_prefix: Option<String>,
+
+    /// Read one document a line, even if the input begins with `[`
+    #[arg(long)]
+    pub(crate) lines: bool,
+
+    /// Print `N documents, sequence S` after each acknowledged commit: the first N documents are stored
+    #[arg(long)]
+    pub(crate) acknowledge: bool,
+
+    /// How to show that it goes on: a bar if standard error is a terminal, a line a second, or nothing
+    #[arg(long, value_name = "KIND", value_enum, default_value_t = Progress::Auto)]
+    pub(crate) progress: Progress,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Progress {
+    Auto,
+    Plain,
+    None,
+}
+
+impl Arguments {
+    /// The arguments of this process; or the status to leave with, after help or an error has been printed.
+    pub(crate) fn read() -> Result<Self, Status> {
+        Self::parse_from_words(std::env::args_os()).map_err(|error| match error.kind() {
+            // When nobody reads the help any more, there is nobody to tell.
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                error.print().map_or(Status::Io, |()| Status::Good)
+            }
+            _ => {
+                output::error(&sentence(&error.to_string()));
+                Status::Usage
+            }
+        })
+    }
+
+    /// The database to prompt for.
+    pub(crate) fn path(&self) -> &Path {
+        self.path.as_deref().unwrap_or(Path::new(DEFAULT_PATH))
+    }
+
+    fn parse_from_words(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let arguments = Self::try_parse_from(words)?;
+        match (&arguments.path, &arguments.command) {
+            (Some(path), Some(_)) => {
+                let message = format!("a command takes its database behind its name, so leave out {path:?}");
+                Err(clap::Error::raw(ErrorKind::ArgumentConflict, message))
+            }
+            _ => Ok(arguments),
+        }
+    }
+}
+
+/// The parser's message of several paragraphs as one line.
+fn sentence(message: &str) -> String {
+    let what = message.split("\n\n").filter(|part| {
+        let part = part.trim_start();
+        !part.starts_with("Usage:") && !part.starts_with("For more information")
+    });
+    let words: Vec<_> = what.flat_map(str::split_whitespace).collect();
+    let text = words.join(" ");
+    format!("{}; `ferrumdb --help` shows how", text.strip_prefix("error: ").unwrap_or(&text))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::parse_from_words(line.split(' ').map(OsString::from))
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_path_that_is_no_command_opens_the_prompt() {
+        let arguments = parse("ferrumdb ./import --fsync=never").expect("valid");
+        assert!(arguments.command.is_none());
+        assert_eq!(arguments.path(), Path::new("./import"));
+        assert_eq!(arguments.fsync, Some(FsyncPolicy::Never));
+        let default = parse("ferrumdb").expect("valid");
+        assert_eq!(default.path(), Path::new("ferrum.db"));
+    }
+
+    #[test]
+    fn the_policy_may_stand_before_or_behind_the_command() {
+        for line in ["ferrumdb --fsync=never import a.db b.json", "ferrumdb import a.db b.json --fsync never"]
+        {
+            let arguments = parse(line).expect("valid");
+            assert!(matches!(arguments.command, Some(Command::Import(_))), "{line}");
+            assert_eq!(arguments.fsync, Some(FsyncPolicy::Never), "{line}");
+        }
+    }
+
+    #[test]
+    fn wrong_usage_is_told_in_one_line() {
+        for line in [
+            "ferrumdb --fsync=maybe",
+            "ferrumdb import",
+            "ferrumdb --nothing",
+            "ferrumdb a b",
+            "ferrumdb a import b c",
+        ] {
+            let error = parse(line).expect_err(line);
+            let text = sentence(&error.to_string());
+            assert!(!text.contains('\n') && text.ends_with("shows how") && text.len() > 40, "{text}");
+        }
+    }
+}

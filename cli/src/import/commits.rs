@@ -1,0 +1,164 @@
+//! Owns the transactions of an import: what goes into one, how many are under way, what has been acknowledged. Never
+//! counts a document before its commit has answered.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use ferrumdb::{Error, ErrorKind, FerrumDB, Key, Sequence, Transaction};
+
+use super::progress::Bar;
+use super::source::Place;
+use crate::exit::{Failure, Status};
+use crate::in_flight::Answer;
+use crate::output::Output;
+
+const BATCH_DOCUMENTS_MAX: usize = 500;
+const BATCH_BYTES_MAX: usize = 1 << 20;
+/// How many commits may be under way at once.
+const IN_FLIGHT_MAX: usize = 8;
+
+/// The documents of one transaction, as they stood in the input.
+#[derive(Default)]
+pub(super) struct Batch {
+    texts: Vec<u8>,
+    documents: Vec<(Key, Range<usize>, Place)>,
+}
+
+impl Batch {
+    pub(super) fn add(&mut self, key: Key, text: &[u8], place: Place) {
+        let start = self.texts.len();
+        self.texts.extend_from_slice(text);
+        self.documents.push((key, start..self.texts.len(), place));
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.documents.len() >= BATCH_DOCUMENTS_MAX || self.texts.len() >= BATCH_BYTES_MAX
+    }
+
+    fn transaction(&self) -> Transaction {
+        self.documents.iter().fold(Transaction::new(), |transaction, (key, range, _)| {
+            transaction.set_raw(key.clone(), &self.texts[range.clone()])
+        })
+    }
+}
+
+/// The commits of one import.
+pub(super) struct Commits<'a> {
+    db: &'a FerrumDB,
+    in_flight: VecDeque<(Answer<Sequence>, u64)>,
+    acknowledged: u64,
+    output: Option<Output>,
+    bar: Bar,
+}
+
+impl<'a> Commits<'a> {
+    /// With an output, each acknowledged commit is told there.
+    pub(super) fn new(db: &'a FerrumDB, output: Option<Output>, bar: Bar) -> Self {
+        Self { db, in_flight: VecDeque::new(), acknowledged: 0, output, bar }
+    }
+
+    /// How many documents were committed.
+    pub(super) fn acknowledged(&self) -> u64 {
+        self.acknowledged
+    }
+
+    /// Commits a batch, and takes the answers that are here.
+    pub(super) fn submit(&mut self, batch: Batch, bytes_read: u64) -> Result<(), Failure> {
+        if batch.documents.is_empty() {
+            return Ok(());
+        }
+        let mut answer = Answer::Coming(self.db.commit(batch.transaction()));
+        if answer.is_here()
+            && let Answer::Here(Err(error)) = &answer
+            && is_about_a_document(error)
+        {
+            self.settle()?;
+            return self.find_the_refused(&batch);
+        }
+        self.in_flight.push_back((answer, batch.documents.len() as u64));
+        while let Some((answer, _)) = self.in_flight.front_mut()
+            && (answer.is_here() || self.in_flight.len() >= IN_FLIGHT_MAX)
+        {
+            self.settle_oldest()?;
+        }
+        self.bar.show(self.acknowledged, bytes_read);
+        Ok(())
+    }
+
+    /// Waits for all answers.
+    pub(super) fn settle(&mut self) -> Result<(), Failure> {
+        while !self.in_flight.is_empty() {
+            self.settle_oldest()?;
+        }
+        Ok(())
+    }
+
+    /// Commits what was read before a bad place, and says that it stays.
+    pub(super) fn stop(&mut self, batch: Batch, status: Status, message: &str) -> Failure {
+        match self.submit(batch, 0).and_then(|()| self.settle()) {
+            Ok(()) => self.stopped(status, message),
+            Err(failure) => failure,
+        }
+    }
+
+    /// Takes the progress off the screen.
+    pub(super) fn finish(&self) {
+        self.bar.finish();
+    }
+
+    fn settle_oldest(&mut self) -> Result<(), Failure> {
+        let Some((answer, documents)) = self.in_flight.pop_front() else { return Ok(()) };
+        match answer.wait() {
+            Ok(sequence) => self.acknowledge(documents, sequence),
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    fn acknowledge(&mut self, documents: u64, sequence: Sequence) -> Result<(), Failure> {
+        self.acknowledged += documents;
+        if let Some(output) = &mut self.output {
+            output.line(&format!("{} documents, sequence {sequence}", self.acknowledged))?;
+            output.flush()?;
+        }
+        Ok(())
+    }
+
+    /// A transaction is refused as a whole; one by one, its documents show which it was.
+    fn find_the_refused(&mut self, batch: &Batch) -> Result<(), Failure> {
+        for (key, range, place) in &batch.documents {
+            match self.db.set_raw(key.clone(), &batch.texts[range.clone()]).wait() {
+                Ok(sequence) => self.acknowledge(1, sequence)?,
+                Err(error) => {
+                    return Err(self.stopped(Status::of(error.kind()), &format!("{place}: {error}")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A commit failed: those behind it may have succeeded all the same.
+    fn failed(&mut self, error: &Error) -> Failure {
+        let rest = std::mem::take(&mut self.in_flight);
+        let beyond: u64 =
+            rest.into_iter().filter_map(|(answer, count)| answer.wait().ok().map(|_| count)).sum();
+        let mut failure = self.stopped(Status::of(error.kind()), &error.to_string());
+        if beyond > 0 {
+            failure.message.push_str(&format!(", and so were {beyond} documents behind a gap"));
+        }
+        failure
+    }
+
+    fn stopped(&self, status: Status, message: &str) -> Failure {
+        let stays = match self.acknowledged {
+            0 => "nothing was imported".to_owned(),
+            1 => "the document before it was imported".to_owned(),
+            count => format!("the {count} documents before it were imported"),
+        };
+        Failure::new(status, format!("{message}; {stays}"))
+    }
+}
+
+/// Whether trying again with other documents would help.
+fn is_about_a_document(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::InvalidJson | ErrorKind::TooLarge | ErrorKind::NotSerializable)
+}

@@ -1,0 +1,37 @@
+//! The `ferrumdb` command: it turns its arguments into one run of the prompt or of an import, and the outcome into an
+//! exit status. Never touches a database file by itself.
+
+mod arguments;
+mod exit;
+mod import;
+mod in_flight;
+mod opening;
+mod output;
+mod repl;
+
+use std::process::ExitCode;
+
+use crate::arguments::{Arguments, Command};
+use crate::exit::Status;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::read() {
+        Ok(arguments) => arguments,
+        Err(status) => return status.into(),
+    };
+    let outcome = match &arguments.command {
+        Some(Command::Import(import)) => import::run(import, arguments.fsync),
+        None => repl::run(arguments.path(), arguments.fsync),
+    };
+    outcome
+        .unwrap_or_else(|failure| {
+            if !failure.is_quiet() {
+                output::error(&failure.message);
+            }
+            failure.status
+        })
+        .into()
+}
+
+/// What a run ends with: a status, or the failure that stopped it.
+pub(crate) type Outcome = Result<Status, exit::Failure>;

@@ -1,0 +1,171 @@
+//! Owns commands that come without a terminal: whole lines of bounded length, read ahead by a thread, so that it is
+//! known whether more wait. Never holds more than a few pieces of input.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::thread;
+
+use super::session::{Flow, Origin, Session};
+use crate::exit::{Failure, Status};
+
+/// The longest line: room for the largest document, spelled generously.
+const LINE_BYTES_MAX: usize = 128 << 20;
+const CHUNK_BYTES: usize = 64 << 10;
+const CHUNKS_AHEAD: usize = 2;
+
+/// A piece of the input.
+enum Chunk {
+    /// Whole lines; the last line of the input may lack its newline.
+    Lines(Vec<u8>),
+    /// A line that was too long, and was passed over.
+    TooLong,
+    /// The input cannot be read.
+    Broken(io::Error),
+}
+
+/// Carries out the commands on standard input.
+pub(super) fn run(session: &mut Session) -> Result<(), Failure> {
+    let (sender, receiver) = sync_channel(CHUNKS_AHEAD);
+    thread::Builder::new()
+        .name("ferrumdb-input".to_owned())
+        .spawn(move || read(io::stdin().lock(), &sender, LINE_BYTES_MAX))
+        .map_err(|error| Failure::new(Status::Io, format!("could not start a thread: {error}")))?;
+    let mut line = 0;
+    while let Some(chunk) = next(&receiver, session)? {
+        match chunk {
+            Chunk::Lines(text) => {
+                if execute(session, &text, &mut line)? == Flow::Leave {
+                    break;
+                }
+            }
+            Chunk::TooLong => {
+                line += 1;
+                let message = format!("the line is longer than {LINE_BYTES_MAX} bytes; split the document");
+                session.fail(Origin::Line(line), Status::Failed, &message)?;
+            }
+            Chunk::Broken(error) => {
+                let message = format!("could not read standard input: {error}");
+                session.fail(Origin::Line(line + 1), Status::Io, &message)?;
+            }
+        }
+    }
+    session.settle()?;
+    session.flush()?;
+    Ok(())
+}
+
+/// The next piece. While none is here, answers are waited for, and made visible.
+fn next(receiver: &Receiver<Chunk>, session: &mut Session) -> io::Result<Option<Chunk>> {
+    loop {
+        match receiver.try_recv() {
+            Ok(chunk) => return Ok(Some(chunk)),
+            Err(TryRecvError::Disconnected) => return Ok(None),
+            Err(TryRecvError::Empty) if session.has_in_flight() => session.settle_some()?,
+            Err(TryRecvError::Empty) => {
+                session.flush()?;
+                return Ok(receiver.recv().ok());
+            }
+        }
+    }
+}
+
+fn execute(session: &mut Session, text: &[u8], line: &mut u64) -> io::Result<Flow> {
+    for bytes in text.split_inclusive(|byte| *byte == b'\n') {
+        *line += 1;
+        let origin = Origin::Line(*line);
+        match std::str::from_utf8(bytes) {
+            Ok(command) => {
+                if session.execute(command, origin)? == Flow::Leave {
+                    return Ok(Flow::Leave);
+                }
+            }
+            Err(_) => {
+                session.fail(origin, Status::Failed, "the line is not UTF-8 text; convert the input")?
+            }
+        }
+    }
+    Ok(Flow::GoOn)
+}
+
+/// Reads to the end, until it breaks, or until nobody wants more.
+fn read(input: impl Read, sender: &SyncSender<Chunk>, line_bytes_max: usize) {
+    let mut input = BufReader::with_capacity(CHUNK_BYTES, input);
+    let mut rest = Vec::new();
+    let mut passing_over = false;
+    loop {
+        let bytes = match input.fill_buf() {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => {
+                let _ = sender.send(Chunk::Broken(error));
+                return;
+            }
+        };
+        let (len, ended) = (bytes.len(), bytes.is_empty());
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let start = if passing_over { line_end(bytes) } else { 0 };
+        passing_over &= start == 0;
+        let mut chunk = None;
+        if whole > start || (ended && !rest.is_empty()) {
+            rest.extend_from_slice(&bytes[start..whole.max(start)]);
+            chunk = Some(Chunk::Lines(std::mem::take(&mut rest)));
+        }
+        if !passing_over {
+            rest.extend_from_slice(&bytes[whole.max(start)..]);
+        }
+        if rest.len() > line_bytes_max {
+            (rest, passing_over) = (Vec::new(), true);
+            chunk = Some(Chunk::TooLong);
+        }
+        input.consume(len);
+        if chunk.is_some_and(|chunk| sender.send(chunk).is_err()) || ended {
+            return;
+        }
+    }
+}
+
+/// Where the first line of the bytes ends, behind its newline; 0 if it does not.
+fn line_end(bytes: &[u8]) -> usize {
+    bytes.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail this way")]
+
+    use super::*;
+
+    const MAX: usize = 1 << 20;
+
+    /// What is read from these pieces, in words.
+    fn pieces(input: impl Read + Send + 'static) -> Vec<String> {
+        let (sender, receiver) = sync_channel(1);
+        let reader = thread::spawn(move || read(input, &sender, MAX));
+        let read = receiver
+            .iter()
+            .map(|chunk| match chunk {
+                Chunk::Lines(text) if text.len() > 100 => format!("{} bytes", text.len()),
+                Chunk::Lines(text) => String::from_utf8(text).unwrap(),
+                Chunk::TooLong => "too long".to_owned(),
+                Chunk::Broken(error) => error.to_string(),
+            })
+            .collect();
+        reader.join().unwrap();
+        read
+    }
+
+    #[test]
+    fn lines_arrive_whole_however_they_were_cut() {
+        let cut = (&b"GET "[..]).chain(&b"a\nGET b\nCO"[..]).chain(&b"UNT\nKEYS"[..]);
+        assert_eq!(pieces(cut), ["GET a\nGET b\n", "COUNT\n", "KEYS"]);
+        assert_eq!(pieces(io::empty()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_passed_over_and_not_kept() {
+        let endless = io::repeat(b'x').take(MAX as u64 * 3);
+        let input = (&b"GET a\n"[..]).chain(endless).chain(&b"x\nGET b\n"[..]);
+        assert_eq!(pieces(input), ["GET a\n", "too long", "GET b\n"]);
+        assert_eq!(pieces(io::repeat(b'x').take(MAX as u64 + 1)), ["too long"]);
+    }
+}
