@@ -22,6 +22,8 @@ use crate::sync::{AtomicU64, Ordering, fence};
 #[derive(Debug)]
 pub(crate) struct Pins {
     block: Block,
+    /// One more than the highest slot that was ever claimed: the writer looks no farther.
+    claimed: AtomicU64,
 }
 
 /// A slot holds 0 when it is free, else one more than the sequence that its pin holds back.
@@ -39,7 +41,7 @@ const BLOCK_SLOTS: usize = if cfg!(loom) { 2 } else { 32 };
 
 impl Pins {
     pub(crate) fn new() -> Self {
-        Self { block: Block::new() }
+        Self { block: Block::new(), claimed: AtomicU64::new(0) }
     }
 
     /// Claims a slot for a sequence that has been published. The caller loads the view *after* this.
@@ -48,6 +50,10 @@ impl Pins {
         let mut block = &self.block;
         loop {
             if let Some(index) = block.claim(published.0 + 1) {
+                let claimed = (base + index + 1) as u64;
+                if self.claimed.load(Ordering::Relaxed) < claimed {
+                    self.claimed.fetch_max(claimed, Ordering::AcqRel);
+                }
                 // ORDER: slot first, then the view. The writer does the opposite.
                 fence(Ordering::SeqCst);
                 return Slot(base + index);
@@ -78,8 +84,10 @@ impl Pins {
     }
 
     fn held(&self) -> impl Iterator<Item = u64> {
+        let claimed = self.claimed.load(Ordering::Acquire) as usize;
         std::iter::successors(Some(&self.block), |block| block.next.get().map(|next| &**next))
             .flat_map(|block| block.slots.iter())
+            .take(claimed)
             .filter_map(|slot| slot.load(Ordering::Acquire).checked_sub(1))
     }
 }
