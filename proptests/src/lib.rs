@@ -1,2 +1,16 @@
-//! Owns nothing at run time: it is the home of the tests that look at the whole workspace, in `tests/`.
+//! Owns the model of a database, the operations that tests put it through, and the run that compares the two.
 //! It must never be a dependency of a crate that people use.
+
+mod check;
+mod explore;
+mod fates;
+mod model;
+mod ops;
+mod random;
+mod run;
+
+pub use explore::{Finding, Totals, explore, shrink};
+pub use model::{Model, State};
+pub use ops::{COLLECTIONS, Change, Damage, Failure, KEYS, Op, OpList, document};
+pub use random::Random;
+pub use run::{Explored, Run, replay};

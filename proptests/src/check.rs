@@ -1,0 +1,72 @@
+//! Owns the comparison of what readers see with a state of the model. Never changes a database.
+
+use ferrumdb_engine::{CollectionId, Document, Reader, Snapshot};
+
+use crate::model::State;
+use crate::ops::{COLLECTIONS, KEYS, document};
+
+/// Compares everything that a reader can ask.
+pub(crate) fn reader(reader: &Reader, state: &State, sequence: usize) -> Result<(), String> {
+    equal("sequence", &(reader.sequence().0 as usize), &sequence)?;
+    let stats = reader.stats().map_err(|error| format!("stats failed: {error}"))?;
+    equal("documents in stats", &(stats.documents as usize), &state.len())?;
+    for (number, (collection, key)) in KEYS.iter().enumerate() {
+        let found = reader.get(*collection, key).map_err(|error| format!("get failed: {error}"))?;
+        equal(key, &found.as_ref().map(Document::as_str), &expected(state, number).as_deref())?;
+        equal(key, &reader.contains(*collection, key), &state.contains_key(&number))?;
+    }
+    for collection in COLLECTIONS {
+        let keys: Vec<_> = reader.keys(collection).map(String::from).collect();
+        equal("keys", &sorted(keys), &keys_of(state, collection))?;
+        equal("count", &(reader.count(collection) as usize), &keys_of(state, collection).len())?;
+        let (numbers, keys) = asked(collection);
+        let found =
+            reader.get_many(collection, &keys).map_err(|error| format!("get_many failed: {error}"))?;
+        let found: Vec<_> =
+            found.iter().map(|found| found.as_ref().map(|found| found.as_str().to_owned())).collect();
+        let wanted: Vec<_> = numbers.iter().map(|number| expected(state, *number)).collect();
+        equal("get_many", &found, &wanted)?;
+    }
+    snapshot(&reader.snapshot(), state)
+}
+
+/// Compares everything that a snapshot can be asked without being used up.
+pub(crate) fn snapshot(snapshot: &Snapshot, state: &State) -> Result<(), String> {
+    for (number, (collection, key)) in KEYS.iter().enumerate() {
+        let found = snapshot.get(*collection, key).map_err(|error| format!("get failed: {error}"))?;
+        equal(key, &found.as_ref().map(Document::as_str), &expected(state, number).as_deref())?;
+        equal(key, &snapshot.contains(*collection, key), &state.contains_key(&number))?;
+    }
+    for collection in COLLECTIONS {
+        equal("count", &(snapshot.count(collection) as usize), &keys_of(state, collection).len())?;
+    }
+    Ok(())
+}
+
+fn expected(state: &State, key: usize) -> Option<String> {
+    state.get(&key).map(|number| document(*number).as_str().to_owned())
+}
+
+fn asked(collection: CollectionId) -> (Vec<usize>, Vec<&'static str>) {
+    let numbered = KEYS.iter().enumerate().filter(|(_, (of, _))| *of == collection);
+    numbered.map(|(number, (_, key))| (number, *key)).unzip()
+}
+
+fn keys_of(state: &State, collection: CollectionId) -> Vec<String> {
+    let keys = state.keys().map(|number| KEYS[*number]).filter(|(of, _)| *of == collection);
+    sorted(keys.map(|(_, key)| key.to_owned()).collect())
+}
+
+fn sorted(mut keys: Vec<String>) -> Vec<String> {
+    keys.sort_unstable();
+    keys
+}
+
+fn equal<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, wanted: &T) -> Result<(), String> {
+    if found == wanted {
+        return Ok(());
+    }
+    let shortened = |value: &T| format!("{value:?}").chars().take(200).collect::<String>();
+    let (found, wanted) = (shortened(found), shortened(wanted));
+    Err(format!("{what:?}: found {found}, expected {wanted}"))
+}

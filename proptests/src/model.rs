@@ -1,0 +1,125 @@
+//! Owns what a database must hold: the state after each commit, and which of them are promised to survive what.
+//! Never looks at a database.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::ops::Change;
+
+/// The documents by the number of their key.
+pub type State = Arc<BTreeMap<usize, u64>>;
+
+/// The states after all commits so far, and the promises about them.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// The state after commit number `index`; the first is the empty database. The last is what readers see.
+    states: Vec<State>,
+    /// States of commits that were answered with a doubt: they follow in this order, if at all.
+    doubtful: Vec<State>,
+    /// The newest commit that a power cut must leave.
+    durable: usize,
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self { states: vec![State::default()], doubtful: Vec::new(), durable: 0 }
+    }
+}
+
+impl Model {
+    /// What readers must see now.
+    #[must_use]
+    pub fn now(&self) -> &State {
+        self.states.last().expect("there is the empty state")
+    }
+
+    /// The number of the newest commit.
+    #[must_use]
+    pub fn sequence(&self) -> usize {
+        self.states.len() - 1
+    }
+
+    /// The newest commit that a power cut must leave.
+    #[must_use]
+    pub fn durable(&self) -> usize {
+        self.durable
+    }
+
+    /// Whether readers see commits that a power cut may take.
+    #[must_use]
+    pub fn has_unsynced(&self) -> bool {
+        self.durable < self.sequence()
+    }
+
+    /// What a group of transactions does: for each its commit's number, how many deletions found something, and the
+    /// new state if there is one.
+    #[must_use]
+    pub fn stage(&self, group: &[Vec<Change>]) -> Vec<(usize, u64, Option<State>)> {
+        let mut state = Arc::clone(self.now());
+        let mut sequence = self.sequence();
+        group
+            .iter()
+            .map(|transaction| {
+                let (mut next, mut deleted, mut is_commit) = (BTreeMap::clone(&state), 0, false);
+                for Change { key, document } in transaction {
+                    match document {
+                        Some(number) => {
+                            next.insert(*key, *number);
+                            is_commit = true;
+                        }
+                        None if next.remove(key).is_some() => {
+                            deleted += 1;
+                            is_commit = true;
+                        }
+                        None => {}
+                    }
+                }
+                if !is_commit {
+                    return (sequence, deleted, None);
+                }
+                sequence += 1;
+                state = Arc::new(next);
+                (sequence, deleted, Some(Arc::clone(&state)))
+            })
+            .collect()
+    }
+
+    /// A commit was answered well.
+    pub fn acknowledge(&mut self, state: State) {
+        self.states.push(state);
+    }
+
+    /// All commits up to this one were answered as durable.
+    pub fn promise(&mut self, sequence: usize) {
+        self.durable = self.durable.max(sequence);
+    }
+
+    /// A commit was answered with a doubt.
+    pub fn doubt(&mut self, state: State) {
+        self.doubtful.push(state);
+    }
+
+    /// The database was opened again and its newest commit is `sequence`: says what it must hold, and forgets the
+    /// rest.
+    ///
+    /// # Errors
+    /// A sentence, when so many or so few commits cannot have survived.
+    pub fn reopen(&mut self, sequence: usize, power_was_cut: bool) -> Result<(), String> {
+        let least = if power_was_cut { self.durable } else { self.sequence() };
+        let most = self.sequence() + self.doubtful.len();
+        if !(least..=most).contains(&sequence) {
+            return Err(format!("{sequence} commits survived, expected from {least} to {most}"));
+        }
+        self.states.append(&mut self.doubtful);
+        self.states.truncate(sequence + 1);
+        // Opening makes all that it finds durable before it returns.
+        self.durable = sequence;
+        Ok(())
+    }
+
+    /// The state after a commit.
+    #[must_use]
+    pub fn at(&self, sequence: usize) -> Option<&State> {
+        self.states.get(sequence)
+    }
+}

@@ -1,0 +1,380 @@
+//! Owns the operations that tests put a database through, and their readable text. Never carries one out.
+
+use std::fmt;
+use std::io;
+use std::str::FromStr;
+
+use ferrumdb_engine::fs::{Effect, Fault, SimOperation};
+use ferrumdb_engine::{CollectionId, EncodedDocument, Limits};
+
+use crate::random::Random;
+
+/// The keys that operations name by number: few, so that they meet, and odd ones among them.
+pub const KEYS: [(CollectionId, &str); 8] = [
+    (CollectionId::ROOT, "a"),
+    (CollectionId::ROOT, "b"),
+    (CollectionId::ROOT, ""),
+    (CollectionId::ROOT, "\0"),
+    (CollectionId::ROOT, "a key that is longer than what fits without an allocation"),
+    (CollectionId(7), "a"),
+    (CollectionId(7), "\u{0}00000007a"),
+    (CollectionId(u32::MAX), "é"),
+];
+
+/// The collections of [`KEYS`], and one that stays empty.
+pub const COLLECTIONS: [CollectionId; 4] =
+    [CollectionId::ROOT, CollectionId(7), CollectionId(u32::MAX), CollectionId(1)];
+
+/// The document that operations name by number. Some span several sectors, and some are larger than what a log
+/// prepares ahead.
+///
+/// # Panics
+/// Never: the document fits the default limits.
+#[must_use]
+pub fn document(number: u64) -> EncodedDocument {
+    let pad = match number % 32 {
+        31 => 70_000,
+        small if small % 5 == 4 => 1_500,
+        small => small as usize,
+    };
+    let text = format!(r#"{{"n":{number},"pad":"{}"}}"#, "x".repeat(pad));
+    EncodedDocument::from_json(text.as_bytes(), &Limits::default()).expect("a small, valid document")
+}
+
+/// One change of one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// An index of [`KEYS`].
+    pub key: usize,
+    /// What [`document`] is set; nothing for a deletion.
+    pub document: Option<u64>,
+}
+
+/// What goes wrong with one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Damage {
+    /// An input or output error.
+    Error,
+    /// No space is left.
+    Full,
+    /// So many bytes are read or written, and no more.
+    Short(usize),
+    /// So many bytes are read or written, and then an error is told.
+    Partial(usize),
+    /// Try again.
+    Interrupted,
+    /// The power goes; this seed decides what is left.
+    Crash(u64),
+}
+
+/// A call of the next operation that is to go wrong. If that makes fewer calls, nothing does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Which kind of call.
+    pub operation: SimOperation,
+    /// The how manyth of them from now.
+    pub nth: u64,
+    /// Whether all later ones go wrong too.
+    pub always: bool,
+    /// What goes wrong.
+    pub damage: Damage,
+}
+
+/// One step of a test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Commits a group of transactions.
+    Commit {
+        /// The changes of each.
+        group: Vec<Vec<Change>>,
+        /// Whether the commit is synced.
+        synced: bool,
+    },
+    /// Syncs.
+    Sync,
+    /// Begins a sync beside further commits.
+    BeginSync,
+    /// Runs the sync that was begun, and tells nobody yet.
+    RunSync,
+    /// Ends the sync that was begun.
+    FinishSync,
+    /// Appends a sync mark.
+    Mark,
+    /// Closes the database.
+    Close,
+    /// Drops the database without closing it.
+    Drop,
+    /// Opens the database; if it is open, this must be refused.
+    Open,
+    /// Kills the process.
+    Kill,
+    /// Cuts the power; the seed decides what is left.
+    PowerCut(u64),
+    /// Lets a call go wrong.
+    Fail(Failure),
+    /// Takes a snapshot and keeps it.
+    Snapshot,
+    /// Drops the snapshot of this number, modulo how many there are.
+    Release(usize),
+    /// On a copy of the disk: flips a bit of a closed database, which opening must refuse.
+    Flip(u64),
+}
+
+/// A seed for the disk, and operations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpList {
+    /// Seeds the disk: what a failed sync keeps.
+    pub seed: u64,
+    /// The operations in their order.
+    pub ops: Vec<Op>,
+}
+
+impl Op {
+    /// Some operation.
+    pub fn random(random: &mut Random) -> Self {
+        match random.below(100) {
+            0..45 => Self::commit(random),
+            45..49 => Self::Sync,
+            49..52 => Self::BeginSync,
+            52 | 53 => Self::RunSync,
+            54 | 55 => Self::FinishSync,
+            56 | 57 => Self::Mark,
+            58..62 => Self::Close,
+            62..64 => Self::Drop,
+            64..68 => Self::Open,
+            68..71 => Self::Kill,
+            71..77 => Self::PowerCut(random.below(1 << 32)),
+            77..87 => Self::Fail(Failure::random(random)),
+            87..93 => Self::Snapshot,
+            93..96 => Self::Release(random.below(4) as usize),
+            _ => Self::Flip(random.below(1 << 32)),
+        }
+    }
+
+    /// Some commit of a group.
+    pub fn commit(random: &mut Random) -> Self {
+        let transactions = if random.once_in(3) { 1 + random.below(4) } else { 1 };
+        let group = (0..transactions).map(|_| {
+            let changes = if random.once_in(3) { random.below(6) } else { 1 };
+            (0..changes).map(|_| Change::random(random)).collect()
+        });
+        Self::Commit { group: group.collect(), synced: random.once_in(2) }
+    }
+}
+
+impl Change {
+    fn random(random: &mut Random) -> Self {
+        let document = (!random.once_in(3)).then(|| random.below(1 << 16));
+        Self { key: random.below(KEYS.len() as u64) as usize, document }
+    }
+}
+
+impl Failure {
+    /// Some failure.
+    pub fn random(random: &mut Random) -> Self {
+        // Half of all failures concern what changes the log most: writes, and calls of any kind.
+        let kinds = if random.once_in(2) { 2 } else { OPERATIONS.len() };
+        let operation = OPERATIONS[random.below(kinds as u64) as usize].1;
+        let damage = match random.below(8) {
+            0 | 1 => Damage::Error,
+            2 => Damage::Full,
+            3 => Damage::Short(random.below(600) as usize),
+            4 => Damage::Partial(random.below(600) as usize),
+            5 => Damage::Interrupted,
+            _ => Damage::Crash(random.below(1 << 32)),
+        };
+        let once = match damage {
+            Damage::Interrupted | Damage::Crash(_) => true,
+            // A file that is read byte by byte for long takes its time.
+            Damage::Short(bytes) => bytes < 100,
+            _ => false,
+        };
+        Self { operation, nth: 1 + random.below(6), always: !once && random.once_in(3), damage }
+    }
+
+    /// The fault that makes it happen.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        let effect = match self.damage {
+            Damage::Error => Effect::OsError(5),
+            Damage::Full => Effect::Error(io::ErrorKind::StorageFull),
+            Damage::Short(bytes) => Effect::Short(bytes),
+            Damage::Partial(bytes) => Effect::PartialThenError(bytes, io::ErrorKind::Other),
+            Damage::Interrupted => Effect::Error(io::ErrorKind::Interrupted),
+            Damage::Crash(_) => Effect::Crash,
+        };
+        let fault = Fault::new(self.operation, effect).nth(self.nth);
+        if self.always { fault.always() } else { fault }
+    }
+}
+
+const OPERATIONS: [(&str, SimOperation); 9] = [
+    ("any", SimOperation::Any),
+    ("write", SimOperation::Write),
+    ("sync", SimOperation::Sync),
+    ("set-len", SimOperation::SetLen),
+    ("sync-directory", SimOperation::SyncDirectory),
+    ("read", SimOperation::Read),
+    ("publish", SimOperation::Publish),
+    ("rename", SimOperation::Rename),
+    ("lock", SimOperation::Lock),
+];
+
+impl fmt::Display for OpList {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(formatter, "seed {}", self.seed)?;
+        self.ops.iter().try_for_each(|op| writeln!(formatter, "{op}"))
+    }
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Commit { group, synced } => {
+                write!(formatter, "commit {}", if *synced { "synced" } else { "appended" })?;
+                for (index, transaction) in group.iter().enumerate() {
+                    formatter.write_str(if index == 0 { "" } else { " |" })?;
+                    for Change { key, document } in transaction {
+                        match document {
+                            Some(number) => write!(formatter, " {key}={number}")?,
+                            None => write!(formatter, " {key}-")?,
+                        }
+                    }
+                }
+                Ok(())
+            }
+            Self::Sync => formatter.write_str("sync"),
+            Self::BeginSync => formatter.write_str("begin-sync"),
+            Self::RunSync => formatter.write_str("run-sync"),
+            Self::FinishSync => formatter.write_str("finish-sync"),
+            Self::Mark => formatter.write_str("mark"),
+            Self::Close => formatter.write_str("close"),
+            Self::Drop => formatter.write_str("drop"),
+            Self::Open => formatter.write_str("open"),
+            Self::Kill => formatter.write_str("kill"),
+            Self::PowerCut(seed) => write!(formatter, "power-cut {seed}"),
+            Self::Fail(failure) => write!(formatter, "fail {failure}"),
+            Self::Snapshot => formatter.write_str("snapshot"),
+            Self::Release(index) => write!(formatter, "release {index}"),
+            Self::Flip(seed) => write!(formatter, "flip {seed}"),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = OPERATIONS.iter().find(|(_, operation)| *operation == self.operation);
+        let name = named.map_or("any", |(name, _)| name);
+        let often = if self.always { "always" } else { "once" };
+        write!(formatter, "{name} {} {often} ", self.nth)?;
+        match self.damage {
+            Damage::Error => formatter.write_str("error"),
+            Damage::Full => formatter.write_str("full"),
+            Damage::Short(bytes) => write!(formatter, "short {bytes}"),
+            Damage::Partial(bytes) => write!(formatter, "partial {bytes}"),
+            Damage::Interrupted => formatter.write_str("interrupted"),
+            Damage::Crash(seed) => write!(formatter, "crash {seed}"),
+        }
+    }
+}
+
+impl FromStr for OpList {
+    type Err = String;
+
+    /// Reads the text that it is displayed as; empty lines and lines that begin with `#` say nothing.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut list = Self { seed: 0, ops: Vec::new() };
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            match line.strip_prefix("seed ") {
+                Some(seed) => list.seed = number(Some(seed))?,
+                None => list.ops.push(line.parse().map_err(|error| format!("{line}: {error}"))?),
+            }
+        }
+        Ok(list)
+    }
+}
+
+impl FromStr for Op {
+    type Err = String;
+
+    fn from_str(line: &str) -> Result<Self, String> {
+        let mut words = line.split_whitespace();
+        Ok(match words.next().unwrap_or_default() {
+            "commit" => {
+                let synced = words.next() == Some("synced");
+                let mut group = vec![Vec::new()];
+                for word in words {
+                    match word {
+                        "|" => group.push(Vec::new()),
+                        change => group.last_mut().expect("it begins with one").push(change.parse()?),
+                    }
+                }
+                Self::Commit { group, synced }
+            }
+            "sync" => Self::Sync,
+            "begin-sync" => Self::BeginSync,
+            "run-sync" => Self::RunSync,
+            "finish-sync" => Self::FinishSync,
+            "mark" => Self::Mark,
+            "close" => Self::Close,
+            "drop" => Self::Drop,
+            "open" => Self::Open,
+            "kill" => Self::Kill,
+            "power-cut" => Self::PowerCut(number(words.next())?),
+            "fail" => Self::Fail(failure(&words.collect::<Vec<_>>())?),
+            "snapshot" => Self::Snapshot,
+            "release" => Self::Release(number(words.next())?),
+            "flip" => Self::Flip(number(words.next())?),
+            _ => return Err("no such operation".to_owned()),
+        })
+    }
+}
+
+impl FromStr for Change {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let (key, document) = match (word.split_once('='), word.strip_suffix('-')) {
+            (Some((key, document)), _) => (key, Some(number(Some(document))?)),
+            (None, Some(key)) => (key, None),
+            _ => return Err("neither `key=document` nor `key-`".to_owned()),
+        };
+        let key = number(Some(key))?;
+        if key < KEYS.len() { Ok(Self { key, document }) } else { Err("no such key".to_owned()) }
+    }
+}
+
+fn failure(words: &[&str]) -> Result<Failure, String> {
+    let [name, nth, often, damage, rest @ ..] = words else { return Err("too few words".to_owned()) };
+    let named = OPERATIONS.iter().find(|(known, _)| known == name).ok_or("no such call")?;
+    let given = rest.first().copied();
+    let damage = match *damage {
+        "error" => Damage::Error,
+        "full" => Damage::Full,
+        "short" => Damage::Short(number(given)?),
+        "partial" => Damage::Partial(number(given)?),
+        "interrupted" => Damage::Interrupted,
+        "crash" => Damage::Crash(number(given)?),
+        _ => return Err("no such damage".to_owned()),
+    };
+    Ok(Failure { operation: named.1, nth: number(Some(nth))?, always: *often == "always", damage })
+}
+
+fn number<T: FromStr>(word: Option<&str>) -> Result<T, String> {
+    word.and_then(|word| word.parse().ok()).ok_or_else(|| "a number is missing".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_is_read_as_it_was_written() {
+        let mut random = Random::new(1);
+        let list = OpList { seed: 5, ops: (0..2_000).map(|_| Op::random(&mut random)).collect() };
+        assert_eq!(list.to_string().parse(), Ok(list));
+        for bad in ["commit synced 9=1", "commit synced a", "fail any 1", "fly", "power-cut x"] {
+            assert!(bad.parse::<OpList>().is_err(), "{bad}");
+        }
+    }
+}

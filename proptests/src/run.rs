@@ -1,0 +1,422 @@
+//! Owns putting a database on a simulated disk through operations, and comparing it with the model after each.
+//! Never decides what is right: the model does.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ferrumdb_engine::fs::{Call, FatedOperation, FileSystem, SimFs};
+use ferrumdb_engine::{
+    Durability, Error, ManualClock, Options, Reader, Snapshot, SyncDone, SyncTask, Timestamp, Transaction,
+    Writer, open,
+};
+
+use crate::check;
+use crate::fates;
+use crate::model::{Model, State};
+use crate::ops::{Change, Damage, Failure, KEYS, Op, OpList, document};
+
+const PATH: &str = "/my.db";
+/// The bytes of a close mark: a head and a mark.
+const CLOSE_MARK_BYTES: u64 = 72;
+const LOG_START: u64 = 8192;
+
+/// A database, and what it must be.
+#[derive(Debug)]
+pub struct Run {
+    sim: SimFs,
+    clock: ManualClock,
+    steps: u64,
+    cache_bytes: u64,
+    opened: Option<Opened>,
+    model: Model,
+    snapshots: Vec<(Snapshot, State)>,
+    /// The failure of the next operation.
+    failure: Option<Failure>,
+    power_was_cut: bool,
+    closed_well: bool,
+    /// Whether releasing the lock may have failed: it then goes with the last handle, and a snapshot has one.
+    lock_may_linger: bool,
+    explored: Explored,
+}
+
+#[derive(Debug)]
+struct Opened {
+    writer: Writer,
+    reader: Reader,
+    /// A sync that was begun, and the newest commit then.
+    task: Option<(Beside, usize)>,
+    /// Whether a sync beside commits may have failed, which the writer has not been told yet.
+    may_be_in_doubt: bool,
+}
+
+#[derive(Debug)]
+enum Beside {
+    Begun(SyncTask),
+    Done(SyncDone),
+}
+
+/// What a run has seen.
+#[derive(Clone, Debug, Default)]
+pub struct Explored {
+    /// How often the power went.
+    pub crashes: u64,
+    /// How often it went while a database was being opened.
+    pub crashes_in_opening: u64,
+    /// One number for each pair of a call at which the power went, and the fates of what was not synced.
+    pub states: Vec<u64>,
+}
+
+/// Carries out a list, and then checks that the database still opens, commits and closes.
+///
+/// # Errors
+/// Where the database and the model part, and how.
+pub fn replay(list: &OpList) -> Result<Explored, String> {
+    let mut run = Run::new(list.seed);
+    for (index, op) in list.ops.iter().enumerate() {
+        run.step(op).map_err(|reason| format!("operation {index} (`{op}`): {reason}"))?;
+    }
+    run.finish().map_err(|reason| format!("after the last operation: {reason}"))
+}
+
+impl Run {
+    /// An empty disk. An even seed reads every document from the disk, an odd one from the cache.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            sim: SimFs::new(seed),
+            clock: ManualClock::new(Timestamp(1_000)),
+            steps: 0,
+            cache_bytes: (seed % 2) << 20,
+            opened: None,
+            model: Model::default(),
+            snapshots: Vec::new(),
+            failure: None,
+            power_was_cut: false,
+            closed_well: false,
+            lock_may_linger: false,
+            explored: Explored::default(),
+        }
+    }
+
+    /// Carries out one operation, and compares.
+    ///
+    /// # Errors
+    /// How the database and the model part.
+    pub fn step(&mut self, op: &Op) -> Result<(), String> {
+        if let Op::Fail(failure) = op {
+            self.failure = Some(*failure);
+            return Ok(());
+        }
+        self.steps += 1;
+        // The clock jumps in both directions: nothing may depend on it.
+        self.clock.set(Timestamp(1_000 + self.steps * 7_919 % 1_000));
+        self.sim.record();
+        let failure = self.failure.take();
+        if let Some(failure) = &failure {
+            self.sim.inject(failure.fault());
+        }
+        let may_be_in_doubt = self.opened.as_ref().is_some_and(|opened| opened.may_be_in_doubt);
+        let is_faulty = failure.is_some() || may_be_in_doubt;
+        self.lock_may_linger |= is_faulty && matches!(op, Op::Close | Op::Drop);
+        self.carry_out(op, is_faulty)?;
+        self.sim.clear_faults();
+        if let Some(Failure { damage: Damage::Crash(seed), .. }) = failure
+            && self.sim.canonical(Path::new(PATH)).is_err()
+        {
+            self.explored.crashes_in_opening += u64::from(*op == Op::Open);
+            self.cut_power(seed);
+        }
+        self.check()
+    }
+
+    /// Checks that the database opens, commits and closes, whatever happened before.
+    ///
+    /// # Errors
+    /// How the database and the model part.
+    pub fn finish(mut self) -> Result<Explored, String> {
+        self.failure = None;
+        let last = Op::Commit { group: vec![vec![Change { key: 0, document: Some(1) }]], synced: true };
+        for op in [Op::Kill, Op::Open, last, Op::PowerCut(0), Op::Open, Op::Close, Op::Flip(2), Op::Open] {
+            self.step(&op).map_err(|reason| format!("`{op}`: {reason}"))?;
+        }
+        Ok(self.explored)
+    }
+
+    fn carry_out(&mut self, op: &Op, is_faulty: bool) -> Result<(), String> {
+        match op {
+            Op::Commit { group, synced } => self.commit(group, *synced, is_faulty),
+            Op::Sync => self.sync(is_faulty),
+            Op::BeginSync => {
+                let sequence = self.model.sequence();
+                if let Some(opened) = self.ensure_open(is_faulty)? {
+                    opened.task = opened.writer.begin_sync().map(|task| (Beside::Begun(task), sequence));
+                }
+                Ok(())
+            }
+            Op::RunSync => {
+                self.run_sync(is_faulty);
+                Ok(())
+            }
+            Op::FinishSync => self.finish_sync(is_faulty),
+            Op::Mark => self.mark(is_faulty),
+            Op::Close => self.close(is_faulty),
+            Op::Drop => {
+                self.opened = None;
+                Ok(())
+            }
+            Op::Open => self.open(is_faulty),
+            Op::Kill => {
+                self.sim.kill_process();
+                self.forget_process();
+                Ok(())
+            }
+            Op::PowerCut(seed) => {
+                self.cut_power(*seed);
+                Ok(())
+            }
+            Op::Snapshot => {
+                let state = Arc::clone(self.model.now());
+                if let Some(opened) = &self.opened {
+                    self.snapshots.push((opened.reader.snapshot(), state));
+                }
+                Ok(())
+            }
+            Op::Release(index) => {
+                if !self.snapshots.is_empty() {
+                    self.snapshots.remove(index % self.snapshots.len());
+                }
+                Ok(())
+            }
+            Op::Flip(seed) => self.flip(*seed),
+            Op::Fail(_) => unreachable!("`step` keeps it for the next operation"),
+        }
+    }
+
+    fn options(&self) -> Options {
+        let mut options = Options::new(PATH);
+        options.cache_bytes = self.cache_bytes;
+        options.clock = Arc::new(self.clock.clone());
+        options
+    }
+
+    fn open(&mut self, is_faulty: bool) -> Result<(), String> {
+        let was_open = self.opened.is_some();
+        match open(self.options(), Arc::new(self.sim.clone())) {
+            Ok(_) if was_open => Err("a second opening succeeded".to_owned()),
+            Ok((writer, reader)) => {
+                let sequence = reader.sequence().0 as usize;
+                self.model.reopen(sequence, self.power_was_cut)?;
+                let stats = reader.stats().map_err(|error| error.to_string());
+                if self.closed_well && stats.is_ok_and(|stats| !stats.recovery.clean) {
+                    return Err("a closed database is said to have been left by a crash".to_owned());
+                }
+                (self.power_was_cut, self.closed_well, self.lock_may_linger) = (false, false, false);
+                self.opened = Some(Opened { writer, reader, task: None, may_be_in_doubt: false });
+                Ok(())
+            }
+            Err(Error::Locked { .. }) if was_open => Ok(()),
+            Err(Error::Locked { .. }) if self.lock_may_linger && !self.snapshots.is_empty() => {
+                self.snapshots.clear();
+                self.open(is_faulty)
+            }
+            Err(Error::Io { .. }) if is_faulty => Ok(()),
+            Err(error) => Err(format!("opening failed: {error}")),
+        }
+    }
+
+    /// The open database; nothing, if it cannot be opened because of an injected fault.
+    fn ensure_open(&mut self, is_faulty: bool) -> Result<Option<&mut Opened>, String> {
+        if self.opened.is_none() {
+            self.open(is_faulty)?;
+        }
+        Ok(self.opened.as_mut())
+    }
+
+    fn commit(&mut self, group: &[Vec<Change>], synced: bool, is_faulty: bool) -> Result<(), String> {
+        let Some(opened) = self.ensure_open(is_faulty)? else { return Ok(()) };
+        let was_poisoned = opened.writer.is_poisoned();
+        let durability = if synced { Durability::Synced } else { Durability::Appended };
+        let transactions: Vec<_> = group.iter().map(|changes| transaction(changes)).collect();
+        let result = opened.writer.commit(&transactions, durability);
+        let is_poisoned = opened.writer.is_poisoned();
+        let staged = self.model.stage(group);
+        match result {
+            Ok(outcomes) => {
+                if was_poisoned {
+                    return Err("a writer that had stopped went on".to_owned());
+                }
+                let told: Vec<_> =
+                    outcomes.iter().map(|outcome| (outcome.sequence.0 as usize, outcome.deleted)).collect();
+                let expected: Vec<_> =
+                    staged.iter().map(|(sequence, deleted, _)| (*sequence, *deleted)).collect();
+                if told != expected {
+                    return Err(format!("the outcomes are {told:?}, expected {expected:?}"));
+                }
+                staged
+                    .into_iter()
+                    .filter_map(|(_, _, state)| state)
+                    .for_each(|state| self.model.acknowledge(state));
+                if synced {
+                    self.model.promise(self.model.sequence());
+                }
+                Ok(())
+            }
+            Err(Error::Io { .. }) if is_faulty && !is_poisoned => Ok(()),
+            Err(Error::InDoubt { .. }) if is_faulty && is_poisoned && !was_poisoned => {
+                staged
+                    .into_iter()
+                    .filter_map(|(_, _, state)| state)
+                    .for_each(|state| self.model.doubt(state));
+                Ok(())
+            }
+            Err(Error::Poisoned { .. }) if was_poisoned => Ok(()),
+            Err(error) => Err(format!("the commit failed (poisoned: {is_poisoned}): {error}")),
+        }
+    }
+
+    fn sync(&mut self, is_faulty: bool) -> Result<(), String> {
+        let Some(opened) = self.ensure_open(is_faulty)? else { return Ok(()) };
+        let was_poisoned = opened.writer.is_poisoned();
+        match opened.writer.sync() {
+            Ok(()) => {
+                self.model.promise(self.model.sequence());
+                Ok(())
+            }
+            Err(Error::InDoubt { .. }) if is_faulty => Ok(()),
+            Err(Error::Poisoned { .. }) if was_poisoned => Ok(()),
+            Err(error) => Err(format!("the sync failed: {error}")),
+        }
+    }
+
+    fn run_sync(&mut self, is_faulty: bool) {
+        if let Some(opened) = &mut self.opened
+            && let Some((Beside::Begun(task), sequence)) = opened.task.take()
+        {
+            opened.may_be_in_doubt |= is_faulty;
+            opened.task = Some((Beside::Done(task.run()), sequence));
+        }
+    }
+
+    fn finish_sync(&mut self, is_faulty: bool) -> Result<(), String> {
+        let Some(opened) = &mut self.opened else { return Ok(()) };
+        let Some((beside, sequence)) = opened.task.take() else { return Ok(()) };
+        let done = match beside {
+            Beside::Begun(task) => task.run(),
+            Beside::Done(done) => done,
+        };
+        let was_poisoned = opened.writer.is_poisoned();
+        match opened.writer.finish_sync(done) {
+            // After a sync that failed, one that succeeds proves nothing.
+            Ok(()) if was_poisoned => Ok(()),
+            Ok(()) => {
+                self.model.promise(sequence);
+                Ok(())
+            }
+            Err(Error::InDoubt { .. }) if is_faulty => Ok(()),
+            Err(error) => Err(format!("the sync beside commits failed: {error}")),
+        }
+    }
+
+    fn mark(&mut self, is_faulty: bool) -> Result<(), String> {
+        let Some(opened) = self.ensure_open(is_faulty)? else { return Ok(()) };
+        let was_poisoned = opened.writer.is_poisoned();
+        let result = opened.writer.append_sync_mark();
+        let grown = opened.reader.sequence().0 as usize > self.model.sequence();
+        let state = Arc::clone(self.model.now());
+        match result {
+            Ok(()) => {
+                if grown {
+                    self.model.acknowledge(state);
+                }
+                Ok(())
+            }
+            Err(Error::Io { .. }) if is_faulty => Ok(()),
+            Err(Error::InDoubt { .. }) if is_faulty => {
+                self.model.doubt(state);
+                Ok(())
+            }
+            Err(Error::Poisoned { .. }) if was_poisoned => Ok(()),
+            Err(error) => Err(format!("the sync mark failed: {error}")),
+        }
+    }
+
+    fn close(&mut self, is_faulty: bool) -> Result<(), String> {
+        let Some(Opened { writer, .. }) = self.opened.take() else { return Ok(()) };
+        let was_poisoned = writer.is_poisoned();
+        let state = Arc::clone(self.model.now());
+        match writer.close() {
+            Ok(()) => {
+                self.model.acknowledge(state);
+                self.model.promise(self.model.sequence());
+                self.closed_well = true;
+                Ok(())
+            }
+            Err(Error::Io { .. } | Error::InDoubt { .. }) if is_faulty => {
+                // The close mark may or may not have been appended before the failure.
+                self.model.doubt(state);
+                Ok(())
+            }
+            Err(Error::Poisoned { .. }) if was_poisoned => Ok(()),
+            Err(error) => Err(format!("closing failed: {error}")),
+        }
+    }
+
+    fn cut_power(&mut self, seed: u64) {
+        let site =
+            self.sim.trace().last().map_or_else(String::new, |call: &Call| {
+                format!("{:?} {:?}", call.operation, call.to.is_some())
+            });
+        let fates: Vec<FatedOperation> = self.sim.crash_with(fates::choose(seed));
+        self.explored.crashes += 1;
+        self.explored.states.push(fates::describe(&site, &fates));
+        self.forget_process();
+        self.power_was_cut = true;
+    }
+
+    fn forget_process(&mut self) {
+        self.opened = None;
+        self.snapshots.clear();
+    }
+
+    /// Flips a bit on a copy of the disk of a database that was closed well.
+    fn flip(&mut self, seed: u64) -> Result<(), String> {
+        let Some(mut bytes) = self.sim.live_bytes(PATH).filter(|_| self.closed_well) else { return Ok(()) };
+        let (disk, log_end) = (self.sim.fork(seed), bytes.len() as u64 - CLOSE_MARK_BYTES);
+        let in_header = seed.is_multiple_of(4) || log_end == LOG_START;
+        let position =
+            if in_header { seed % LOG_START } else { LOG_START + seed / 4 % (log_end - LOG_START) };
+        bytes[position as usize] ^= 1 << (seed % 8);
+        disk.overwrite(PATH, position, &bytes[position as usize..=position as usize]);
+        let result = open(self.options(), Arc::new(disk.clone()));
+        match result {
+            Ok((_, reader)) if in_header => check::reader(&reader, self.model.now(), self.model.sequence()),
+            Err(Error::Damaged { .. }) if !in_header => {
+                let untouched = disk.live_bytes(PATH) == Some(bytes);
+                if untouched { Ok(()) } else { Err("a refused file was changed".to_owned()) }
+            }
+            other => Err(format!("a bit flipped at {position} of {}: {:?}", bytes.len(), other.map(drop))),
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        for (snapshot, state) in &self.snapshots {
+            check::snapshot(snapshot, state).map_err(|reason| format!("a snapshot: {reason}"))?;
+        }
+        match &self.opened {
+            Some(opened) => check::reader(&opened.reader, self.model.now(), self.model.sequence()),
+            None => Ok(()),
+        }
+    }
+}
+
+fn transaction(changes: &[Change]) -> Transaction {
+    let mut transaction = Transaction::new();
+    for Change { key, document: number } in changes {
+        let (collection, key) = KEYS[*key];
+        match number {
+            Some(number) => transaction.set(collection, key.into(), document(*number), None),
+            None => transaction.delete(collection, key.into()),
+        }
+    }
+    transaction
+}

@@ -1,0 +1,17 @@
+//! The engine's promises as tests on a simulated disk, and where only a real one will do, on that. One module for each
+//! kind of promise; none may rest on how the engine is built inside.
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+
+mod bytes;
+mod common;
+mod creation;
+mod damage;
+mod every_call;
+mod keys_and_limits;
+mod locks;
+mod model;
+mod readers;
+mod refusals;
+mod sync_failures;
+mod torn_tails;
+mod write_failures;

@@ -1,0 +1,276 @@
+//! Readers beside the writer: never half a transaction, never a lost key, never a wait for the disk.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ferrumdb_engine::fs::{Effect, Fault, MemoryFs, SimFs, SimOperation};
+use ferrumdb_engine::{Durability, Key, Options, Reader, Snapshot, Transaction, Writer, open};
+use ferrumdb_proptests::Random;
+
+use crate::common::{PATH, ROOT, document, open_at, synced};
+
+const LOAD: Duration = Duration::from_secs(3);
+const PAIRS: usize = 16;
+const STABLE: usize = 100;
+const CHURN: u64 = 400;
+
+/// Two keys whose documents always add up to zero, and a token that lies always in one of two places.
+fn pair(number: usize) -> [String; 2] {
+    [format!("plus:{number}"), format!("minus:{number}")]
+}
+
+fn places(number: usize) -> [String; 2] {
+    [format!("left:{number}"), format!("right:{number}")]
+}
+
+fn set(transaction: &mut Transaction, key: &str, number: i64) {
+    transaction.set(ROOT, Key::from(key), document(&number.to_string()), None);
+}
+
+fn prepare(writer: &mut Writer) {
+    let mut transaction = Transaction::new();
+    for number in 0..PAIRS {
+        pair(number).iter().for_each(|key| set(&mut transaction, key, 0));
+        set(&mut transaction, &places(number)[0], 0);
+    }
+    (0..STABLE).for_each(|number| set(&mut transaction, &format!("stable:{number}"), 0));
+    writer.commit(&[transaction], Durability::Appended).unwrap();
+}
+
+/// One group: pairs that change, tokens that move (twice, perhaps), and keys that come and go.
+fn work(random: &mut Random, sides: &mut [usize; PAIRS]) -> Vec<Transaction> {
+    let mut group = Vec::new();
+    for _ in 0..=random.below(3) {
+        let mut transaction = Transaction::new();
+        let number = random.below(PAIRS as u64) as usize;
+        let amount = random.below(1_000_000) as i64;
+        let [plus, minus] = pair(number);
+        set(&mut transaction, &plus, amount);
+        set(&mut transaction, &minus, -amount);
+        let number = random.below(PAIRS as u64) as usize;
+        let (from, to) = (&places(number)[sides[number]], &places(number)[1 - sides[number]]);
+        transaction.delete(ROOT, Key::from(from.as_str()));
+        set(&mut transaction, to, amount);
+        sides[number] = 1 - sides[number];
+        for _ in 0..random.below(8) {
+            let key = format!("churn:{}", random.below(CHURN));
+            match random.once_in(2) {
+                true => set(&mut transaction, &key, amount),
+                false => transaction.delete(ROOT, Key::from(key)),
+            }
+        }
+        group.push(transaction);
+    }
+    group
+}
+
+/// Ends what other threads wait for, when a test ends well or not.
+struct Ending<'a>(&'a AtomicBool, Option<&'a SimFs>);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+        self.1.inspect(|sim| sim.release());
+    }
+}
+
+fn number_of(snapshot: &Snapshot, key: &str) -> Option<i64> {
+    snapshot.get(ROOT, key).unwrap().map(|document| document.value().as_i64().unwrap())
+}
+
+fn look_at_pairs(reader: &Reader, random: &mut Random) {
+    let number = random.below(PAIRS as u64) as usize;
+    let found = reader.get_many(ROOT, &pair(number)).unwrap();
+    let sum: i64 = found.iter().map(|found| found.as_ref().unwrap().value().as_i64().unwrap()).sum();
+    assert_eq!(sum, 0, "half a transaction: {found:?}");
+    // The same, from a snapshot that grows older while it is looked at.
+    let snapshot = reader.snapshot();
+    for number in 0..PAIRS {
+        let [plus, minus] = pair(number).map(|key| number_of(&snapshot, &key).unwrap());
+        assert_eq!(plus + minus, 0, "half a transaction in a snapshot at {:?}", snapshot.sequence());
+        let held = places(number).iter().filter(|key| snapshot.contains(ROOT, key)).count();
+        assert_eq!(held, 1, "a token that moves was seen {held} times");
+        assert!(reader.get(ROOT, &pair(number)[0]).unwrap().is_some(), "a key that is replaced was gone");
+    }
+}
+
+fn look_at_keys(reader: &Reader) {
+    let snapshot = reader.snapshot();
+    let count = snapshot.count(ROOT);
+    let keys: Vec<_> = snapshot.keys(ROOT).collect();
+    let set: BTreeSet<_> = keys.iter().map(Key::as_str).collect();
+    assert_eq!(set.len(), keys.len(), "a key was listed twice");
+    assert_eq!(keys.len() as u64, count, "keys and count differ");
+    assert!((0..STABLE).all(|number| set.contains(format!("stable:{number}").as_str())), "a key was lost");
+    for number in 0..PAIRS {
+        assert!(pair(number).iter().all(|key| set.contains(key.as_str())), "a key that is replaced was lost");
+        assert_eq!(places(number).iter().filter(|key| set.contains(key.as_str())).count(), 1, "a token");
+    }
+}
+
+#[test]
+fn readers_never_see_half_a_transaction_and_lose_no_key() {
+    for cache_bytes in [0, 1 << 20] {
+        let mut options = Options::new(PATH);
+        options.cache_bytes = cache_bytes;
+        let (mut writer, reader) = open(options, Arc::new(MemoryFs::new())).unwrap();
+        prepare(&mut writer);
+        let is_over = AtomicBool::new(false);
+        let (mut looks, mut groups) = (0_u64, 0_u64);
+        thread::scope(|scope| {
+            let readers: Vec<_> = (0..2_u64)
+                .map(|seed| {
+                    let (reader, is_over) = (reader.clone(), &is_over);
+                    scope.spawn(move || {
+                        let (mut random, mut looks) = (Random::new(seed), 0);
+                        while !is_over.load(Ordering::Relaxed) {
+                            look_at_pairs(&reader, &mut random);
+                            if looks % 8 == seed {
+                                look_at_keys(&reader);
+                            }
+                            looks += 1;
+                        }
+                        looks
+                    })
+                })
+                .collect();
+            let ending = Ending(&is_over, None);
+            let (mut random, mut sides, begin) = (Random::new(7), [0; PAIRS], Instant::now());
+            while begin.elapsed() < LOAD / 2 && readers.iter().all(|reader| !reader.is_finished()) {
+                writer.commit(&work(&mut random, &mut sides), Durability::Synced).unwrap();
+                groups += 1;
+            }
+            drop(ending);
+            looks = readers.into_iter().map(|reader| reader.join().unwrap()).sum();
+        });
+        assert!(looks > 50 && groups > 50, "{looks} looks beside {groups} groups prove nothing");
+        drop(writer.commit(&[], Durability::Synced));
+        set_one(&mut writer);
+        let stats = reader.stats().unwrap();
+        assert_eq!((stats.pins, stats.undo_versions), (0, 0), "nothing is kept for nobody");
+    }
+}
+
+fn set_one(writer: &mut Writer) {
+    let mut transaction = Transaction::new();
+    set(&mut transaction, "last", 1);
+    writer.commit(&[transaction], Durability::Appended).unwrap();
+}
+
+/// Gets one key after another at a fixed pace for as long as it takes, and says how long each took from the moment at
+/// which it was to begin: a get that holds up the next ones counts for all of them.
+fn paced_gets(reader: &Reader, is_over: &AtomicBool) -> Vec<Duration> {
+    const PACE: Duration = Duration::from_micros(500);
+    let begin = Instant::now();
+    let mut taken = Vec::new();
+    while !is_over.load(Ordering::Relaxed) {
+        let due = begin + PACE * taken.len() as u32;
+        while Instant::now() < due {
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+        let key = format!("k{}", taken.len() % 100);
+        assert!(reader.get(ROOT, &key).unwrap().is_some());
+        taken.push(due.elapsed());
+    }
+    taken
+}
+
+#[test]
+fn gets_go_on_while_a_sync_takes_two_seconds() {
+    /// Far above what a loaded machine adds to a get, far below the sync.
+    const BOUND: Duration = Duration::from_millis(250);
+    for cache_bytes in [0, 16 << 20] {
+        let sim = SimFs::new(1);
+        let mut options = Options::new(PATH);
+        options.cache_bytes = cache_bytes;
+        let (mut writer, reader) = open(options, Arc::new(sim.clone())).unwrap();
+        let changes: Vec<_> = (0..100).map(|number| format!("k{number}={number}")).collect();
+        synced(&mut writer, &changes.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
+        let is_over = AtomicBool::new(false);
+        let mut taken = Vec::new();
+        thread::scope(|scope| {
+            let gets: Vec<_> = (0..2).map(|_| scope.spawn(|| paced_gets(&reader, &is_over))).collect();
+            let _ending = Ending(&is_over, Some(&sim));
+            sim.inject(Fault::new(SimOperation::Sync, Effect::Block));
+            let commit = scope.spawn(|| synced(&mut writer, &["k0=\"new\""]).unwrap());
+            thread::sleep(Duration::from_secs(2));
+            assert_eq!(sim.blocked(), 1, "the commit waits for its sync");
+            assert_eq!(reader.get(ROOT, "k0").unwrap().unwrap().as_str(), "0", "and is not seen before it");
+            assert_eq!(reader.keys(ROOT).count(), 100);
+            is_over.store(true, Ordering::Relaxed);
+            taken = gets.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+            sim.release();
+            commit.join().unwrap();
+        });
+        taken.sort_unstable();
+        let worst = taken[taken.len() - 1 - taken.len() / 1_000];
+        assert!(taken.len() > 1_000, "{} gets prove nothing", taken.len());
+        assert!(worst < BOUND, "cache of {cache_bytes}: p99.9 of {} gets is {worst:?}", taken.len());
+        assert_eq!(reader.get(ROOT, "k0").unwrap().unwrap().as_str(), "\"new\"");
+    }
+}
+
+#[test]
+fn gets_within_an_iteration_and_commits_beside_it_never_wait_for_each_other() {
+    let (done, is_done) = mpsc::channel();
+    thread::spawn(move || {
+        let (mut writer, reader) = open_at(MemoryFs::new(), PATH).unwrap();
+        synced(&mut writer, &["a=1", "b=2"]).unwrap();
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for (first, second) in [("a", "b"), ("b", "a")] {
+                let (reader, is_over) = (reader.clone(), &is_over);
+                scope.spawn(move || {
+                    while !is_over.load(Ordering::Relaxed) {
+                        for key in reader.keys(ROOT) {
+                            let held = reader.get(ROOT, first).unwrap();
+                            let other = reader.snapshot().get(ROOT, second).unwrap();
+                            assert!(held.is_some() && other.is_some() && reader.contains(ROOT, &key));
+                        }
+                    }
+                });
+            }
+            let _ending = Ending(&is_over, None);
+            let begin = Instant::now();
+            for number in 0_u64.. {
+                if begin.elapsed() > Duration::from_secs(1) {
+                    break;
+                }
+                synced(&mut writer, &[&format!("a={number}"), &format!("b={number}")]).unwrap();
+            }
+        });
+        done.send(()).unwrap();
+    });
+    is_done
+        .recv_timeout(Duration::from_secs(30))
+        .expect("two readers and a writer of two keys do not lock up");
+}
+
+#[test]
+fn a_snapshot_stays_as_it_was_and_costs_nothing_once_it_is_dropped() {
+    let (mut writer, reader) = open_at(MemoryFs::new(), PATH).unwrap();
+    synced(&mut writer, &["a=0", "gone=true"]).unwrap();
+    let mut snapshots = Vec::new();
+    for number in 1..=200 {
+        snapshots.push((number - 1, reader.snapshot()));
+        let other = if number % 2 == 0 { "gone=true" } else { "gone" };
+        synced(&mut writer, &[&format!("a={number}"), other]).unwrap();
+    }
+    // Dropped from the middle outwards, each remaining one stays right.
+    while !snapshots.is_empty() {
+        drop(snapshots.remove(snapshots.len() / 2));
+        synced(&mut writer, &["noise=1"]).unwrap();
+        for (number, snapshot) in &snapshots {
+            assert_eq!(number_of(snapshot, "a"), Some(*number));
+            assert_eq!(snapshot.contains(ROOT, "gone"), number % 2 == 0, "at {number}");
+            assert_eq!(snapshot.count(ROOT), if number % 2 == 0 { 2 } else { 1 });
+            assert!(!snapshot.contains(ROOT, "noise"));
+        }
+    }
+    let stats = reader.stats().unwrap();
+    assert_eq!((stats.pins, stats.undo_versions, stats.documents), (0, 0, 3));
+}
