@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn keys_that_look_like_prefixes_stay_apart() {
         let keydir = Keydir::new();
-        let keys = ["", "\0", "\000000001", "\000000001a", "a", "0", "00000001a"];
+        let keys = ["", "\0", "\x0000000001", "\x0000000001a", "a", "0", "00000001a"];
         let collections = [CollectionId(0), CollectionId(1), CollectionId(0x1000_0000)];
         let mut sequence = Sequence::ZERO;
         for collection in collections {
