@@ -241,4 +241,4 @@ impl Drop for Place {
 mod tests;
 
 #[cfg(all(test, shuttle))]
-mod model;
+mod shuttle_tests;
