@@ -1,8 +1,12 @@
 //! Owns what can be asked of the writer thread, each with its own typed reply. Never carries a user's type.
 
-use ferrumdb_engine::{Outcome, Sequence, Transaction};
+use std::time::Instant;
+
+use ferrumdb_engine::{Committed, FieldPath, IndexBuild, Replaced, Sequence, Transaction};
 
 use crate::error::{Error, Result};
+use crate::index_builds::BuildAnswer;
+use crate::transaction::Counts;
 
 /// What a command costs in the inbox besides its keys and documents: about what its own memory takes.
 const COMMAND_BYTES: usize = 256;
@@ -13,6 +17,12 @@ pub(crate) enum Command {
     Write(Write),
     /// Sync now, under every policy.
     Sync(Reply<()>),
+    /// Build an index on this field.
+    CreateIndex(FieldPath, Reply<Sequence>),
+    /// Drop the index on this field, or cancel its build.
+    DropIndex(FieldPath, Reply<Sequence>),
+    /// Tell a build what has changed since its snapshot.
+    IndexRound(IndexBuild, oneshot::Sender<BuildAnswer>),
     /// The syncer has finished: look at its result.
     SyncDone,
     /// Somebody stands in the line for room: look at it.
@@ -24,39 +34,59 @@ pub(crate) enum Command {
 /// A transaction, and who waits for it.
 pub(crate) struct Write {
     pub(crate) transaction: Transaction,
-    pub(crate) sets: u32,
-    pub(crate) deletes: u32,
+    pub(crate) counts: Counts,
     pub(crate) reply: WriteReply,
+    /// When it was last offered to the inbox.
+    pub(crate) offered: Option<Instant>,
 }
 
 /// Who waits for a transaction, by what is wanted of its outcome.
 pub(crate) enum WriteReply {
     /// The number of the commit.
     Sequence(Reply<Sequence>),
-    /// Whether the delete found a document.
-    Deleted(Reply<bool>),
+    /// Whether its operation found a document.
+    Found(Reply<bool>),
+    /// The document that its operation replaced, to be read by whoever waits.
+    Replaced(Reply<Option<Replaced>>),
 }
 
 /// The writer's end of a [`crate::Pending`]. Dropping it unanswered says: in doubt, or never carried out if the
 /// database is closed by then.
-pub(crate) struct Reply<T>(oneshot::Sender<Result<T>>);
+pub(crate) struct Reply<T>(oneshot::Sender<Answer<T>>);
+
+/// What comes back through a [`Reply`].
+pub(crate) struct Answer<T> {
+    pub(crate) result: Result<T>,
+    /// The transaction that the answer is about. It goes back to the thread that made it, which gives its memory back
+    /// more cheaply than the writer thread could, and while the writer works on.
+    _spent: Option<Transaction>,
+}
 
 impl Command {
     /// What it takes in the inbox, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Write(write) => write.bytes(),
-            Self::Sync(_) | Self::SyncDone | Self::Nudge | Self::Close(_) => COMMAND_BYTES,
+            _ => COMMAND_BYTES,
+        }
+    }
+
+    /// Notes that it is offered to the inbox now.
+    pub(crate) fn note_offered(&mut self) {
+        if let Self::Write(write) = self {
+            write.offered = Some(Instant::now());
         }
     }
 
     /// Answers that it was not carried out.
     pub(crate) fn refuse(self, error: &Error) {
         match self {
-            Self::Write(write) => write.reply.answer(Err(error.clone())),
+            Self::Write(write) => write.reply.answer(Err(error.clone()), write.transaction),
             Self::Sync(reply) => reply.answer(Err(error.clone())),
+            Self::CreateIndex(_, reply) | Self::DropIndex(_, reply) => reply.answer(Err(error.clone())),
             Self::Close(Some(reply)) => reply.answer(Err(error.clone())),
-            Self::SyncDone | Self::Nudge | Self::Close(None) => {}
+            // A build whose question is not answered ends.
+            Self::IndexRound(..) | Self::SyncDone | Self::Nudge | Self::Close(None) => {}
         }
     }
 }
@@ -68,16 +98,18 @@ impl Write {
 }
 
 impl WriteReply {
-    pub(crate) fn answer(self, outcome: Result<Outcome>) {
+    pub(crate) fn answer(self, outcome: Result<Committed>, spent: Transaction) {
+        let spent = Some(spent);
         match self {
-            Self::Sequence(reply) => reply.answer(outcome.map(|outcome| outcome.sequence)),
-            Self::Deleted(reply) => reply.answer(outcome.map(|outcome| outcome.deleted > 0)),
+            Self::Sequence(reply) => reply.answer_about(outcome.map(|committed| committed.sequence), spent),
+            Self::Found(reply) => reply.answer_about(outcome.map(|committed| committed.effective > 0), spent),
+            Self::Replaced(reply) => reply.answer_about(outcome.map(|committed| committed.replaced), spent),
         }
     }
 }
 
 impl<T> Reply<T> {
-    pub(crate) fn channel() -> (Self, oneshot::Receiver<Result<T>>) {
+    pub(crate) fn channel() -> (Self, oneshot::Receiver<Answer<T>>) {
         let (sender, receiver) = oneshot::channel();
         (Self(sender), receiver)
     }
@@ -86,7 +118,12 @@ impl<T> Reply<T> {
     ///
     /// A waker belongs to the caller's runtime: what it does wrong must not reach the writer.
     pub(crate) fn answer(self, result: Result<T>) {
-        let send = std::panic::AssertUnwindSafe(|| drop(self.0.send(result)));
+        self.answer_about(result, None);
+    }
+
+    fn answer_about(self, result: Result<T>, spent: Option<Transaction>) {
+        let answer = Answer { result, _spent: spent };
+        let send = std::panic::AssertUnwindSafe(|| drop(self.0.send(answer)));
         if std::panic::catch_unwind(send).is_err() {
             tracing::error!("a waker panicked while the writer thread answered");
         }

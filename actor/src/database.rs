@@ -1,4 +1,10 @@
-//! Owns the public handle: it turns calls into commands and reads. Never waits for the writer itself.
+//! Owns the public handle, from opening to closing; what can be done with it lies in the modules beneath. Never waits
+//! for the writer itself.
+
+mod conditional;
+mod indexes;
+mod reads;
+mod writes;
 
 use std::fmt;
 use std::path::Path;
@@ -6,19 +12,16 @@ use std::sync::{Arc, PoisonError};
 use std::thread::ThreadId;
 
 use crossbeam_utils::CachePadded;
-use ferrumdb_engine::{self as engine, CollectionId, EncodedDocument, Reader};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use ferrumdb_engine::{self as engine, Reader};
 
-use crate::command::{Command, Reply, Write, WriteReply};
+use crate::command::{Command, Reply};
 use crate::config::{Config, DEFAULT_PATH};
 use crate::error::{Error, Result};
 use crate::link::Link;
-use crate::metrics::{Counter, Metrics};
+use crate::metrics::Metrics;
 use crate::opening::{self, ThreadSlot};
 use crate::pending::Pending;
-use crate::transaction::Transaction;
-use crate::{Document, Key, Keys, Limits, Sequence, Stats};
+use crate::{Limits, Stats};
 
 /// A handle to an open database. Clones are cheap and stand for the same database; use them from as many threads and
 /// tasks as you like.
@@ -93,56 +96,6 @@ impl FerrumDB {
         Self::open(Config::in_memory())
     }
 
-    /// Stores a value of any type that serde can serialise under `key`. The answer is the number of its commit.
-    ///
-    /// # Errors
-    /// [`NotSerializable`](crate::ErrorKind::NotSerializable) for what JSON cannot keep exactly,
-    /// [`TooLarge`](crate::ErrorKind::TooLarge) beyond the limits, and the errors of [`commit`](Self::commit).
-    pub fn set(&self, key: impl Into<Key>, value: impl Serialize) -> Pending<Sequence> {
-        let document = EncodedDocument::from_serialize(&value, &self.0.limits);
-        self.set_document(key.into(), document)
-    }
-
-    /// Stores a JSON text under `key`, made compact, with its numbers as they are spelled.
-    ///
-    /// # Errors
-    /// [`InvalidJson`](crate::ErrorKind::InvalidJson), [`TooLarge`](crate::ErrorKind::TooLarge), and the errors of
-    /// [`commit`](Self::commit).
-    pub fn set_raw(&self, key: impl Into<Key>, json: impl AsRef<[u8]>) -> Pending<Sequence> {
-        let document = EncodedDocument::from_json(json.as_ref(), &self.0.limits);
-        self.set_document(key.into(), document)
-    }
-
-    /// Removes the document under `key`. The answer is whether there was one.
-    ///
-    /// # Errors
-    /// As [`commit`](Self::commit).
-    pub fn delete(&self, key: impl Into<Key>) -> Pending<bool> {
-        let key = key.into();
-        let mut transaction = engine::Transaction::new();
-        transaction.delete(CollectionId::ROOT, key.clone());
-        if let Err(error) = transaction.check(&self.0.limits) {
-            return self.0.link.failed(Error::from(error).about(&key));
-        }
-        let (reply, receiver) = Reply::channel();
-        let write = Write { transaction, sets: 0, deletes: 1, reply: WriteReply::Deleted(reply) };
-        self.0.link.send(Command::Write(write), receiver)
-    }
-
-    /// Commits a transaction: all of it or nothing. The answer is the number of the commit.
-    ///
-    /// # Errors
-    /// The first error of the transaction's values; [`TooLarge`](crate::ErrorKind::TooLarge) beyond the limits;
-    /// [`Io`](crate::ErrorKind::Io) when it could not be appended, and nothing has happened;
-    /// [`InDoubt`](crate::ErrorKind::InDoubt) when it may or may not survive, [`Poisoned`](crate::ErrorKind::Poisoned)
-    /// after that; [`Closed`](crate::ErrorKind::Closed); [`Forked`](crate::ErrorKind::Forked).
-    pub fn commit(&self, transaction: Transaction) -> Pending<Sequence> {
-        match transaction.check(&self.0.limits) {
-            Ok(checked) => self.send(checked.transaction, checked.sets, checked.deletes),
-            Err(error) => self.0.link.failed(error),
-        }
-    }
-
     /// Makes durable everything that was accepted before this call, now, under every policy.
     ///
     /// # Errors
@@ -171,72 +124,6 @@ impl FerrumDB {
         Pending::ready(link.ended().cloned().unwrap_or_else(|| Err(link.closed())))
     }
 
-    /// The document under `key`. It is parsed when [`Document::value`] is first called, and lends its text without
-    /// copying.
-    ///
-    /// # Errors
-    /// [`Damaged`](crate::ErrorKind::Damaged) or [`Io`](crate::ErrorKind::Io) when it cannot be read;
-    /// [`Closed`](crate::ErrorKind::Closed).
-    pub fn get(&self, key: impl AsRef<str>) -> Result<Option<Document>> {
-        self.look_up(key.as_ref())
-    }
-
-    /// The document under `key` as a value of type `T`, straight from its text.
-    ///
-    /// # Errors
-    /// As [`get`](Self::get), and [`TypeMismatch`](crate::ErrorKind::TypeMismatch).
-    pub fn get_as<T: DeserializeOwned>(&self, key: impl AsRef<str>) -> Result<Option<T>> {
-        let key = key.as_ref();
-        let document = self.look_up(key)?;
-        document.map(|document| document.to()).transpose().map_err(|error| self.failed(error, key))
-    }
-
-    /// A copy of the JSON text under `key`. [`get`](Self::get) lends it without copying.
-    ///
-    /// # Errors
-    /// As [`get`](Self::get).
-    pub fn get_raw(&self, key: impl AsRef<str>) -> Result<Option<Vec<u8>>> {
-        Ok(self.look_up(key.as_ref())?.map(|document| document.as_bytes().to_vec()))
-    }
-
-    /// The documents under several keys, in their order, as they stood at one moment: never half a transaction.
-    ///
-    /// # Errors
-    /// As [`get`](Self::get), and [`Forked`](crate::ErrorKind::Forked).
-    pub fn get_many<K: AsRef<str>>(&self, keys: &[K]) -> Result<Vec<Option<Document>>> {
-        self.check_many()?;
-        self.0.link.counters.add(Counter::Gets, keys.len() as u64);
-        self.0.reader.get_many(CollectionId::ROOT, keys).map_err(|error| self.counted(error.into()))
-    }
-
-    /// Whether there is a document under `key`.
-    ///
-    /// # Errors
-    /// [`Closed`](crate::ErrorKind::Closed).
-    pub fn contains(&self, key: impl AsRef<str>) -> Result<bool> {
-        self.0.link.check_readable().map_err(|error| self.counted(error))?;
-        self.0.link.counters.add(Counter::Gets, 1);
-        Ok(self.0.reader.contains(CollectionId::ROOT, key.as_ref()))
-    }
-
-    /// All keys, in no order, as they stood when this was called.
-    ///
-    /// # Errors
-    /// [`Closed`](crate::ErrorKind::Closed), [`Forked`](crate::ErrorKind::Forked).
-    pub fn keys(&self) -> Result<Keys> {
-        self.check_many()?;
-        Ok(self.0.reader.keys(CollectionId::ROOT))
-    }
-
-    /// How many documents there are.
-    ///
-    /// # Errors
-    /// [`Closed`](crate::ErrorKind::Closed), [`Forked`](crate::ErrorKind::Forked).
-    pub fn count(&self) -> Result<u64> {
-        self.check_many()?;
-        Ok(self.0.reader.count(CollectionId::ROOT))
-    }
-
     /// What the file, the cache and the memory hold, and how the last opening went.
     ///
     /// # Errors
@@ -246,10 +133,21 @@ impl FerrumDB {
         self.0.reader.stats().map_err(|error| self.counted(error.into()))
     }
 
-    /// What this database has done since it was opened. It answers after closing, too.
+    /// What this database has done since it was opened. It answers after closing, too; in a forked process it tells
+    /// the counts alone.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
-        self.0.link.counters.snapshot()
+        let Inner { link, reader, .. } = &**self.0;
+        if link.is_forked() {
+            return link.counters.counts();
+        }
+        let mut metrics = link.counters.snapshot();
+        (metrics.inbox_commands, metrics.inbox_bytes) = link.outbox().depth();
+        // Only the length of the file, which is not asked for here, can fail.
+        if let Ok(stats) = reader.stats() {
+            (metrics.live_bytes, metrics.dead_bytes) = (stats.live_bytes, stats.dead_bytes);
+        }
+        metrics
     }
 
     /// The path that it was opened with.
@@ -264,30 +162,6 @@ impl FerrumDB {
         Self(Arc::new(CachePadded::new(Inner { link, reader, limits, writer, thread })))
     }
 
-    fn set_document(&self, key: Key, document: engine::Result<EncodedDocument>) -> Pending<Sequence> {
-        let checked = document.and_then(|document| {
-            let mut transaction = engine::Transaction::new();
-            transaction.set(CollectionId::ROOT, key.clone(), document, None);
-            transaction.check(&self.0.limits).map(|()| transaction)
-        });
-        match checked {
-            Ok(transaction) => self.send(transaction, 1, 0),
-            Err(error) => self.0.link.failed(Error::from(error).about(&key)),
-        }
-    }
-
-    fn send(&self, transaction: engine::Transaction, sets: u32, deletes: u32) -> Pending<Sequence> {
-        let (reply, receiver) = Reply::channel();
-        let write = Write { transaction, sets, deletes, reply: WriteReply::Sequence(reply) };
-        self.0.link.send(Command::Write(write), receiver)
-    }
-
-    fn look_up(&self, key: &str) -> Result<Option<Document>> {
-        self.0.link.check_readable().map_err(|error| self.counted(error))?;
-        self.0.link.counters.add(Counter::Gets, 1);
-        self.0.reader.get(CollectionId::ROOT, key).map_err(|error| self.failed(error, key))
-    }
-
     /// Reads that look at many keys check for a fork, too: next to their work it costs nothing.
     fn check_many(&self) -> Result<()> {
         let link = &self.0.link;
@@ -299,10 +173,8 @@ impl FerrumDB {
         self.counted(Error::from(error).about(key))
     }
 
-    #[cold]
     fn counted(&self, error: Error) -> Error {
-        self.0.link.counters.add(Counter::Errors, 1);
-        error
+        self.0.link.counted(error)
     }
 }
 

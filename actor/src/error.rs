@@ -1,13 +1,14 @@
 //! Owns the one error type that users see, and its kinds. Never hides a cause, never prints one.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ferrumdb_engine as engine;
+use ferrumdb_engine::{self as engine, Condition, PathError, Refused};
 
-use crate::Key;
+use crate::{Key, Sequence};
 
 /// The result of a database call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -59,6 +60,16 @@ pub enum ErrorKind {
     NotSerializable,
     /// A stored document does not have the shape of the type asked for.
     TypeMismatch,
+    /// There is an index on this field already, or one is being built.
+    IndexExists,
+    /// There is no index on this field.
+    NoSuchIndex,
+    /// Long work was stopped before it was done, and has changed nothing.
+    Cancelled,
+    /// A text or a list is no field path.
+    InvalidPath,
+    /// A condition on a key did not hold, and nothing was changed: see [`Error::found`].
+    Conflict,
     /// The commit may or may not survive. Nothing more is written until the database is reopened.
     InDoubt,
     /// An earlier failure stopped all writing. Reads go on.
@@ -78,6 +89,8 @@ pub enum ErrorKind {
 pub(crate) enum Cause {
     #[error(transparent)]
     Engine(engine::Error),
+    #[error("{}; nothing was changed, so read it again and decide anew", Unmet { condition: *condition, found: *found })]
+    Conflict { condition: Condition, found: Option<Sequence> },
     #[error("the database {} is closed; open it again", path.display())]
     Closed { path: PathBuf },
     #[error(
@@ -94,6 +107,8 @@ pub(crate) enum Cause {
     Forked { path: PathBuf, owner: u32 },
     #[error("{setting} cannot be {value:?}; {advice}")]
     Setting { setting: &'static str, value: String, advice: &'static str },
+    #[error(transparent)]
+    Path(PathError),
     #[error("could not start a thread for {}: {source}", path.display())]
     Thread { path: PathBuf, source: Arc<io::Error> },
 }
@@ -101,6 +116,12 @@ pub(crate) enum Cause {
 impl Error {
     pub(crate) fn new(cause: Cause) -> Self {
         Self(Arc::new(Inner { cause, key: None }))
+    }
+
+    /// A transaction was refused.
+    pub(crate) fn conflict(refused: Refused) -> Self {
+        let Refused { key, condition, found, .. } = refused;
+        Self(Arc::new(Inner { cause: Cause::Conflict { condition, found }, key: Some(key) }))
     }
 
     /// The same error, naming the key that the call was about.
@@ -113,11 +134,13 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match &self.0.cause {
             Cause::Engine(error) => engine_kind(error),
+            Cause::Conflict { .. } => ErrorKind::Conflict,
             Cause::Closed { .. } => ErrorKind::Closed,
             Cause::InDoubt { .. } => ErrorKind::InDoubt,
             Cause::Poisoned { .. } => ErrorKind::Poisoned,
             Cause::Forked { .. } => ErrorKind::Forked,
             Cause::Setting { .. } => ErrorKind::InvalidConfig,
+            Cause::Path(_) => ErrorKind::InvalidPath,
             Cause::Thread { .. } => ErrorKind::Io,
         }
     }
@@ -126,6 +149,16 @@ impl Error {
     #[must_use]
     pub fn key(&self) -> Option<&Key> {
         self.0.key.as_ref()
+    }
+
+    /// After a [`ErrorKind::Conflict`]: the version of the document that [`key`](Self::key) had instead of what the
+    /// condition asked for; nothing if it had none.
+    #[must_use]
+    pub fn found(&self) -> Option<Sequence> {
+        match &self.0.cause {
+            Cause::Conflict { found, .. } => *found,
+            _ => None,
+        }
     }
 
     /// The file or folder that it is about, if it is about one.
@@ -138,7 +171,7 @@ impl Error {
             | Cause::Poisoned { path, .. }
             | Cause::Forked { path, .. }
             | Cause::Thread { path, .. } => Some(path),
-            Cause::Setting { .. } => None,
+            Cause::Conflict { .. } | Cause::Setting { .. } | Cause::Path(_) => None,
         }
     }
 }
@@ -170,6 +203,18 @@ impl From<engine::Error> for Error {
     }
 }
 
+impl From<PathError> for Error {
+    fn from(error: PathError) -> Self {
+        Self::new(Cause::Path(error))
+    }
+}
+
+impl From<Infallible> for Error {
+    fn from(error: Infallible) -> Self {
+        match error {}
+    }
+}
+
 /// A key as text of a bounded length, quoted.
 struct Shortened<'a>(&'a Key);
 
@@ -179,6 +224,26 @@ impl fmt::Display for Shortened<'_> {
         match self.0.char_indices().nth(CHARS_MAX) {
             Some((end, _)) => write!(formatter, "{:?}...", &self.0[..end]),
             None => write!(formatter, "{:?}", self.0),
+        }
+    }
+}
+
+/// A condition that did not hold, as a sentence.
+struct Unmet {
+    condition: Condition,
+    found: Option<Sequence>,
+}
+
+impl fmt::Display for Unmet {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.condition {
+            Condition::Absent => formatter.write_str("there was to be no document")?,
+            Condition::Exists => formatter.write_str("there was to be a document")?,
+            Condition::Version(version) => write!(formatter, "the document was to be of version {version}")?,
+        }
+        match self.found {
+            Some(found) => write!(formatter, ", and there is one of version {found}"),
+            None => formatter.write_str(", and there is none"),
         }
     }
 }
@@ -201,6 +266,9 @@ fn engine_kind(error: &engine::Error) -> ErrorKind {
         engine::Error::InvalidJson { .. } => ErrorKind::InvalidJson,
         engine::Error::NotSerializable { .. } => ErrorKind::NotSerializable,
         engine::Error::TypeMismatch { .. } => ErrorKind::TypeMismatch,
+        engine::Error::IndexExists { .. } => ErrorKind::IndexExists,
+        engine::Error::NoSuchIndex { .. } => ErrorKind::NoSuchIndex,
+        engine::Error::Cancelled => ErrorKind::Cancelled,
         engine::Error::InDoubt { .. } => ErrorKind::InDoubt,
         engine::Error::Poisoned { .. } => ErrorKind::Poisoned,
         _ => ErrorKind::Other,

@@ -1,11 +1,14 @@
 //! Owns the transactions that are committed together, and who waits for them. Never touches the disk.
 
+use std::time::Instant;
+
 use ferrumdb_engine::{Error as EngineError, Outcome, Transaction};
 
 use crate::command::{Command, Write, WriteReply};
 use crate::error::Error;
 use crate::inbox::Inbox;
 use crate::metrics::{Counter, Counters};
+use crate::transaction::Counts;
 
 /// A group takes no more than this, after its first member.
 const BYTES_MAX: usize = 1 << 20;
@@ -17,9 +20,13 @@ const MEMBERS_MAX: usize = 4_096;
 #[derive(Default)]
 pub(crate) struct Group {
     transactions: Vec<Transaction>,
-    replies: Vec<WriteReply>,
-    sets: u64,
-    deletes: u64,
+    members: Vec<Member>,
+}
+
+struct Member {
+    reply: WriteReply,
+    counts: Counts,
+    offered: Option<Instant>,
 }
 
 impl Group {
@@ -29,7 +36,7 @@ impl Group {
         let mut bytes = first.bytes();
         let bytes_max = if bytes <= SMALL_BYTES { bytes + SMALL_BYTES } else { BYTES_MAX };
         self.push(first);
-        while self.replies.len() < MEMBERS_MAX && bytes < bytes_max {
+        while self.members.len() < MEMBERS_MAX && bytes < bytes_max {
             match inbox.try_next() {
                 Some(Command::Write(write)) if bytes + write.bytes() <= bytes_max => {
                     bytes += write.bytes();
@@ -46,35 +53,55 @@ impl Group {
         &self.transactions
     }
 
-    /// Gives every member its part of the outcome, and leaves the group empty.
+    /// Gives every member its part of the outcome, and leaves the group empty. The refused learn of it no sooner than
+    /// the others, since what they were refused for may have been done by them.
     ///
     /// ORDER: only after the commit has returned, since that is after the sync.
     pub(crate) fn answer(&mut self, outcome: Result<Vec<Outcome>, EngineError>, counters: &Counters) {
-        self.transactions.clear();
         match outcome {
             Ok(outcomes) => {
-                debug_assert_eq!(outcomes.len(), self.replies.len(), "one outcome for each transaction");
-                counters.add(Counter::Groups, 1);
-                counters.add(Counter::Commits, self.replies.len() as u64);
-                counters.add(Counter::Sets, self.sets);
-                counters.add(Counter::Deletes, self.deletes);
-                for (reply, outcome) in self.replies.drain(..).zip(outcomes) {
-                    reply.answer(Ok(outcome));
+                debug_assert_eq!(outcomes.len(), self.members.len(), "one outcome for each transaction");
+                self.count(&outcomes, counters);
+                let answered = self.members.drain(..).zip(self.transactions.drain(..));
+                for ((member, transaction), outcome) in answered.zip(outcomes) {
+                    member.reply.answer(outcome.map_err(Error::conflict), transaction);
                 }
             }
             Err(error) => {
-                counters.add(Counter::Errors, self.replies.len() as u64);
+                counters.add(Counter::Errors, self.members.len() as u64);
                 let error = Error::from(error);
-                self.replies.drain(..).for_each(|reply| reply.answer(Err(error.clone())));
+                let answered = self.members.drain(..).zip(self.transactions.drain(..));
+                answered
+                    .for_each(|(member, transaction)| member.reply.answer(Err(error.clone()), transaction));
             }
         }
-        (self.sets, self.deletes) = (0, 0);
+    }
+
+    /// ORDER: before the answers, so that whoever has one finds it counted.
+    fn count(&self, outcomes: &[Outcome], counters: &Counters) {
+        let (mut sets, mut deletes, mut commits) = (0, 0, 0);
+        for (Member { counts, .. }, outcome) in self.members.iter().zip(outcomes) {
+            if outcome.is_ok() {
+                sets += u64::from(counts.sets);
+                deletes += u64::from(counts.deletes);
+                commits += 1;
+            }
+        }
+        let conflicts = self.members.len() as u64 - commits;
+        counters.add(Counter::Groups, 1);
+        counters.add(Counter::Commits, commits);
+        counters.add(Counter::Sets, sets);
+        counters.add(Counter::Deletes, deletes);
+        if conflicts > 0 {
+            counters.add(Counter::Conflicts, conflicts);
+            counters.add(Counter::Errors, conflicts);
+        }
+        counters.record_group(self.members.iter().filter_map(|member| member.offered));
     }
 
     fn push(&mut self, write: Write) {
-        self.sets += u64::from(write.sets);
-        self.deletes += u64::from(write.deletes);
-        self.transactions.push(write.transaction);
-        self.replies.push(write.reply);
+        let Write { transaction, counts, reply, offered } = write;
+        self.transactions.push(transaction);
+        self.members.push(Member { reply, counts, offered });
     }
 }

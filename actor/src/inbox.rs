@@ -16,6 +16,8 @@ use crossbeam_utils::CachePadded;
 use crate::command::Command;
 use crate::error::Error;
 use crate::spin::Spin;
+#[cfg(all(shuttle, test))]
+use crate::sync::Length as _;
 use crate::sync::{
     AtomicUsize, Mutex, MutexGuard, Ordering, Receiver, RecvTimeoutError, Sender, TryRecvError, unbounded,
 };
@@ -77,7 +79,8 @@ pub(crate) fn channel(bytes_max: usize, spins: bool) -> (Outbox, Inbox) {
 
 impl Outbox {
     /// Puts the command in if there is room, or gives it back.
-    pub(crate) fn offer(&self, command: Command) -> Result<(), Command> {
+    pub(crate) fn offer(&self, mut command: Command) -> Result<(), Command> {
+        command.note_offered();
         let bytes = command.bytes();
         if !self.shared.reserve(bytes) {
             return Err(command);
@@ -101,6 +104,14 @@ impl Outbox {
         }
         drop(line);
         Ok(Place { shared: Arc::clone(&self.shared), ticket })
+    }
+
+    /// How many commands wait, and how many bytes they take; those in the line are among them.
+    pub(crate) fn depth(&self) -> (u64, u64) {
+        let line = self.shared.line();
+        let in_line: usize = line.waiting.values().map(Command::bytes).sum();
+        let commands = self.sender.len() + line.waiting.len();
+        (commands as u64, (self.shared.queued.bytes.load(Ordering::Relaxed) + in_line) as u64)
     }
 
     /// Puts the command in, room or not, and says whether the writer is there to see it. For those that hold nothing

@@ -56,13 +56,18 @@ mod command;
 mod config;
 mod database;
 mod error;
+mod expiry;
 mod fsync_policy;
 mod group;
+mod hints;
 mod inbox;
+mod index_builds;
 mod link;
+mod metered;
 mod metrics;
 mod opening;
 mod pending;
+mod purge;
 mod spin;
 mod sync;
 mod syncer;
@@ -72,12 +77,13 @@ mod writer_thread;
 pub use config::Config;
 pub use database::FerrumDB;
 pub use error::{Error, ErrorKind, Result};
+pub use expiry::Ttl;
 pub use ferrumdb_engine::{
-    Clock, Document, Key, Keys, Limits, ManualClock, RecoveryReport, Sequence, Stats, SystemClock, Timestamp,
-    fs,
+    Clock, Document, FieldPath, IndexInfo, Key, Keys, Limits, ManualClock, PathError, RecoveryReport,
+    Sequence, Stats, SystemClock, Timestamp, fs,
 };
 pub use fsync_policy::FsyncPolicy;
-pub use metrics::Metrics;
+pub use metrics::{Distribution, Metrics};
 pub use pending::Pending;
 pub use transaction::Transaction;
 

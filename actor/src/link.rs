@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 
-use crate::command::Command;
+use crate::command::{Answer, Command};
 use crate::error::{Cause, Error, Result};
 use crate::inbox::{self, Inbox, Outbox};
 use crate::metrics::{Counter, Counters};
@@ -59,7 +59,7 @@ impl Link {
     pub(crate) fn send<T>(
         self: &Arc<Self>,
         command: Command,
-        reply: oneshot::Receiver<Result<T>>,
+        reply: oneshot::Receiver<Answer<T>>,
     ) -> Pending<T> {
         if let Err(error) = self.check_writable() {
             return self.failed(error);
@@ -72,8 +72,14 @@ impl Link {
 
     /// A call that ended before it reached the writer.
     pub(crate) fn failed<T>(&self, error: Error) -> Pending<T> {
+        Pending::ready(Err(self.counted(error)))
+    }
+
+    /// Counts an error that a caller is about to get.
+    #[cold]
+    pub(crate) fn counted(&self, error: Error) -> Error {
         self.counters.add(Counter::Errors, 1);
-        Pending::ready(Err(error))
+        error
     }
 
     pub(crate) fn path(&self) -> &Path {

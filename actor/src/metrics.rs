@@ -1,19 +1,41 @@
-//! Owns the counters of a database's work. Never lets two threads that read write one cache line.
+//! Owns what a database tells of its work: counts, and how its latencies are distributed. Never slows down what it
+//! measures: see `counters`.
 
-use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+mod counters;
+mod rate;
+mod slot;
 
-use crossbeam_utils::CachePadded;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
 use serde::Serialize;
 
-/// The counters of one database since it was opened, as they stood at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub(crate) use counters::{Counter, Counters, note_document_read};
+
+/// The figures of one database since it was opened, as they stood at one moment.
+///
+/// Times are in nanoseconds. It serialises to JSON, in which no name will change.
+///
+/// ```
+/// use ferrumdb::FerrumDB;
+///
+/// let db = FerrumDB::open_in_memory().wait()?;
+/// db.set("greeting", "hello").wait()?;
+/// db.get("greeting")?;
+/// let metrics = db.metrics();
+/// assert_eq!((metrics.sets, metrics.gets, metrics.cache_misses), (1, 1, 1));
+/// assert!(metrics.commit_nanos.p50 <= metrics.commit_nanos.p99);
+/// # Ok::<(), ferrumdb::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Metrics {
     /// Keys that were looked up, found or not.
     pub gets: u64,
+    /// Gets of documents that were in the cache.
+    pub cache_hits: u64,
+    /// Gets of documents that were read from the file.
+    pub cache_misses: u64,
     /// Documents that were set by commits.
     pub sets: u64,
     /// Deletes that were carried out by commits, of a document or of nothing.
@@ -22,8 +44,31 @@ pub struct Metrics {
     pub commits: u64,
     /// Groups of transactions that were appended, and under `Always` synced, together.
     pub groups: u64,
-    /// Calls that ended with an error.
+    /// Transactions that were refused because a condition did not hold. They are among the errors.
+    pub conflicts: u64,
+    /// Expired documents that were removed in the background.
+    pub purged: u64,
+    /// Calls that ended with an error, and work in the background that did.
     pub errors: u64,
+    /// Bytes that were written to files.
+    pub bytes_written: u64,
+    /// The part of the log that holds the newest version of a document, in bytes.
+    pub live_bytes: u64,
+    /// The rest of the log, which a compaction would win, in bytes.
+    pub dead_bytes: u64,
+    /// Commands that wait for the writer now.
+    pub inbox_commands: u64,
+    /// What they take, in bytes.
+    pub inbox_bytes: u64,
+    /// How long single gets take. One in 256 of each thread is timed.
+    pub get_nanos: Distribution,
+    /// How long transactions take, from when they were accepted, or took their place in the line for room, to when
+    /// they were answered.
+    pub commit_nanos: Distribution,
+    /// How long the system's syncs of the log take.
+    pub sync_nanos: Distribution,
+    /// How many transactions form a group.
+    pub group_sizes: Distribution,
     /// Gets, sets and deletes a second, since an earlier call of `metrics` that lies at least a second back; since the
     /// opening, before there is one. Callers that ask at the same time do not disturb each other.
     pub operations_per_second: f64,
@@ -31,128 +76,33 @@ pub struct Metrics {
     pub uptime: Duration,
 }
 
-/// What is counted.
-#[derive(Clone, Copy)]
-pub(crate) enum Counter {
-    Gets,
-    Sets,
-    Deletes,
-    Commits,
-    Groups,
-    Errors,
+/// How measured values are distributed, each to within one in a hundred.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Distribution {
+    /// How many were measured.
+    pub count: u64,
+    /// Half of them are no greater.
+    pub p50: u64,
+    /// Nine in ten are no greater.
+    pub p90: u64,
+    /// 99 in a hundred are no greater.
+    pub p99: u64,
+    /// 999 in a thousand are no greater.
+    pub p99_9: u64,
+    /// The greatest.
+    pub max: u64,
 }
 
-const COUNTERS: usize = 6;
-const SHARDS: usize = 64;
-/// How far apart two samples of the rate lie at least.
-const SAMPLE_DISTANCE: Duration = Duration::from_secs(1);
-
-pub(crate) struct Counters {
-    shards: Box<[CachePadded<[AtomicU64; COUNTERS]>]>,
-    opened: Instant,
-    samples: Mutex<Samples>,
-}
-
-/// The rate is measured from `older`; `newer` takes its place when it is old enough.
-struct Samples {
-    older: Sample,
-    newer: Sample,
-}
-
-#[derive(Clone, Copy)]
-struct Sample {
-    at: Instant,
-    operations: u64,
-}
-
-impl Counters {
-    pub(crate) fn new() -> Self {
-        let opened = Instant::now();
-        let start = Sample { at: opened, operations: 0 };
+impl Distribution {
+    fn of(histogram: &Histogram<u64>) -> Self {
         Self {
-            shards: (0..SHARDS).map(|_| CachePadded::default()).collect(),
-            opened,
-            samples: Mutex::new(Samples { older: start, newer: start }),
+            count: histogram.len(),
+            p50: histogram.value_at_quantile(0.5),
+            p90: histogram.value_at_quantile(0.9),
+            p99: histogram.value_at_quantile(0.99),
+            p99_9: histogram.value_at_quantile(0.999),
+            max: histogram.max(),
         }
-    }
-
-    pub(crate) fn add(&self, counter: Counter, count: u64) {
-        self.shards[shard_of_this_thread()][counter as usize].fetch_add(count, Ordering::Relaxed);
-    }
-
-    pub(crate) fn snapshot(&self) -> Metrics {
-        let total = |counter: Counter| {
-            self.shards.iter().map(|shard| shard[counter as usize].load(Ordering::Relaxed)).sum::<u64>()
-        };
-        let (gets, sets, deletes) = (total(Counter::Gets), total(Counter::Sets), total(Counter::Deletes));
-        let now = Instant::now();
-        Metrics {
-            gets,
-            sets,
-            deletes,
-            commits: total(Counter::Commits),
-            groups: total(Counter::Groups),
-            errors: total(Counter::Errors),
-            operations_per_second: self.rate(Sample { at: now, operations: gets + sets + deletes }),
-            uptime: now - self.opened,
-        }
-    }
-
-    fn rate(&self, now: Sample) -> f64 {
-        let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
-        if now.at.saturating_duration_since(samples.newer.at) >= SAMPLE_DISTANCE {
-            samples.older = samples.newer;
-            samples.newer = now;
-        }
-        let seconds = now.at.saturating_duration_since(samples.older.at).as_secs_f64();
-        if seconds == 0.0 {
-            return 0.0;
-        }
-        now.operations.saturating_sub(samples.older.operations) as f64 / seconds
-    }
-}
-
-/// Threads take the shards in turn, so that the first 64 have one each.
-fn shard_of_this_thread() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static SHARD: Cell<usize> = const { Cell::new(usize::MAX) };
-    }
-    SHARD.with(|shard| {
-        if shard.get() == usize::MAX {
-            shard.set(NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS);
-        }
-        shard.get()
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn counts_of_all_threads_add_up() {
-        let counters = Counters::new();
-        std::thread::scope(|scope| {
-            for _ in 0..8 {
-                scope.spawn(|| (0..1_000).for_each(|_| counters.add(Counter::Gets, 1)));
-            }
-        });
-        counters.add(Counter::Errors, 3);
-        let metrics = counters.snapshot();
-        assert_eq!((metrics.gets, metrics.sets, metrics.errors), (8_000, 0, 3));
-        assert!(metrics.operations_per_second > 0.0);
-    }
-
-    #[test]
-    fn the_rate_covers_the_time_since_a_call_a_second_ago() {
-        let counters = Counters::new();
-        let at = |seconds: u64, operations| Sample {
-            at: counters.opened + Duration::from_secs(seconds),
-            operations,
-        };
-        assert_eq!(counters.rate(at(2, 200)), 100.0, "since the opening");
-        assert_eq!(counters.rate(at(4, 1_200)), 500.0, "since the call two seconds ago");
-        assert_eq!(counters.rate(at(4, 1_200)), 500.0, "a second caller sees the same");
     }
 }

@@ -14,8 +14,10 @@ use crate::command::Reply;
 use crate::config::Config;
 use crate::database::FerrumDB;
 use crate::error::{Cause, Error, Result};
+use crate::fs::FileSystem;
 use crate::inbox::Inbox;
 use crate::link::Link;
+use crate::metered::MeteredFs;
 use crate::pending::Pending;
 use crate::syncer::Syncer;
 use crate::writer_thread::WriterThread;
@@ -66,14 +68,32 @@ impl Life {
     }
 
     fn open(&self, config: &Config, reply: &Reply<FerrumDB>) -> Result<(WriterThread, Reader)> {
-        let (writer, reader) = open_when_unlocked(config, reply)?;
+        let (writer, reader) = self.open_when_unlocked(config, reply)?;
         let syncer = match config.fsync_policy {
             FsyncPolicy::Periodic(_) => Some(Syncer::start(Arc::clone(&self.link)).map_err(|source| {
                 Error::new(Cause::Thread { path: config.path.clone(), source: Arc::new(source) })
             })?),
             FsyncPolicy::Always | FsyncPolicy::Never => None,
         };
-        Ok((WriterThread::new(writer, Arc::clone(&self.link), config.fsync_policy, syncer), reader))
+        let link = Arc::clone(&self.link);
+        Ok((WriterThread::new(writer, reader.clone(), link, config.fsync_policy, syncer), reader))
+    }
+
+    /// Opens the file, trying again while another opening holds its lock, as long as the config says and somebody waits.
+    fn open_when_unlocked(&self, config: &Config, reply: &Reply<FerrumDB>) -> Result<(Writer, Reader)> {
+        let start = Instant::now();
+        let files: Arc<dyn FileSystem> =
+            Arc::new(MeteredFs::new(Arc::clone(&config.file_system), Arc::clone(&self.link)));
+        loop {
+            match engine::open(config.engine_options(), Arc::clone(&files)) {
+                Err(engine::Error::Locked { .. })
+                    if start.elapsed() < config.lock_timeout && !reply.is_abandoned() =>
+                {
+                    std::thread::sleep(LOCK_RETRY.min(config.lock_timeout));
+                }
+                outcome => return outcome.map_err(Error::from),
+            }
+        }
     }
 
     fn end(mut self, outcome: Result<()>, closing: Option<Reply<()>>) {
@@ -92,21 +112,6 @@ impl Life {
         let error = self.link.end_in_panic(reason);
         let closings = self.inbox.refuse_rest(&error);
         closings.into_iter().for_each(|reply| reply.answer(Err(error.clone())));
-    }
-}
-
-/// Opens the file, trying again while another opening holds its lock, as long as the config says and somebody waits.
-fn open_when_unlocked(config: &Config, reply: &Reply<FerrumDB>) -> Result<(Writer, Reader)> {
-    let start = Instant::now();
-    loop {
-        match engine::open(config.engine_options(), Arc::clone(&config.file_system)) {
-            Err(engine::Error::Locked { .. })
-                if start.elapsed() < config.lock_timeout && !reply.is_abandoned() =>
-            {
-                std::thread::sleep(LOCK_RETRY.min(config.lock_timeout));
-            }
-            outcome => return outcome.map_err(Error::from),
-        }
     }
 }
 

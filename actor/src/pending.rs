@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
 
-use crate::command::Command;
+use crate::command::{Answer, Command};
 use crate::error::{Error, Result};
 use crate::inbox::Place;
 use crate::link::Link;
@@ -45,13 +45,28 @@ enum Stage<T> {
     /// The answer is here.
     Ready(Result<T>),
     /// There was no room for the command.
-    Held { command: Command, reply: oneshot::Receiver<Result<T>>, link: Arc<Link> },
+    Held { command: Command, reply: oneshot::Receiver<Answer<T>>, link: Arc<Link> },
     /// The writer has the command, or will take it from its place in the line.
-    Sent { reply: oneshot::Receiver<Result<T>>, place: Option<Place>, link: Arc<Link> },
+    Sent { reply: oneshot::Receiver<Answer<T>>, place: Option<Place>, link: Arc<Link> },
     /// The same, once it was polled.
-    Polled { reply: oneshot::AsyncReceiver<Result<T>>, place: Option<Place>, link: Arc<Link> },
+    Polled { reply: oneshot::AsyncReceiver<Answer<T>>, place: Option<Place>, link: Arc<Link> },
+    /// What the writer answers leads to the answer.
+    Mapped(Box<dyn Mapped<T>>),
     /// The answer was given out.
     Taken,
+}
+
+/// A [`Pending`] of another type, and what makes an answer of its answer.
+trait Mapped<T>: Send {
+    fn wait(self: Box<Self>) -> Result<T>;
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<T>>;
+    fn is_accepted(&self) -> bool;
+}
+
+struct Then<A, F> {
+    pending: Pending<A>,
+    /// Taken with the answer.
+    then: Option<F>,
 }
 
 impl<T> Pending<T> {
@@ -59,12 +74,20 @@ impl<T> Pending<T> {
         Self(Stage::Ready(result))
     }
 
-    pub(crate) fn sent(reply: oneshot::Receiver<Result<T>>, link: Arc<Link>) -> Self {
+    pub(crate) fn sent(reply: oneshot::Receiver<Answer<T>>, link: Arc<Link>) -> Self {
         Self(Stage::Sent { reply, place: None, link })
     }
 
-    pub(crate) fn held(command: Command, reply: oneshot::Receiver<Result<T>>, link: Arc<Link>) -> Self {
+    pub(crate) fn held(command: Command, reply: oneshot::Receiver<Answer<T>>, link: Arc<Link>) -> Self {
         Self(Stage::Held { command, reply, link })
+    }
+
+    /// The same command, whose answer is worked out by `then`, on the thread that waits for it.
+    pub(crate) fn then<U>(self, then: impl FnOnce(T) -> Result<U> + Send + 'static) -> Pending<U>
+    where
+        T: Send + 'static,
+    {
+        Pending(Stage::Mapped(Box::new(Then { pending: self, then: Some(then) })))
     }
 
     /// Blocks this thread until the answer is here.
@@ -81,6 +104,7 @@ impl<T> Pending<T> {
                 drop(place);
                 result
             }
+            Stage::Mapped(mapped) => mapped.wait(),
             polled => block_on(Self(polled)),
         }
     }
@@ -92,8 +116,30 @@ impl<T> Pending<T> {
         match &self.0 {
             Stage::Held { .. } => false,
             Stage::Sent { place, .. } | Stage::Polled { place, .. } => place.is_none(),
+            Stage::Mapped(mapped) => mapped.is_accepted(),
             Stage::Ready(_) | Stage::Taken => true,
         }
+    }
+}
+
+impl<A, T, F: FnOnce(A) -> Result<T> + Send> Mapped<T> for Then<A, F>
+where
+    A: Send,
+{
+    fn wait(self: Box<Self>) -> Result<T> {
+        let then = self.then.expect("a Pending that has answered is not waited for");
+        self.pending.wait().and_then(then)
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<T>> {
+        Pin::new(&mut self.pending).poll(context).map(|answer| {
+            let then = self.then.take().expect("the pending beneath panics when it is polled too often");
+            answer.and_then(then)
+        })
+    }
+
+    fn is_accepted(&self) -> bool {
+        self.pending.is_accepted()
     }
 }
 
@@ -110,7 +156,7 @@ impl<T> Future for Pending<T> {
         match stage {
             Stage::Ready(result) => Poll::Ready(result),
             Stage::Polled { mut reply, place, link } => match Pin::new(&mut reply).poll(context) {
-                Poll::Ready(Ok(result)) => Poll::Ready(result),
+                Poll::Ready(Ok(answer)) => Poll::Ready(answer.result),
                 Poll::Ready(Err(oneshot::RecvError)) => Poll::Ready(Err(link.lost())),
                 Poll::Pending if link.is_forked() => Poll::Ready(Err(link.forked())),
                 Poll::Pending => {
@@ -118,6 +164,13 @@ impl<T> Future for Pending<T> {
                     Poll::Pending
                 }
             },
+            Stage::Mapped(mut mapped) => {
+                let answer = mapped.poll(context);
+                if answer.is_pending() {
+                    self.0 = Stage::Mapped(mapped);
+                }
+                answer
+            }
             Stage::Held { .. } | Stage::Sent { .. } | Stage::Taken => {
                 panic!("a Pending was polled after it had given its answer")
             }
@@ -133,7 +186,7 @@ impl<T> fmt::Debug for Pending<T> {
         formatter.write_str(match &self.0 {
             Stage::Ready(_) => "Pending(ready)",
             Stage::Held { .. } => "Pending(held)",
-            Stage::Sent { .. } | Stage::Polled { .. } => "Pending(sent)",
+            Stage::Sent { .. } | Stage::Polled { .. } | Stage::Mapped(_) => "Pending(sent)",
             Stage::Taken => "Pending(taken)",
         })
     }
@@ -160,7 +213,7 @@ impl<T> Stage<T> {
 }
 
 /// Spins where that is quicker than parking, then parks.
-fn wait_for<T>(reply: oneshot::Receiver<Result<T>>, link: &Link) -> Result<T> {
+fn wait_for<T>(reply: oneshot::Receiver<Answer<T>>, link: &Link) -> Result<T> {
     let waiting = Waiting::begin(link);
     if let Some(result) = spin(&reply, link) {
         return result;
@@ -168,14 +221,14 @@ fn wait_for<T>(reply: oneshot::Receiver<Result<T>>, link: &Link) -> Result<T> {
     if link.is_forked() {
         return Err(link.forked());
     }
-    let result = reply.recv().unwrap_or_else(|oneshot::RecvError| Err(link.lost()));
+    let result = reply.recv().map_or_else(|oneshot::RecvError| Err(link.lost()), |answer| answer.result);
     drop(waiting);
     result
 }
 
 /// Spins for up to twice the recent time of a commit, as long as nobody else waits: a second waiter's work would be
 /// kept off the core, and with several waiters the sync takes longer than waking them.
-fn spin<T>(reply: &oneshot::Receiver<Result<T>>, link: &Link) -> Option<Result<T>> {
+fn spin<T>(reply: &oneshot::Receiver<Answer<T>>, link: &Link) -> Option<Result<T>> {
     let alone = || link.waiters.load(Ordering::Relaxed) == 1;
     let commit_time = link.commit_time();
     if !link.spins || commit_time > SPIN_MAX || !alone() {
@@ -185,7 +238,7 @@ fn spin<T>(reply: &oneshot::Receiver<Result<T>>, link: &Link) -> Option<Result<T
     let mut spin = Spin::begin(limit);
     while spin.go_on() && alone() {
         match reply.try_recv() {
-            Ok(result) => return Some(result),
+            Ok(answer) => return Some(answer.result),
             Err(oneshot::TryRecvError::Disconnected) => return Some(Err(link.lost())),
             Err(oneshot::TryRecvError::Empty) => {}
         }

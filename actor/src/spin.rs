@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-/// How many looks in a row are taken without giving the core away: about two microseconds.
-const LOOKS: u32 = 32;
+/// How many looks in a row are taken without giving the core away: one to three microseconds.
+const LOOKS: u32 = 128;
 
 /// A bounded wait without parking.
 ///

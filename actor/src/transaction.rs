@@ -1,40 +1,71 @@
 //! Owns the building of a transaction, and the first thing that went wrong in it. Never looks at a database.
 
-use ferrumdb_engine::{self as engine, CollectionId, EncodedDocument};
+use std::time::Duration;
+
+use ferrumdb_engine::{self as engine, CollectionId, Condition, EncodedDocument};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::{Key, Limits};
+use crate::expiry::expires_at;
+use crate::{Key, Limits, Sequence, Timestamp};
 
-/// What one commit is to change: all of it or nothing. Operations take effect in their order.
+/// What one commit is to change: all of it or nothing. Operations take effect in their order, if every condition
+/// holds before the first of them.
 ///
 /// A value that cannot be stored makes the commit fail, and nothing of the transaction happens: the error names the
-/// first such key.
+/// first such key. A condition that does not hold makes it fail with
+/// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict), and nothing of it happens either.
 ///
 /// ```
-/// use ferrumdb::{FerrumDB, Transaction};
+/// use ferrumdb::{ErrorKind, FerrumDB, Transaction};
 /// use serde_json::json;
 ///
 /// let db = FerrumDB::open_in_memory().wait()?;
 /// db.set("alice", json!({"balance": 10})).wait()?;
-/// let transfer = Transaction::new().set("alice", json!({"balance": 7})).set("bob", json!({"balance": 3}));
-/// db.commit(transfer).wait()?;
+///
+/// let alice = db.get("alice")?.unwrap();
+/// let transfer = Transaction::new()
+///     .if_version("alice", alice.version())
+///     .if_absent("bob")
+///     .set("alice", json!({"balance": 7}))
+///     .set("bob", json!({"balance": 3}));
+/// db.commit(transfer.clone()).wait()?;
 /// assert_eq!(db.get("bob")?.unwrap(), json!({"balance": 3}));
+///
+/// let error = db.commit(transfer).wait().unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Conflict);
+/// assert_eq!(error.key().unwrap(), &"alice");
+/// assert_eq!(error.found(), db.get("alice")?.map(|alice| alice.version()));
 /// # Ok::<(), ferrumdb::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 #[must_use = "a transaction changes nothing until it is committed: `db.commit(transaction)`"]
 pub struct Transaction {
-    operations: engine::Transaction,
-    sets: u32,
-    deletes: u32,
+    conditions: Vec<(Key, Condition)>,
+    operations: Vec<(Key, Change)>,
     deepest: Option<(usize, Key)>,
     failure: Option<Error>,
 }
 
-/// A transaction that passed all checks, with its counts of sets and deletes.
-pub(crate) struct Checked {
+/// One change of one key, with times that count from the commit call.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    /// The lifetime is nothing for ever.
+    Set(EncodedDocument, Option<Duration>),
+    Expire(Option<Duration>),
+    Delete,
+}
+
+/// What the engine is to commit, and its counts of sets and deletes.
+#[derive(Default)]
+pub(crate) struct Prepared {
     pub(crate) transaction: engine::Transaction,
+    pub(crate) counts: Counts,
+}
+
+/// What a transaction counts for in the metrics.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Counts {
     pub(crate) sets: u32,
     pub(crate) deletes: u32,
 }
@@ -48,23 +79,64 @@ impl Transaction {
     /// Adds: `key` holds `value` from now on.
     pub fn set(self, key: impl Into<Key>, value: impl Serialize) -> Self {
         let document = EncodedDocument::from_serialize(&value, &loosest());
-        self.add(key.into(), document)
+        self.add(key.into(), document, None)
     }
 
     /// Adds: `key` holds the document with this JSON text from now on.
     pub fn set_raw(self, key: impl Into<Key>, json: impl AsRef<[u8]>) -> Self {
         let document = EncodedDocument::from_json(json.as_ref(), &loosest());
-        self.add(key.into(), document)
+        self.add(key.into(), document, None)
+    }
+
+    /// Adds: `key` holds `value` from now on, for as long as `lifetime` after [`commit`](crate::FerrumDB::commit) is
+    /// called: see [`FerrumDB::set_ex`](crate::FerrumDB::set_ex).
+    pub fn set_ex(self, key: impl Into<Key>, value: impl Serialize, lifetime: Duration) -> Self {
+        let document = EncodedDocument::from_serialize(&value, &loosest());
+        self.add(key.into(), document, Some(lifetime))
+    }
+
+    /// Adds: `key` holds the document with this JSON text from now on, for as long as `lifetime` after
+    /// [`commit`](crate::FerrumDB::commit) is called.
+    pub fn set_raw_ex(self, key: impl Into<Key>, json: impl AsRef<[u8]>, lifetime: Duration) -> Self {
+        let document = EncodedDocument::from_json(json.as_ref(), &loosest());
+        self.add(key.into(), document, Some(lifetime))
+    }
+
+    /// Adds: the document of `key`, if it has one, stays for as long as `lifetime` after
+    /// [`commit`](crate::FerrumDB::commit) is called.
+    pub fn expire(mut self, key: impl Into<Key>, lifetime: Duration) -> Self {
+        self.operations.push((key.into(), Change::Expire(Some(lifetime))));
+        self
+    }
+
+    /// Adds: the document of `key`, if it has one, never expires.
+    pub fn persist(mut self, key: impl Into<Key>) -> Self {
+        self.operations.push((key.into(), Change::Expire(None)));
+        self
     }
 
     /// Adds: `key` holds nothing from now on.
     pub fn delete(mut self, key: impl Into<Key>) -> Self {
-        self.operations.delete(CollectionId::ROOT, key.into());
-        self.deletes += 1;
+        self.operations.push((key.into(), Change::Delete));
         self
     }
 
-    /// How many operations it has.
+    /// Requires that the document of `key` is still of this version: see [`Document::version`](crate::Document::version).
+    pub fn if_version(self, key: impl Into<Key>, version: Sequence) -> Self {
+        self.require(key.into(), Condition::Version(version))
+    }
+
+    /// Requires that `key` has no document.
+    pub fn if_absent(self, key: impl Into<Key>) -> Self {
+        self.require(key.into(), Condition::Absent)
+    }
+
+    /// Requires that `key` has a document.
+    pub fn if_exists(self, key: impl Into<Key>) -> Self {
+        self.require(key.into(), Condition::Exists)
+    }
+
+    /// How many operations it has; conditions are none.
     #[must_use]
     pub fn len(&self) -> usize {
         self.operations.len()
@@ -76,8 +148,8 @@ impl Transaction {
         self.operations.is_empty()
     }
 
-    /// Checks it against the limits of the database that is to commit it.
-    pub(crate) fn check(self, limits: &Limits) -> Result<Checked> {
+    /// Checks it against the limits of the database that is to commit it, and lets its lifetimes begin `now`.
+    pub(crate) fn prepare(self, limits: &Limits, now: impl Fn() -> Timestamp) -> Result<Prepared> {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
@@ -86,25 +158,76 @@ impl Transaction {
         {
             return Err(Error::from(engine::Error::TooDeep { max: limits.depth_max }).about(&key));
         }
-        self.operations.check(limits)?;
-        Ok(Checked { transaction: self.operations, sets: self.sets, deletes: self.deletes })
+        let mut prepared = Prepared::default();
+        for (key, condition) in self.conditions {
+            prepared.transaction.require(CollectionId::ROOT, key, condition);
+        }
+        for (key, change) in self.operations {
+            prepared.add(key, change, &now);
+        }
+        prepared.transaction.check(limits)?;
+        Ok(prepared)
     }
 
-    fn add(mut self, key: Key, document: engine::Result<EncodedDocument>) -> Self {
+    fn require(mut self, key: Key, condition: Condition) -> Self {
+        self.conditions.push((key, condition));
+        self
+    }
+
+    fn add(
+        mut self,
+        key: Key,
+        document: engine::Result<EncodedDocument>,
+        lifetime: Option<Duration>,
+    ) -> Self {
         match document {
             Ok(document) => {
                 let depth = depth(document.as_str());
                 if self.deepest.as_ref().is_none_or(|(deepest, _)| depth > *deepest) {
                     self.deepest = Some((depth, key.clone()));
                 }
-                self.operations.set(CollectionId::ROOT, key, document, None);
-                self.sets += 1;
+                self.operations.push((key, Change::Set(document, lifetime)));
             }
             Err(error) => {
                 self.failure.get_or_insert_with(|| Error::from(error).about(&key));
             }
         }
         self
+    }
+}
+
+impl Prepared {
+    /// A condition, if there is one, and a change of the same key.
+    pub(crate) fn single(
+        key: &Key,
+        condition: Option<Condition>,
+        change: Change,
+        limits: &Limits,
+        now: impl Fn() -> Timestamp,
+    ) -> engine::Result<Self> {
+        let mut prepared = Self::default();
+        if let Some(condition) = condition {
+            prepared.transaction.require(CollectionId::ROOT, key.clone(), condition);
+        }
+        prepared.add(key.clone(), change, &now);
+        prepared.transaction.check(limits)?;
+        Ok(prepared)
+    }
+
+    fn add(&mut self, key: Key, change: Change, now: &impl Fn() -> Timestamp) {
+        let ends = |lifetime: Option<Duration>| lifetime.map(|lifetime| expires_at(now(), lifetime));
+        let Self { transaction, counts } = self;
+        match change {
+            Change::Set(document, lifetime) => {
+                counts.sets += 1;
+                transaction.set(CollectionId::ROOT, key, document, ends(lifetime));
+            }
+            Change::Expire(lifetime) => transaction.expire(CollectionId::ROOT, key, ends(lifetime)),
+            Change::Delete => {
+                counts.deletes += 1;
+                transaction.delete(CollectionId::ROOT, key);
+            }
+        }
     }
 }
 

@@ -4,15 +4,18 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ferrumdb_engine::{Durability, Error as EngineError, Writer};
+use ferrumdb_engine::{Durability, Error as EngineError, FieldPath, IndexBuild, Reader, Sequence, Writer};
 
 use crate::FsyncPolicy;
 use crate::command::{Command, Reply, Write};
 use crate::error::Error;
 use crate::group::Group;
+use crate::hints::Hints;
 use crate::inbox::Inbox;
+use crate::index_builds::{BuildAnswer, IndexBuilds};
 use crate::link::Link;
 use crate::metrics::Counter;
+use crate::purge::{self, PurgePlan};
 use crate::syncer::Syncer;
 
 /// A writer that has had nothing to do for so long notes in the log how far it is synced.
@@ -20,18 +23,34 @@ const MARK_AFTER: Duration = Duration::from_secs(1);
 
 pub(crate) struct WriterThread {
     writer: Writer,
+    /// Asked for the time only.
+    reader: Reader,
     link: Arc<Link>,
     policy: FsyncPolicy,
     syncer: Option<Syncer>,
     group: Group,
     sync_begun: Option<Instant>,
     mark_due: Option<Instant>,
+    purge: PurgePlan,
+    builds: IndexBuilds,
+    hints: Hints,
 }
 
 impl WriterThread {
     /// `syncer` is there exactly under the policy `Periodic`.
-    pub(crate) fn new(writer: Writer, link: Arc<Link>, policy: FsyncPolicy, syncer: Option<Syncer>) -> Self {
-        Self { writer, link, policy, syncer, group: Group::default(), sync_begun: None, mark_due: None }
+    pub(crate) fn new(
+        writer: Writer,
+        reader: Reader,
+        link: Arc<Link>,
+        policy: FsyncPolicy,
+        syncer: Option<Syncer>,
+    ) -> Self {
+        let (group, purge) = (Group::default(), PurgePlan::default());
+        let (builds, hints) = (IndexBuilds::default(), Hints::default());
+        // After a crash the recovered log is synced, and nothing in it says so yet.
+        let mark_due =
+            reader.stats().is_ok_and(|stats| !stats.recovery.clean).then(|| Instant::now() + MARK_AFTER);
+        Self { writer, reader, link, policy, syncer, group, sync_begun: None, mark_due, purge, builds, hints }
     }
 
     /// Carries out commands until one says to close; returns how closing went, and who asked for it.
@@ -43,6 +62,11 @@ impl WriterThread {
             match command {
                 Some(Command::Write(first)) => self.commit(first, inbox),
                 Some(Command::Sync(reply)) => self.sync_now(reply),
+                Some(Command::CreateIndex(path, reply)) => {
+                    self.builds.create(&mut self.writer, path, &self.link, reply);
+                }
+                Some(Command::DropIndex(path, reply)) => self.drop_index(&path, reply),
+                Some(Command::IndexRound(build, reply)) => self.index_round(build, reply),
                 Some(Command::Close(reply)) => return (self.close(), reply),
                 Some(Command::SyncDone | Command::Nudge) | None => {}
             }
@@ -53,12 +77,8 @@ impl WriterThread {
     /// One group commit.
     fn commit(&mut self, first: Write, inbox: &mut Inbox) {
         self.group.gather(first, inbox);
-        let durability = match self.policy {
-            FsyncPolicy::Always => Durability::Synced,
-            FsyncPolicy::Periodic(_) | FsyncPolicy::Never => Durability::Appended,
-        };
         let start = Instant::now();
-        let outcome = self.writer.commit(self.group.transactions(), durability);
+        let outcome = self.writer.commit(self.group.transactions(), self.durability());
         let end = Instant::now();
         self.link.note_commit_time(end - start);
         self.mark_due = Some(end + MARK_AFTER);
@@ -74,7 +94,24 @@ impl WriterThread {
         reply.answer(outcome.map_err(Error::from));
     }
 
+    fn drop_index(&mut self, path: &FieldPath, reply: Reply<Sequence>) {
+        let durability = self.durability();
+        let outcome = self.builds.drop_index(&mut self.writer, path, durability);
+        self.mark_due = Some(Instant::now() + MARK_AFTER);
+        reply.answer(outcome.map_err(|error| self.link.counted(error.into())));
+    }
+
+    fn index_round(&mut self, build: IndexBuild, reply: oneshot::Sender<BuildAnswer>) {
+        let durability = self.durability();
+        let answer = IndexBuilds::round(&mut self.writer, build, durability);
+        self.mark_due = Some(Instant::now() + MARK_AFTER);
+        // A build that is gone has been cancelled.
+        let _ = reply.send(answer);
+    }
+
     fn close(mut self) -> Result<(), EngineError> {
+        self.builds.cancel_all();
+        self.hints.finish();
         let synced = self.await_syncer();
         if let Some(syncer) = self.syncer.take() {
             syncer.stop();
@@ -91,8 +128,20 @@ impl WriterThread {
         }
     }
 
+    fn durability(&self) -> Durability {
+        match self.policy {
+            FsyncPolicy::Always => Durability::Synced,
+            FsyncPolicy::Periodic(_) | FsyncPolicy::Never => Durability::Appended,
+        }
+    }
+
     /// When the writer has something to do of its own accord.
     fn deadline(&self) -> Option<Instant> {
+        [self.log_due(), self.purge_due()].into_iter().flatten().min()
+    }
+
+    /// When the log is to be synced beside commits, or marked.
+    fn log_due(&self) -> Option<Instant> {
         if self.writer.is_poisoned() {
             return None;
         }
@@ -104,28 +153,60 @@ impl WriterThread {
         }
     }
 
-    /// Does what is due: fetches the result of a sync, begins the next, marks the log of an idle database.
+    /// When to look for expired documents: never, if none will expire.
+    fn purge_due(&self) -> Option<Instant> {
+        let next = self.writer.next_expiry().filter(|_| !self.writer.is_poisoned())?;
+        Some(self.purge.due(next, self.reader.now(), Instant::now()))
+    }
+
+    /// Does what is due: fetches the result of a sync, begins the next, marks the log of an idle database, purges.
     fn tend(&mut self) {
         if let Some(done) = self.syncer.as_mut().and_then(Syncer::try_finish)
             && let Err(error) = self.writer.finish_sync(done)
         {
             self.link.counters.add(Counter::Errors, 1);
+            self.hints.finish();
             tracing::error!(%error, "a periodic sync failed");
         }
-        let Some(due) = self.deadline() else { return };
-        let now = Instant::now();
-        if now < due {
-            return;
+        if !self.writer.has_unsynced() {
+            self.hints.begin(&mut self.writer);
         }
+        self.hints.write_if_ready();
+        let is_due = |due: Option<Instant>| due.is_some_and(|due| due <= Instant::now());
+        if is_due(self.log_due()) {
+            self.tend_log();
+        }
+        if is_due(self.purge_due()) {
+            self.purge();
+        }
+    }
+
+    fn tend_log(&mut self) {
         if !self.writer.has_unsynced() {
             self.mark_due = None;
             if let Err(error) = self.writer.append_sync_mark() {
                 tracing::warn!(%error, "an idle database could not mark its log as synced");
             }
         } else if let Some(syncer) = &mut self.syncer {
-            self.sync_begun = Some(now);
+            self.sync_begun = Some(Instant::now());
+            self.hints.begin(&mut self.writer);
             if let Some(task) = self.writer.begin_sync() {
                 syncer.begin(task);
+            }
+        }
+    }
+
+    /// Removes some of the documents that have expired. What is left comes after the commits that wait.
+    fn purge(&mut self) {
+        let outcome = self.writer.purge_expired(purge::DOCUMENTS_MAX, self.durability());
+        let end = Instant::now();
+        self.mark_due = Some(end + MARK_AFTER);
+        self.purge.done(outcome.is_ok(), end);
+        match outcome {
+            Ok(purged) => self.link.counters.add(Counter::Purged, purged),
+            Err(error) => {
+                self.link.counters.add(Counter::Errors, 1);
+                tracing::error!(%error, "expired documents could not be purged");
             }
         }
     }

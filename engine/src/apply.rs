@@ -3,9 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::key::{CollectionId, Key, Sequence};
-use crate::keydir::{Entry, Hashed};
+use crate::build::Tracker;
+use crate::expiry::Expiring;
+use crate::index::catalog::Catalog;
+use crate::key::{CollectionId, Key, Sequence, Timestamp};
+use crate::keydir::{Entry, Hashed, RecordId};
 use crate::log::record_bytes;
+use crate::stage::StagedChange;
 use crate::view::{Shared, View};
 
 /// Applies and publishes commits, for the owner and for recovery.
@@ -16,6 +20,8 @@ pub(crate) struct Applier {
     next: View,
     /// What was replaced or removed and may still be in the undo map, oldest first.
     superseded: VecDeque<Superseded>,
+    /// The indexes that are being built.
+    builds: Vec<Tracker>,
 }
 
 #[derive(Debug)]
@@ -23,75 +29,137 @@ struct Superseded {
     until: Sequence,
     collection: CollectionId,
     key: Key,
+    /// The version that was replaced, if it expires.
+    replaced: Option<RecordId>,
+    /// Whether a tombstone replaced it.
     removed: bool,
 }
 
 impl Applier {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let next = View::clone(&shared.view.load());
-        Self { shared, next, superseded: VecDeque::new() }
+        Self { shared, next, superseded: VecDeque::new(), builds: Vec::new() }
     }
 
     /// Applies one change while nobody reads: in recovery.
-    pub(crate) fn apply_unread(&mut self, hashed: &Hashed<'_>, key: &Key, entry: Entry) {
+    pub(crate) fn apply_unread(&mut self, change: &StagedChange<'_>) {
         let keydir = &self.shared.keydir;
-        let old = if entry.is_tombstone() { keydir.remove(hashed) } else { keydir.put(hashed, key, entry) };
-        self.tally(hashed.collection, old, entry);
+        if let Some(at) = change.expires_at {
+            self.shared.expiry_times.insert(change.entry.id(), at);
+        }
+        let removed = change.entry.is_tombstone();
+        let old = if removed {
+            keydir.remove(&change.hashed)
+        } else {
+            keydir.put(&change.hashed, change.key, change.entry)
+        };
+        self.tally(change, old);
+        if let Some(old) = old.filter(Entry::expires) {
+            self.shared.expiry_times.remove(old.id());
+        }
     }
 
-    /// Applies one change beside readers. `old` is the entry that the key had when the last view was published, if
-    /// it had one then and no earlier change of the unpublished commits has replaced it.
-    pub(crate) fn apply(&mut self, hashed: &Hashed<'_>, key: &Key, old: Option<Entry>, entry: Entry) {
-        let collection = hashed.collection;
+    /// Applies one change beside readers.
+    pub(crate) fn apply(&mut self, change: &StagedChange<'_>) {
+        let &StagedChange { hashed, key, old, entry, .. } = change;
+        let removed = entry.is_tombstone();
         if let Some(old) = old {
             // ORDER: the undo version first. A reader that meets the new entry must find the old one.
-            self.shared.undo.keep(collection, key, old, entry.sequence);
+            self.shared.undo.keep(hashed.collection, key, old, entry.sequence);
         }
-        let removed = entry.is_tombstone();
-        if old.is_some() || removed {
+        if let Some(at) = change.expires_at {
+            // ORDER: the time first. A reader that meets the entry must find when it expires.
+            self.shared.expiry_times.insert(entry.id(), at);
+        }
+        let replaced = self.shared.keydir.put(&hashed, key, entry);
+        self.tally(change, replaced);
+        if let Some(index_change) = &change.index_change {
+            self.next.catalog.update(hashed.collection, key, index_change);
+        }
+        for build in &mut self.builds {
+            build.note(hashed.collection, key);
+        }
+        if replaced.is_some() || removed {
             self.superseded.push_back(Superseded {
                 until: entry.sequence,
-                collection,
+                collection: hashed.collection,
                 key: key.clone(),
+                replaced: replaced.filter(Entry::expires).map(|replaced| replaced.id()),
                 removed,
             });
         }
-        let replaced = self.shared.keydir.put(hashed, key, entry);
-        self.tally(collection, replaced, entry);
     }
 
     /// Makes everything applied so far visible at once, as the state after `sequence`.
-    pub(crate) fn publish(&mut self, sequence: Sequence, log_end: u64) {
+    pub(crate) fn publish(&mut self, sequence: Sequence, log_end: u64, time: Timestamp) {
         self.next.sequence = sequence;
         self.next.log_end = log_end;
+        self.next.time = time;
         self.shared.view.store(Arc::new(self.next.clone()));
         // ORDER: `oldest` looks at the pins after the view was stored.
         let oldest = self.shared.pins.oldest();
         self.release(oldest);
     }
 
+    /// The indexes as they will be published next.
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.next.catalog
+    }
+
+    pub(crate) fn catalog_mut(&mut self) -> &mut Catalog {
+        &mut self.next.catalog
+    }
+
+    /// The indexes that are being built, without those that were abandoned.
+    pub(crate) fn builds(&mut self) -> &mut Vec<Tracker> {
+        self.builds.retain(Tracker::is_alive);
+        &mut self.builds
+    }
+
+    /// The key that expires first.
+    pub(crate) fn first_expiring(&self) -> Option<&Expiring> {
+        self.next.expiring.first()
+    }
+
+    /// The keys that have expired at `now`, in the order in which they did.
+    pub(crate) fn expired(&self, now: Timestamp) -> impl Iterator<Item = &Expiring> {
+        self.next.expired(now)
+    }
+
     /// Drops the old versions that no pin needs any more.
     fn release(&mut self, oldest: Option<Sequence>) {
         while let Some(Superseded { until, .. }) = self.superseded.front()
             && oldest.is_none_or(|oldest| *until <= oldest)
-            && let Some(Superseded { until, collection, key, removed }) = self.superseded.pop_front()
+            && let Some(superseded) = self.superseded.pop_front()
         {
+            let Superseded { until, collection, key, replaced, removed } = superseded;
             if removed {
                 let hashed = self.shared.keydir.hash(collection, &key);
                 self.shared.keydir.remove_tombstone(&hashed, until);
+            }
+            if let Some(replaced) = replaced {
+                self.shared.expiry_times.remove(replaced);
             }
             self.shared.undo.drop_before(collection, &key, oldest);
         }
     }
 
-    fn tally(&mut self, collection: CollectionId, old: Option<Entry>, new: Entry) {
+    /// Brings the next view's totals up to a change, which replaced `old`.
+    fn tally(&mut self, change: &StagedChange<'_>, old: Option<Entry>) {
+        let &StagedChange { hashed: Hashed { collection, .. }, key, entry, expires_at, .. } = change;
         if let Some(old) = old.filter(|old| !old.is_tombstone()) {
             self.next.counts.subtract(collection);
             self.next.live_bytes -= record_bytes(old.payload_bytes);
+            if let Some(at) = self.shared.expiry_times.get(&old) {
+                self.next.expiring.remove(&Expiring { at, collection, key: key.clone() });
+            }
         }
-        if !new.is_tombstone() {
+        if !entry.is_tombstone() {
             self.next.counts.add(collection);
-            self.next.live_bytes += record_bytes(new.payload_bytes);
+            self.next.live_bytes += record_bytes(entry.payload_bytes);
+            if let Some(at) = expires_at {
+                self.next.expiring.insert(Expiring { at, collection, key: key.clone() });
+            }
         }
     }
 }

@@ -5,14 +5,11 @@ use quick_cache::Weighter;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 
 use crate::document::Document;
-use crate::key::Sequence;
+use crate::keydir::RecordId;
 
 /// Documents by the record that holds them, never by key: an entry can thus never be out of date.
 #[derive(Debug)]
 pub(crate) struct DocumentCache(Option<Cache<RecordId, Document, ChargedBytes, RandomState>>);
-
-/// The commit that wrote a record, and its number in it.
-type RecordId = (Sequence, u32);
 
 impl DocumentCache {
     /// A cache that charges no more than `bytes`; none at all for 0.
@@ -25,13 +22,13 @@ impl DocumentCache {
         }))
     }
 
-    pub(crate) fn get(&self, sequence: Sequence, ordinal: u32) -> Option<Document> {
-        self.0.as_ref()?.get(&(sequence, ordinal))
+    pub(crate) fn get(&self, record: RecordId) -> Option<Document> {
+        self.0.as_ref()?.get(&record)
     }
 
-    pub(crate) fn insert(&self, ordinal: u32, document: &Document) {
+    pub(crate) fn insert(&self, record: RecordId, document: &Document) {
         if let Some(cache) = &self.0 {
-            cache.insert((document.version(), ordinal), document.clone());
+            cache.insert(record, document.clone());
         }
     }
 

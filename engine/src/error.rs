@@ -141,6 +141,21 @@ pub enum Error {
         /// What did not fit, and where.
         reason: String,
     },
+    /// There is such an index already.
+    #[error("there is an index on {path} already; drop it first to build it anew")]
+    IndexExists {
+        /// The field path.
+        path: String,
+    },
+    /// There is no such index.
+    #[error("there is no index on {path}; list the indexes to see what there is")]
+    NoSuchIndex {
+        /// The field path.
+        path: String,
+    },
+    /// Long work was stopped by who had asked for it. It has changed nothing.
+    #[error("the work was cancelled before it was done; nothing has changed")]
+    Cancelled,
     /// The log could not be synced: the commit may or may not survive a power cut. Nothing more is written.
     #[error(
         "the commit may or may not be durable, because the log could not be synced: {source}; reopen the database and look"

@@ -94,7 +94,7 @@ impl fmt::Display for Key {
 }
 
 /// The number of a collection. Numbers are never used twice; 0 is the root.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct CollectionId(pub u32);
 
 impl CollectionId {

@@ -7,6 +7,7 @@ use dashmap::{DashMap, SharedValue};
 use smol_str::{SmolStr, SmolStrBuilder};
 
 use crate::key::{CollectionId, Key, Sequence};
+use crate::log::Expected;
 
 /// The map is cut into this many parts of two shards each. Many shards keep one insert that grows a shard, and one
 /// iteration that copies a part, short for everybody else.
@@ -21,15 +22,25 @@ pub(crate) struct Entry {
     /// The position of the record; 0 for a tombstone, since no record stands there.
     position: u64,
     pub(crate) sequence: Sequence,
-    pub(crate) ordinal: u32,
+    /// The ordinal, and in the highest bit whether the document expires.
+    ordinal: u32,
     pub(crate) payload_bytes: u32,
 }
+
+/// The bit of an entry's ordinal that says that its document expires. Transactions stay far below so many operations.
+const EXPIRES: u32 = 1 << 31;
 
 const _: () = assert!(size_of::<Entry>() == 24, "an entry of the keydir has 24 bytes");
 
 impl Entry {
     pub(crate) fn new(position: u64, sequence: Sequence, ordinal: u32, payload_bytes: u32) -> Self {
         Self { position, sequence, ordinal, payload_bytes }
+    }
+
+    /// This entry, of a document that expires.
+    #[must_use]
+    pub(crate) fn expiring(self) -> Self {
+        Self { ordinal: self.ordinal | EXPIRES, ..self }
     }
 
     pub(crate) fn tombstone(sequence: Sequence, ordinal: u32) -> Self {
@@ -43,7 +54,35 @@ impl Entry {
     pub(crate) fn position(&self) -> u64 {
         self.position
     }
+
+    pub(crate) fn ordinal(&self) -> u32 {
+        self.ordinal & !EXPIRES
+    }
+
+    pub(crate) fn expires(&self) -> bool {
+        self.ordinal & EXPIRES != 0
+    }
+
+    /// What is to be found where this entry of a key leads to.
+    pub(crate) fn expected<'k>(&self, collection: CollectionId, key: &'k str) -> Expected<'k> {
+        Expected {
+            position: self.position,
+            payload_bytes: self.payload_bytes,
+            sequence: self.sequence,
+            ordinal: self.ordinal(),
+            collection,
+            key,
+        }
+    }
+
+    /// The record that this entry leads to.
+    pub(crate) fn id(&self) -> RecordId {
+        (self.sequence, self.ordinal())
+    }
 }
+
+/// The commit that wrote a record, and its number in it: what names a version of a document for ever.
+pub(crate) type RecordId = (Sequence, u32);
 
 /// A key with its hash, so that it is hashed once however often it is looked up.
 #[derive(Clone, Copy, Debug)]
@@ -53,19 +92,35 @@ pub(crate) struct Hashed<'a> {
     hash: u64,
 }
 
+/// What the hashes of the keys begin with.
+pub(crate) type HashSeeds = [u64; 4];
+
 /// The map from keys to entries. Readers wait at most for the change of one entry.
 #[derive(Debug)]
 pub(crate) struct Keydir {
     parts: Box<[DashMap<StoredKey, Entry, RandomState>]>,
     hasher: RandomState,
+    seeds: HashSeeds,
 }
 
 impl Keydir {
     pub(crate) fn new() -> Self {
         // Seeded at random: nobody who chooses keys can choose their hashes.
-        let hasher = RandomState::new();
-        let part = || DashMap::with_capacity_and_hasher_and_shard_amount(0, hasher.clone(), SHARDS_PER_PART);
-        Self { parts: (0..PARTS).map(|_| part()).collect(), hasher }
+        Self::with_seeds(rand::random(), 0)
+    }
+
+    /// An empty map with room for so many keys, in which they lie in the same order as in another with these seeds.
+    pub(crate) fn with_seeds(seeds: HashSeeds, keys: usize) -> Self {
+        let [first, second, third, fourth] = seeds;
+        let hasher = RandomState::with_seeds(first, second, third, fourth);
+        let room = keys.div_ceil(PARTS);
+        let part =
+            || DashMap::with_capacity_and_hasher_and_shard_amount(room, hasher.clone(), SHARDS_PER_PART);
+        Self { parts: (0..PARTS).map(|_| part()).collect(), hasher, seeds }
+    }
+
+    pub(crate) fn seeds(&self) -> HashSeeds {
+        self.seeds
     }
 
     pub(crate) fn hash<'a>(&self, collection: CollectionId, key: &'a str) -> Hashed<'a> {
@@ -115,6 +170,15 @@ impl Keydir {
             if let Some(key) = item.key().in_collection(collection) {
                 copy.push((key, *item.value()));
             }
+        }
+    }
+
+    /// Appends a copy of one part's keys of all collections, with their entries.
+    pub(crate) fn copy_part_of_all(&self, index: usize, copy: &mut Vec<(CollectionId, Key, Entry)>) {
+        for item in self.parts[index].iter() {
+            let collection = item.key().parts().0;
+            let key = item.key().in_collection(collection).expect("it is in its own collection");
+            copy.push((collection, key, *item.value()));
         }
     }
 

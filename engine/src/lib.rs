@@ -6,13 +6,17 @@
 //! The crate `ferrumdb` puts the writer on a thread of its own and is what programs use.
 
 mod apply;
+mod build;
 mod cache;
 mod clock;
 mod document;
 mod error;
+mod expiry;
+mod find;
 pub mod fs;
-#[allow(dead_code, unreachable_pub, reason = "nothing calls it yet")]
+mod hint;
 mod index;
+mod indexing;
 mod json;
 mod key;
 mod keydir;
@@ -24,6 +28,7 @@ mod pins;
 mod reader;
 mod recovery;
 mod snapshot;
+mod stage;
 mod stats;
 mod sync;
 mod transaction;
@@ -31,14 +36,18 @@ mod undo;
 mod view;
 mod writer;
 
+pub use build::{BuildRound, CancelBuild, IndexBuild};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use document::{Document, EncodedDocument};
 pub use error::{Error, Result};
+pub use find::IndexInfo;
+pub use hint::HintTask;
+pub use index::path::{FieldPath, PathError};
 pub use key::{CollectionId, Key, Sequence, Timestamp};
 pub use options::{Limits, Options};
 pub use reader::Reader;
 pub use recovery::open;
 pub use snapshot::{Keys, Snapshot};
 pub use stats::{RecoveryReport, Stats};
-pub use transaction::{Outcome, Transaction};
+pub use transaction::{Committed, Condition, Outcome, Refused, Replaced, Transaction};
 pub use writer::{Durability, SyncDone, SyncTask, Writer};

@@ -8,6 +8,8 @@ use crate::key::Sequence;
 const TEMPORARY: &str = ".new-";
 /// What follows it in the name of a saved torn tail.
 const TORN: &str = ".torn-";
+/// What follows it in the name of the hint file.
+const HINT: &str = ".hint";
 /// The hexadecimal digits at the end of a temporary's name.
 const TEMPORARY_DIGITS: usize = 16;
 
@@ -25,9 +27,15 @@ pub(crate) fn is_temporary(database: &Path, file: &Path) -> bool {
     rest.is_some_and(|digits| digits.len() == TEMPORARY_DIGITS && digits.iter().all(u8::is_ascii_hexdigit))
 }
 
-/// Where the tail is saved that was cut off after this commit.
-pub(crate) fn torn(database: &Path, sequence: Sequence) -> PathBuf {
-    beside(database, &format!("{TORN}{sequence}"))
+/// Where a tail is saved that was cut off after this commit: `number` is 1 for the first such tail.
+pub(crate) fn torn(database: &Path, sequence: Sequence, number: u32) -> PathBuf {
+    let suffix = if number == 1 { String::new() } else { format!("-{number}") };
+    beside(database, &format!("{TORN}{sequence}{suffix}"))
+}
+
+/// Where the hint file of this database is.
+pub(crate) fn hint(database: &Path) -> PathBuf {
+    beside(database, HINT)
 }
 
 /// The folder that holds the database.

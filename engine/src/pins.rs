@@ -101,28 +101,28 @@ impl Block {
     }
 
     fn claim(&self, value: u64) -> Option<usize> {
-        let start = first_slot();
+        let start = thread_number();
         (0..BLOCK_SLOTS).map(|step| (start + step) % BLOCK_SLOTS).find(|index| {
             self.slots[*index].compare_exchange(0, value, Ordering::AcqRel, Ordering::Relaxed).is_ok()
         })
     }
 }
 
-/// Where this thread begins to look, so that threads do not meet in one slot.
+/// The number of this thread, by which threads keep out of each other's cache lines.
 #[cfg(not(loom))]
-fn first_slot() -> usize {
+pub(crate) fn thread_number() -> usize {
     use std::cell::Cell;
     use std::sync::atomic::AtomicUsize;
 
     static THREADS: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
-        static FIRST: Cell<usize> = Cell::new(THREADS.fetch_add(1, Ordering::Relaxed));
+        static NUMBER: Cell<usize> = Cell::new(THREADS.fetch_add(1, Ordering::Relaxed));
     }
-    FIRST.get()
+    NUMBER.get()
 }
 
 #[cfg(loom)]
-fn first_slot() -> usize {
+pub(crate) fn thread_number() -> usize {
     0
 }
 

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use crate::document::Document;
 use crate::error::Result;
-use crate::key::{CollectionId, Sequence};
+use crate::key::{CollectionId, Sequence, Timestamp};
 use crate::options::Limits;
 use crate::snapshot::{Keys, Snapshot};
 use crate::stats::Stats;
+use crate::transaction::Replaced;
 use crate::view::Shared;
 
 /// The half of a database that reads, from any number of threads at once.
@@ -28,17 +29,13 @@ impl Reader {
     /// not check.
     pub fn get(&self, collection: CollectionId, key: &str) -> Result<Option<Document>> {
         let hashed = self.shared.keydir.hash(collection, key);
-        match self.shared.keydir.find(&hashed) {
-            Some(entry) if !entry.is_tombstone() => self.shared.document(&hashed, &entry).map(Some),
-            _ => Ok(None),
-        }
+        self.shared.newest(&hashed).map(|entry| self.shared.document(&hashed, &entry)).transpose()
     }
 
     /// Whether a key has a document.
     #[must_use]
     pub fn contains(&self, collection: CollectionId, key: &str) -> bool {
-        let found = self.shared.keydir.find(&self.shared.keydir.hash(collection, key));
-        found.is_some_and(|entry| !entry.is_tombstone())
+        self.shared.newest(&self.shared.keydir.hash(collection, key)).is_some()
     }
 
     /// The documents of several keys, as of one sequence, in the keys' order.
@@ -62,7 +59,29 @@ impl Reader {
     /// How many documents a collection has.
     #[must_use]
     pub fn count(&self, collection: CollectionId) -> u64 {
-        self.shared.view.load().counts.get(collection)
+        let view = self.shared.view.load();
+        view.count(collection, || self.shared.now())
+    }
+
+    /// When the document of a key expires: `Some(None)` if it never does, `None` if there is no document.
+    #[must_use]
+    pub fn expiry(&self, collection: CollectionId, key: &str) -> Option<Option<Timestamp>> {
+        let entry = self.shared.newest(&self.shared.keydir.hash(collection, key))?;
+        Some(self.shared.expiry_times.get(&entry))
+    }
+
+    /// A document that a commit has replaced.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] and [`crate::Error::Damaged`].
+    pub fn replaced(&self, collection: CollectionId, key: &str, replaced: &Replaced) -> Result<Document> {
+        self.shared.document(&self.shared.keydir.hash(collection, key), &replaced.0)
+    }
+
+    /// The time by which documents expire: of the clock, but never before a time seen earlier.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.shared.now()
     }
 
     /// The number of the newest commit.
@@ -89,5 +108,9 @@ impl Reader {
     #[must_use]
     pub fn limits(&self) -> Limits {
         self.shared.limits
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
     }
 }

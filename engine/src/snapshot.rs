@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crate::document::Document;
 use crate::error::Result;
-use crate::key::{CollectionId, Key, Sequence};
+use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::keydir::{Entry, Hashed};
+use crate::log::Sweep;
 use crate::pins::Slot;
 use crate::view::{Shared, View};
 
@@ -17,6 +18,8 @@ pub struct Snapshot {
     shared: Arc<Shared>,
     view: Arc<View>,
     slot: Slot,
+    /// The time at which it was taken, which it stands on too; not asked for where nothing expires.
+    now: Timestamp,
 }
 
 impl Snapshot {
@@ -25,7 +28,8 @@ impl Snapshot {
         let slot = shared.pins.claim(published);
         // ORDER: the view is loaded after the slot was claimed; see `pins`.
         let view = shared.view.load_full();
-        Self { shared: Arc::clone(shared), view, slot }
+        let now = if view.expiring.is_empty() { Timestamp::default() } else { shared.now() };
+        Self { shared: Arc::clone(shared), view, slot, now }
     }
 
     /// The number of the newest commit that it shows.
@@ -40,7 +44,7 @@ impl Snapshot {
     /// [`crate::Error::Io`] and [`crate::Error::Damaged`].
     pub fn get(&self, collection: CollectionId, key: &str) -> Result<Option<Document>> {
         let hashed = self.shared.keydir.hash(collection, key);
-        self.find(&hashed).map(|entry| self.shared.document(&hashed, &entry)).transpose()
+        self.entry(&hashed).map(|entry| self.shared.document(&hashed, &entry)).transpose()
     }
 
     /// The documents of several keys, in the keys' order.
@@ -58,7 +62,7 @@ impl Snapshot {
     /// Whether a key has a document.
     #[must_use]
     pub fn contains(&self, collection: CollectionId, key: &str) -> bool {
-        self.find(&self.shared.keydir.hash(collection, key)).is_some()
+        self.entry(&self.shared.keydir.hash(collection, key)).is_some()
     }
 
     /// The keys of a collection, in no order.
@@ -70,16 +74,72 @@ impl Snapshot {
     /// How many documents a collection has.
     #[must_use]
     pub fn count(&self, collection: CollectionId) -> u64 {
-        self.view.counts.get(collection)
+        self.view.count(collection, || self.now)
     }
 
-    fn find(&self, key: &Hashed<'_>) -> Option<Entry> {
+    /// The document of a key, though it may have expired.
+    pub(crate) fn stored(&self, collection: CollectionId, key: &Key) -> Result<Option<Document>> {
+        let hashed = self.shared.keydir.hash(collection, key);
+        let newest = self.shared.keydir.find(&hashed);
+        let entry = newest.and_then(|newest| self.at_pin(collection, newest, || key.clone()));
+        entry.map(|entry| self.shared.document(&hashed, &entry)).transpose()
+    }
+
+    /// Visits every document of a collection, those that have expired and are not purged included, in the order of
+    /// the log. The first error of `visit` ends it.
+    pub(crate) fn each_document(
+        &self,
+        collection: CollectionId,
+        mut visit: impl FnMut(&Key, &str) -> Result<()>,
+    ) -> Result<()> {
+        let keydir = &self.shared.keydir;
+        let (mut copy, mut entries) = (Vec::new(), Vec::new());
+        for part in 0..keydir.parts() {
+            keydir.copy_part(part, collection, &mut copy);
+            entries.extend(copy.drain(..).filter_map(|(key, newest)| {
+                let entry = self.at_pin(collection, newest, || key.clone())?;
+                Some((key, entry))
+            }));
+        }
+        entries.sort_unstable_by_key(|(_, entry)| entry.position());
+        let mut sweep = Sweep::new(&*self.shared.file, self.shared.seed);
+        for (key, entry) in &entries {
+            let expected = entry.expected(collection, key);
+            let text =
+                sweep.document(&expected).map_err(|fault| self.shared.read_error(fault, entry.position()))?;
+            visit(key, text)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// The time on which it stands.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    fn entry(&self, key: &Hashed<'_>) -> Option<Entry> {
         let entry = self.shared.keydir.find(key)?;
         self.resolve(key.collection, entry, || Key::from(key.key))
     }
 
-    /// The entry as of this snapshot's sequence, of a key whose entry is `newest` now.
+    /// The entry of a document that is there for this snapshot, of a key whose entry is `newest` now.
     fn resolve(&self, collection: CollectionId, newest: Entry, key: impl FnOnce() -> Key) -> Option<Entry> {
+        let entry = self.at_pin(collection, newest, key)?;
+        let expired = self.shared.expiry_times.get(&entry).is_some_and(|at| at <= self.now);
+        (!expired).then_some(entry)
+    }
+
+    /// The entry as of this snapshot's sequence, tombstones excepted, of a key whose entry is `newest` now.
+    pub(crate) fn at_pin(
+        &self,
+        collection: CollectionId,
+        newest: Entry,
+        key: impl FnOnce() -> Key,
+    ) -> Option<Entry> {
         if newest.sequence > self.view.sequence {
             return self.shared.undo.at(collection, &key(), self.view.sequence);
         }

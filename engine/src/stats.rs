@@ -43,8 +43,10 @@ pub struct Stats {
 pub struct RecoveryReport {
     /// Whether the database had been closed, rather than left by a crash. True for a new one.
     pub clean: bool,
-    /// How many commits were read.
+    /// How many commits were read from the log.
     pub commits: u64,
+    /// The newest of the commits before those, if the hint file stood for them.
+    pub hint: Option<Sequence>,
     /// How many bytes of a torn tail were cut off: a commit that a crash left unfinished, and what lay beyond it.
     pub torn_bytes: u64,
     /// Where that tail was saved, if whole commits were in it.

@@ -2,12 +2,16 @@
 
 use crate::document::EncodedDocument;
 use crate::error::{Error, Result};
+use crate::index::catalog::IndexChange;
 use crate::key::{CollectionId, Key, Sequence, Timestamp};
+use crate::keydir::{Entry, RecordId};
 use crate::options::Limits;
 
-/// What one commit is to change: all of it or nothing. Operations take effect in their order.
+/// What one commit is to change: all of it or nothing. Operations take effect in their order, if every condition
+/// holds before the first of them.
 #[derive(Clone, Debug, Default)]
 pub struct Transaction {
+    conditions: Vec<Requirement>,
     operations: Vec<Operation>,
     bytes: usize,
 }
@@ -18,21 +22,87 @@ pub(crate) struct Operation {
     pub(crate) collection: CollectionId,
     pub(crate) key: Key,
     pub(crate) change: Change,
+    pub(crate) prepared: Option<Box<Prepared>>,
+}
+
+/// What a change means for the indexes, worked out on the caller's thread. It holds if nothing has changed by the
+/// time of the commit.
+#[derive(Clone, Debug)]
+pub(crate) struct Prepared {
+    /// Which indexes there were.
+    pub(crate) catalog: u64,
+    /// Which record the key had, if it had one.
+    pub(crate) replaces: Option<RecordId>,
+    pub(crate) change: IndexChange,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
     Set { document: EncodedDocument, expires_at: Option<Timestamp> },
+    Expire { at: Option<Timestamp> },
     Delete,
 }
 
-/// What a committed transaction did.
+/// A condition on one key.
+#[derive(Clone, Debug)]
+pub(crate) struct Requirement {
+    pub(crate) collection: CollectionId,
+    pub(crate) key: Key,
+    pub(crate) condition: Condition,
+}
+
+/// What a transaction may require of a key before it changes anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub enum Condition {
+    /// The key has no document.
+    Absent,
+    /// The key has a document.
+    Exists,
+    /// The key has a document, and this commit wrote it.
+    Version(Sequence),
+}
+
+/// What became of a transaction.
+pub type Outcome = std::result::Result<Committed, Refused>;
+
+/// What a committed transaction did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
     /// The number of its commit; of the newest commit, if the transaction changed nothing.
     pub sequence: Sequence,
-    /// How many of its deletes found a document.
-    pub deleted: u64,
+    /// How many of its operations changed something: all but those on keys without a document, which a deletion and
+    /// a change of the expiry leave alone.
+    pub effective: u64,
+    /// The document that its first operation replaced or deleted, if there was one: see [`crate::Reader::replaced`].
+    pub replaced: Option<Replaced>,
+}
+
+/// A version of a document that a transaction replaced. It is read only when asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replaced(pub(crate) Entry);
+
+/// Why a transaction changed nothing: a condition did not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The collection of the key.
+    pub collection: CollectionId,
+    /// The key whose condition did not hold.
+    pub key: Key,
+    /// The condition.
+    pub condition: Condition,
+    /// The version of the document that the key had, if it had one.
+    pub found: Option<Sequence>,
+}
+
+impl Condition {
+    /// Whether it holds for a key whose document has this version, or that has none.
+    pub(crate) fn holds(self, found: Option<Sequence>) -> bool {
+        match self {
+            Self::Absent => found.is_none(),
+            Self::Exists => found.is_some(),
+            Self::Version(version) => found == Some(version),
+        }
+    }
 }
 
 impl Transaction {
@@ -40,6 +110,12 @@ impl Transaction {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Adds: nothing is changed unless `key` meets `condition`.
+    pub fn require(&mut self, collection: CollectionId, key: Key, condition: Condition) {
+        self.bytes += key.len();
+        self.conditions.push(Requirement { collection, key, condition });
     }
 
     /// Adds: `key` holds `document` from now on, until `expires_at` if there is one.
@@ -50,14 +126,18 @@ impl Transaction {
         document: EncodedDocument,
         expires_at: Option<Timestamp>,
     ) {
-        self.bytes += key.len() + document.len();
-        self.operations.push(Operation { collection, key, change: Change::Set { document, expires_at } });
+        self.bytes += document.len();
+        self.push(collection, key, Change::Set { document, expires_at: expires_at.map(storable) });
+    }
+
+    /// Adds: the document of `key`, if it has one, stays, and expires at `at`, or never.
+    pub fn expire(&mut self, collection: CollectionId, key: Key, at: Option<Timestamp>) {
+        self.push(collection, key, Change::Expire { at: at.map(storable) });
     }
 
     /// Adds: `key` holds nothing from now on.
     pub fn delete(&mut self, collection: CollectionId, key: Key) {
-        self.bytes += key.len();
-        self.operations.push(Operation { collection, key, change: Change::Delete });
+        self.push(collection, key, Change::Delete);
     }
 
     /// How many operations it has.
@@ -83,11 +163,13 @@ impl Transaction {
     /// # Errors
     /// [`Error::KeyTooLong`], [`Error::DocumentTooLarge`] or [`Error::TransactionTooLarge`].
     pub fn check(&self, limits: &Limits) -> Result<()> {
-        for operation in &self.operations {
-            let len = operation.key.len();
-            if len > limits.key_bytes_max {
-                return Err(Error::KeyTooLong { len, max: limits.key_bytes_max });
+        let keys = self.operations.iter().map(|operation| &operation.key);
+        for key in keys.chain(self.conditions.iter().map(|requirement| &requirement.key)) {
+            if key.len() > limits.key_bytes_max {
+                return Err(Error::KeyTooLong { len: key.len(), max: limits.key_bytes_max });
             }
+        }
+        for operation in &self.operations {
             if let Change::Set { document, .. } = &operation.change
                 && document.len() > limits.document_bytes_max
             {
@@ -95,8 +177,9 @@ impl Transaction {
             }
         }
         let too_large = |found, max, unit| Err(Error::TransactionTooLarge { found, max, unit });
-        if self.len() > limits.transaction_operations_max {
-            return too_large(self.len(), limits.transaction_operations_max, "operations");
+        let entries = self.operations.len().max(self.conditions.len());
+        if entries > limits.transaction_operations_max {
+            return too_large(entries, limits.transaction_operations_max, "operations");
         }
         if self.bytes > limits.transaction_bytes_max {
             return too_large(self.bytes, limits.transaction_bytes_max, "bytes");
@@ -104,7 +187,25 @@ impl Transaction {
         Ok(())
     }
 
+    pub(crate) fn conditions(&self) -> &[Requirement] {
+        &self.conditions
+    }
+
     pub(crate) fn operations(&self) -> &[Operation] {
         &self.operations
     }
+
+    pub(crate) fn operations_mut(&mut self) -> &mut [Operation] {
+        &mut self.operations
+    }
+
+    fn push(&mut self, collection: CollectionId, key: Key, change: Change) {
+        self.bytes += key.len();
+        self.operations.push(Operation { collection, key, change, prepared: None });
+    }
+}
+
+/// The time as it can be stored: the log writes 0 for never, and the millisecond after it is as long ago.
+fn storable(at: Timestamp) -> Timestamp {
+    at.max(Timestamp(1))
 }

@@ -2,17 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 
 use crate::cache::DocumentCache;
+use crate::clock::Clock;
 use crate::document::Document;
 use crate::error::{Error, Result};
+use crate::expiry::{Expiring, ExpiryTimes};
 use crate::fs::File;
-use crate::key::{CollectionId, Sequence};
+use crate::index::catalog::{Catalog, OldValues};
+use crate::index::ordered::OrderedSet;
+use crate::key::{CollectionId, Sequence, Timestamp};
 use crate::keydir::{Entry, Hashed, Keydir};
-use crate::log::{Expected, ReadFault, Seed, read_document};
+use crate::log::{ReadFault, Seed, read_document};
 use crate::options::Limits;
 use crate::pins::Pins;
 use crate::stats::RecoveryReport;
@@ -27,11 +32,15 @@ pub(crate) struct Shared {
     pub(crate) seed: Seed,
     pub(crate) keydir: Keydir,
     pub(crate) undo: UndoMap,
+    pub(crate) expiry_times: ExpiryTimes,
     pub(crate) pins: Pins,
     /// INVARIANT: one pointer store publishes a commit: its sequence and everything that must agree with it.
     pub(crate) view: ArcSwap<View>,
     pub(crate) cache: DocumentCache,
     pub(crate) recovery: OnceLock<RecoveryReport>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The latest time seen in this run, in milliseconds.
+    pub(crate) latest: AtomicU64,
 }
 
 /// What is published of one sequence.
@@ -42,6 +51,11 @@ pub(crate) struct View {
     /// The bytes of the records that hold the newest version of a key.
     pub(crate) live_bytes: u64,
     pub(crate) log_end: u64,
+    /// The time of the newest commit.
+    pub(crate) time: Timestamp,
+    /// The keys that will expire, and those that have and are not purged yet.
+    pub(crate) expiring: OrderedSet<Expiring>,
+    pub(crate) catalog: Catalog,
 }
 
 /// How many documents each collection holds.
@@ -79,29 +93,74 @@ impl Counts {
     }
 }
 
+impl View {
+    /// How many documents of a collection are there at a time, which is asked for only if it matters.
+    pub(crate) fn count(&self, collection: CollectionId, now: impl FnOnce() -> Timestamp) -> u64 {
+        let count = self.counts.get(collection);
+        if self.expiring.is_empty() {
+            return count;
+        }
+        count - self.expired(now()).filter(|expiring| expiring.collection == collection).count() as u64
+    }
+
+    /// The keys that have expired at `now`, in the order in which they did.
+    pub(crate) fn expired(&self, now: Timestamp) -> impl Iterator<Item = &Expiring> {
+        self.expiring.iter().take_while(move |expiring| expiring.at <= now)
+    }
+}
+
 impl Shared {
+    /// The time: of the wall clock, and never before the newest commit or any time seen before.
+    pub(crate) fn now(&self) -> Timestamp {
+        let now = self.clock.now().max(self.view.load().time).0;
+        let latest = self.latest.load(Ordering::Relaxed);
+        if now > latest {
+            self.latest.fetch_max(now, Ordering::Relaxed);
+        }
+        Timestamp(now.max(latest))
+    }
+
+    /// The newest entry of a key that has a document now.
+    pub(crate) fn newest(&self, key: &Hashed<'_>) -> Option<Entry> {
+        loop {
+            let entry = self.keydir.find(key).filter(|entry| !entry.is_tombstone())?;
+            if !entry.expires() {
+                return Some(entry);
+            }
+            // Without a time the version was replaced, and dropped, between the two looks; the newer one is there by
+            // now.
+            if let Some(at) = self.expiry_times.get(&entry) {
+                return (at > self.now()).then_some(entry);
+            }
+        }
+    }
+
     /// The document that `entry` leads to: from the cache, or from the log, verified.
     pub(crate) fn document(&self, key: &Hashed<'_>, entry: &Entry) -> Result<Document> {
-        if let Some(document) = self.cache.get(entry.sequence, entry.ordinal) {
+        if let Some(document) = self.cache.get(entry.id()) {
             return Ok(document);
         }
-        let expected = Expected {
-            position: entry.position(),
-            payload_bytes: entry.payload_bytes,
-            sequence: entry.sequence,
-            ordinal: entry.ordinal,
-            collection: key.collection,
-            key: key.key,
-        };
+        let expected = entry.expected(key.collection, key.key);
         let document = read_document(&*self.file, self.seed, &expected, |text| {
             Document::new(Box::from(text), entry.sequence)
         })
         .map_err(|fault| self.read_error(fault, entry.position()))?;
-        self.cache.insert(entry.ordinal, &document);
+        self.cache.insert(entry.id(), &document);
         Ok(document)
     }
 
-    fn read_error(&self, fault: ReadFault, position: u64) -> Error {
+    /// What a stored document holds for the indexes of its collection.
+    pub(crate) fn old_values(&self, catalog: &Catalog, key: &Hashed<'_>, entry: &Entry) -> OldValues {
+        match self.document(key, entry) {
+            Ok(document) => OldValues::Known(catalog.extract(key.collection, document.as_str())),
+            Err(error) => {
+                tracing::warn!(%error, "an unreadable document is taken out of the indexes by its key");
+                OldValues::Unreadable
+            }
+        }
+    }
+
+    pub(crate) fn read_error(&self, fault: ReadFault, position: u64) -> Error {
         match fault {
             ReadFault::Io(source) => Error::io("read", &self.path, source),
             ReadFault::Damaged(reason) => Error::Damaged { path: Arc::clone(&self.path), position, reason },

@@ -1,20 +1,18 @@
 //! Owns the writing half of an open database, and in it the one place where the durable order stands. Never starts a thread or answers a caller.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
-use ahash::RandomState;
-
 use crate::apply::Applier;
-use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::expiry::Expiring;
 use crate::fs::write_all;
-use crate::key::{CollectionId, Key, Sequence, Timestamp};
-use crate::keydir::{Entry, Hashed, Keydir};
+use crate::hint::{HintTask, HintedCommit, Hints};
+use crate::key::{Sequence, Timestamp};
 use crate::lock::FileLock;
 use crate::log::{AppendFault, Appender, Chain, Header, Kind, NewRecord, Payload, RecordWriter, Syncs};
-use crate::transaction::{Change, Operation, Outcome, Transaction};
+use crate::stage::StagedGroup;
+use crate::transaction::{Outcome, Transaction};
 use crate::view::Shared;
 
 /// The half of a database that changes it: one, owned, and only through `&mut self`.
@@ -42,9 +40,9 @@ pub struct Writer {
     appender: Appender,
     applier: Applier,
     log: LogState,
+    hints: Hints,
     /// Held for as long as the writer lives.
     _lock: FileLock,
-    clock: Arc<dyn Clock>,
     /// Whether the log ends with a sync mark.
     marked: bool,
     buffer: Vec<u8>,
@@ -59,6 +57,8 @@ pub(crate) struct LogState {
     pub(crate) chain: Chain,
     pub(crate) sequence: Sequence,
     pub(crate) time: Timestamp,
+    /// The position of the record that carries the newest commit's mark.
+    pub(crate) last_record: u64,
 }
 
 /// How far a commit goes before it returns.
@@ -76,16 +76,16 @@ impl Writer {
         appender: Appender,
         applier: Applier,
         log: LogState,
+        hints: Hints,
         lock: FileLock,
-        clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
             shared,
             appender,
             applier,
             log,
+            hints,
             _lock: lock,
-            clock,
             marked: false,
             buffer: Vec::new(),
             poison: None,
@@ -101,7 +101,9 @@ impl Writer {
     /// has stopped. [`Error::Poisoned`]: the writer had stopped before.
     pub fn commit(&mut self, group: &[Transaction], durability: Durability) -> Result<Vec<Outcome>> {
         self.check()?;
-        let staged = self.stage(group);
+        let encoder = self.encoder();
+        let (catalog, log) = (self.applier.catalog(), &self.log);
+        let staged = StagedGroup::decide(group, &self.shared, catalog, encoder, log.sequence, log.time)?;
         // ORDER: append, sync, apply, publish. This is the only place where it stands.
         if !staged.changes.is_empty() {
             self.append(&staged.encoded)?;
@@ -109,8 +111,8 @@ impl Writer {
         if durability == Durability::Synced && self.has_unsynced() {
             self.sync_log()?;
         }
-        for Staged { hashed, key, old, entry } in &staged.changes {
-            self.applier.apply(hashed, key, *old, *entry);
+        for change in &staged.changes {
+            self.applier.apply(change);
         }
         if !staged.changes.is_empty() {
             self.finish(staged.encoded, staged.sequence);
@@ -128,12 +130,14 @@ impl Writer {
         if self.has_unsynced() { self.sync_log() } else { Ok(()) }
     }
 
-    /// A sync of all that was appended, to be run beside further commits. Nothing, if all of it is synced. Other syncs
+    /// A sync of all that was appended, to be run beside further commits. Nothing, if all of it is synced, or if the
+    /// writer has stopped: a sync that failed is never tried again. Other syncs
     /// wait for it, and none succeeds after it has failed.
     #[must_use]
     pub fn begin_sync(&self) -> Option<SyncTask> {
         let position = self.appender.end();
-        self.has_unsynced().then(|| SyncTask { syncs: Arc::clone(self.appender.syncs()), position })
+        let wanted = self.poison.is_none() && self.has_unsynced();
+        wanted.then(|| SyncTask { syncs: Arc::clone(self.appender.syncs()), position })
     }
 
     /// Takes note of how a sync ended.
@@ -166,9 +170,60 @@ impl Writer {
         if self.marked || self.has_unsynced() || self.log.sequence == Sequence::ZERO {
             return Ok(());
         }
-        self.append_mark(Kind::SyncMark)?;
-        self.marked = true;
-        Ok(())
+        self.commit_record(Kind::SyncMark, None, Durability::Appended, |_| ()).map(drop)
+    }
+
+    /// When the next document expires, if one will.
+    #[must_use]
+    pub fn next_expiry(&self) -> Option<Timestamp> {
+        self.applier.first_expiring().map(|first| first.at)
+    }
+
+    /// Deletes documents that have expired, at most `limit` of them, in one ordinary commit, and says how many.
+    ///
+    /// # Errors
+    /// As [`Writer::commit`].
+    pub fn purge_expired(&mut self, limit: usize, durability: Durability) -> Result<u64> {
+        self.check()?;
+        let now = self.log.time.max(self.shared.now());
+        let mut purge = Transaction::new();
+        for Expiring { collection, key, .. } in self.applier.expired(now).take(limit) {
+            purge.delete(*collection, key.clone());
+        }
+        let count = purge.len() as u64;
+        if count > 0 {
+            self.commit(&[purge], durability)?;
+        }
+        Ok(count)
+    }
+
+    /// Whether the log has grown so much since the last hint that opening would gain by a newer one.
+    #[must_use]
+    pub fn wants_hint(&self) -> bool {
+        self.poison.is_none() && self.hints.is_due(self.appender.end())
+    }
+
+    /// A hint file of the state that was published last, to be written beside further commits once the log is synced
+    /// up to [`HintTask::needs_synced`]. Nothing, if there was no commit yet or the writer has stopped.
+    pub fn begin_hint(&mut self) -> Option<HintTask> {
+        if self.poison.is_some() || self.log.sequence == Sequence::ZERO {
+            return None;
+        }
+        let LogState { header: Header { file_id, generation, .. }, chain, last_record, .. } = self.log;
+        let commit = HintedCommit { file_id, generation, last_record, chain: chain.value() };
+        Some(self.hints.begin(&self.shared, commit, self.appender.watch_synced()))
+    }
+
+    /// The position up to which the log is known to be synced.
+    #[must_use]
+    pub fn synced(&self) -> u64 {
+        self.appender.synced()
+    }
+
+    /// The number of the newest commit.
+    #[must_use]
+    pub fn sequence(&self) -> Sequence {
+        self.log.sequence
     }
 
     /// Whether an earlier failure has stopped the writer.
@@ -177,14 +232,15 @@ impl Writer {
         self.poison.is_some()
     }
 
-    /// Syncs, marks the log as closed, gives back the space prepared ahead, and releases the lock.
+    /// Syncs, marks the log as closed, gives back the space prepared ahead, writes a hint file if opening would gain
+    /// by it, and releases the lock. A hint that cannot be written is no error.
     ///
     /// # Errors
     /// [`Error::InDoubt`] when a sync fails, [`Error::Io`] when the mark cannot be written, [`Error::Poisoned`] when
     /// the writer had stopped before. The lock is released all the same.
     pub fn close(mut self) -> Result<()> {
         self.sync()?;
-        self.append_mark(Kind::CloseMark)?;
+        self.commit_record(Kind::CloseMark, None, Durability::Appended, |_| ())?;
         // The header claims what was synced before the mark: the mark itself is durable only after the next sync.
         let header = &mut self.log.header;
         header.counter += 1;
@@ -192,51 +248,31 @@ impl Writer {
         write_all(self.appender.file(), &header.encode(), header.position())
             .and_then(|()| self.appender.trim())
             .map_err(|source| Error::io("close", &self.shared.path, source))?;
-        self.sync_log()
+        self.sync_log()?;
+        // ORDER: the hint last. It may describe only what is durable, the close mark included.
+        self.write_last_hint();
+        Ok(())
     }
 
-    fn check(&self) -> Result<()> {
+    fn write_last_hint(&mut self) {
+        if self.hints.is_due_on_closing(self.appender.end())
+            && let Some(Err(error)) = self.begin_hint().map(HintTask::run)
+        {
+            let path = self.shared.path.display();
+            tracing::warn!(%path, %error, "could not write the hint file; the next opening reads more of the log");
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
         match &self.poison {
             None => Ok(()),
             Some(reason) => Err(Error::Poisoned { reason: Arc::clone(reason) }),
         }
     }
 
-    /// Decides what each transaction of a group does, and encodes it. Changes nothing.
-    fn stage<'g>(&mut self, group: &'g [Transaction]) -> StagedGroup<'g> {
-        let mut encoded = self.encoder();
-        let mut sequence = self.log.sequence;
-        let mut changes: Vec<Staged<'g>> = Vec::with_capacity(group.len());
-        let mut outcomes = Vec::with_capacity(group.len());
-        let mut earlier = Earlier::new(group.iter().map(Transaction::len).sum());
-        for transaction in group {
-            let number = sequence.next();
-            let mut deleted = 0;
-            for operation in transaction.operations() {
-                let hashed = self.shared.keydir.hash(operation.collection, &operation.key);
-                let (newest, old) = earlier.find(&hashed, &self.shared.keydir);
-                if matches!(operation.change, Change::Delete) {
-                    if newest.is_none() {
-                        continue;
-                    }
-                    deleted += 1;
-                }
-                sequence = number;
-                let entry = encode(&mut encoded, operation, number, newest);
-                earlier.note(&hashed, entry);
-                changes.push(Staged { hashed, key: &operation.key, old, entry });
-            }
-            if sequence == number {
-                encoded.end_commit();
-            }
-            outcomes.push(Outcome { sequence, deleted });
-        }
-        StagedGroup { encoded, sequence, changes, outcomes }
-    }
-
     fn encoder(&mut self) -> RecordWriter {
         // The time of commits never goes back, whatever the clock does.
-        self.log.time = self.log.time.max(self.clock.now());
+        self.log.time = self.log.time.max(self.shared.now());
         let buffer = std::mem::take(&mut self.buffer);
         let (seed, chain, time) = (self.shared.seed, self.log.chain, self.log.time);
         RecordWriter::new(buffer, self.appender.end(), seed, chain, time, self.appender.synced())
@@ -255,22 +291,43 @@ impl Writer {
 
     /// Publishes what was applied, and makes the next commit continue it.
     fn finish(&mut self, encoded: RecordWriter, sequence: Sequence) {
+        self.log.last_record = encoded.position();
         let (chain, buffer) = encoded.finish();
         self.log.chain = chain;
         self.log.sequence = sequence;
         self.buffer = buffer;
-        self.applier.publish(sequence, self.appender.end());
+        self.applier.publish(sequence, self.appender.end(), self.log.time);
     }
 
-    /// Appends a commit that concerns no key.
-    fn append_mark(&mut self, kind: Kind) -> Result<()> {
+    /// Commits one record of a kind that changes no document; `apply` runs between the sync and the publication.
+    pub(crate) fn commit_record(
+        &mut self,
+        kind: Kind,
+        payload: Option<Payload<'_>>,
+        durability: Durability,
+        apply: impl FnOnce(&mut Applier),
+    ) -> Result<Sequence> {
+        self.check()?;
         let mut encoded = self.encoder();
         let sequence = self.log.sequence.next();
-        encoded.push(&NewRecord { kind, sequence, previous: 0, payload: None });
+        encoded.push(&NewRecord { kind, sequence, previous: 0, payload });
         encoded.end_commit();
         self.append(&encoded)?;
+        if durability == Durability::Synced {
+            self.sync_log()?;
+        }
+        apply(&mut self.applier);
         self.finish(encoded, sequence);
-        Ok(())
+        self.marked = kind == Kind::SyncMark;
+        Ok(sequence)
+    }
+
+    pub(crate) fn applier(&mut self) -> &mut Applier {
+        &mut self.applier
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     fn poison_in_doubt(&mut self, source: io::Error) -> Error {
@@ -298,65 +355,5 @@ impl SyncTask {
     #[must_use]
     pub fn run(self) -> SyncDone {
         SyncDone { position: self.position, result: self.syncs.sync() }
-    }
-}
-
-/// A group that was decided and encoded, and not yet appended.
-struct StagedGroup<'g> {
-    encoded: RecordWriter,
-    sequence: Sequence,
-    changes: Vec<Staged<'g>>,
-    outcomes: Vec<Outcome>,
-}
-
-struct Staged<'g> {
-    hashed: Hashed<'g>,
-    key: &'g Key,
-    /// What readers see of this key until the group is published, if they see something.
-    old: Option<Entry>,
-    entry: Entry,
-}
-
-/// What earlier operations of the group did to the keys that it names.
-struct Earlier<'g>(Option<HashMap<(CollectionId, &'g str), Entry, RandomState>>);
-
-impl<'g> Earlier<'g> {
-    fn new(operations: usize) -> Self {
-        // A single operation has none before it.
-        Self((operations > 1).then(|| HashMap::with_capacity_and_hasher(operations, RandomState::new())))
-    }
-
-    /// The entry of a key as this operation finds it, and as readers see it; without tombstones.
-    fn find(&self, key: &Hashed<'g>, keydir: &Keydir) -> (Option<Entry>, Option<Entry>) {
-        if let Some(entry) = self.0.as_ref().and_then(|map| map.get(&(key.collection, key.key))) {
-            return ((!entry.is_tombstone()).then_some(*entry), None);
-        }
-        let published = keydir.find(key).filter(|entry| !entry.is_tombstone());
-        (published, published)
-    }
-
-    fn note(&mut self, key: &Hashed<'g>, entry: Entry) {
-        if let Some(map) = &mut self.0 {
-            map.insert((key.collection, key.key), entry);
-        }
-    }
-}
-
-fn encode(
-    encoded: &mut RecordWriter,
-    operation: &Operation,
-    sequence: Sequence,
-    newest: Option<Entry>,
-) -> Entry {
-    let (kind, expires_at, document) = match &operation.change {
-        Change::Set { document, expires_at } => (Kind::Set, *expires_at, document.as_str().as_bytes()),
-        Change::Delete => (Kind::Delete, None, &[][..]),
-    };
-    let payload = Payload { collection: operation.collection, expires_at, key: &operation.key, document };
-    let previous = newest.map_or(0, |entry| entry.position());
-    let placed = encoded.push(&NewRecord { kind, sequence, previous, payload: Some(payload) });
-    match kind {
-        Kind::Set => Entry::new(placed.position, sequence, placed.ordinal, placed.payload_bytes),
-        _ => Entry::tombstone(sequence, placed.ordinal),
     }
 }

@@ -10,7 +10,7 @@ const CALLERS: usize = 3;
 const COMMANDS: usize = 2;
 const ROUNDS: usize = 20_000;
 
-type Answer = oneshot::Receiver<crate::Result<()>>;
+type Answer = oneshot::Receiver<crate::command::Answer<()>>;
 
 /// How a command went in.
 enum Entered {
@@ -66,9 +66,9 @@ fn every_command_comes_out_once_however_it_went_in() {
         assert_eq!(serve(&mut inbox, CALLERS * COMMANDS), CALLERS * COMMANDS);
         for entered in callers.into_iter().flat_map(|caller| caller.join().unwrap()) {
             match entered {
-                Entered::OnTheSpot(answer) => assert!(answer.try_recv().unwrap().is_ok()),
+                Entered::OnTheSpot(answer) => assert!(answer.try_recv().unwrap().result.is_ok()),
                 Entered::InLine(answer, place) => {
-                    assert!(answer.try_recv().unwrap().is_ok());
+                    assert!(answer.try_recv().unwrap().result.is_ok());
                     drop(place);
                 }
                 Entered::Left | Entered::Refused => panic!("nobody left, and nothing ended"),

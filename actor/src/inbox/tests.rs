@@ -8,7 +8,7 @@ use crate::command::Reply;
 const ROOM_FOR_TWO: usize = 300;
 
 /// A command, and the receiver by which it is known.
-fn command() -> (Command, oneshot::Receiver<crate::Result<()>>) {
+fn command() -> (Command, oneshot::Receiver<crate::command::Answer<()>>) {
     let (reply, receiver) = Reply::channel();
     (Command::Sync(reply), receiver)
 }
@@ -32,7 +32,7 @@ fn while_somebody_stands_in_the_line_nobody_goes_in_past_it() {
     assert!(outbox.offer(fourth.0).is_err(), "there is room, but not for one who comes later");
     answer(inbox.try_next());
     assert!(inbox.try_next().is_none());
-    assert!([first.1, second.1, third.1].iter().all(|receiver| receiver.try_recv().unwrap().is_ok()));
+    assert!([first.1, second.1, third.1].iter().all(|receiver| receiver.try_recv().unwrap().result.is_ok()));
     assert!(outbox.offer(command().0).is_ok(), "the line is empty again");
 }
 
@@ -47,7 +47,7 @@ fn what_leaves_the_line_does_not_come_out_of_it() {
     answer(inbox.try_next());
     answer(inbox.try_next());
     assert!(inbox.try_next().is_none());
-    assert!(staying.1.try_recv().unwrap().is_ok());
+    assert!(staying.1.try_recv().unwrap().result.is_ok());
     assert!(matches!(leaving.1.try_recv(), Err(oneshot::TryRecvError::Disconnected)));
 }
 
@@ -63,8 +63,8 @@ fn the_rest_is_refused_and_nothing_gets_in_after_it() {
     let closings = inbox.refuse_rest(&error);
     assert_eq!(closings.len(), 1);
     closings.into_iter().for_each(|reply| reply.answer(Ok(())));
-    assert!(closing.try_recv().unwrap().is_ok());
-    assert!(queued.1.try_recv().unwrap().is_err() && in_line.1.try_recv().unwrap().is_err());
+    assert!(closing.try_recv().unwrap().result.is_ok());
+    assert!(queued.1.try_recv().unwrap().result.is_err() && in_line.1.try_recv().unwrap().result.is_err());
     assert!(outbox.enter_line(command().0).is_err());
     assert!(!outbox.insist(Command::SyncDone));
 }

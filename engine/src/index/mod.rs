@@ -4,6 +4,7 @@
 //! An index is an ordered set of pairs of a value and a key. A clone of it is cheap and never changes: that is what is
 //! published.
 
+pub(crate) mod catalog;
 mod cursor;
 pub(crate) mod definition;
 mod encode;
@@ -92,8 +93,17 @@ impl Index {
     }
 
     /// Removes a document. `values` is what it was added with.
+    #[cfg(test)]
     pub(crate) fn remove(&mut self, key: &Key, values: &Extracted) {
         self.replace(key, values, &Extracted::NONE);
+    }
+
+    /// Removes a document whose values are not known, by looking at every entry.
+    pub(crate) fn forget(&mut self, key: &Key) {
+        let values: Vec<_> =
+            self.entries.iter().filter(|entry| entry.key == *key).map(|entry| entry.value.clone()).collect();
+        self.totals.multiple -= usize::from(values.len() > 1);
+        values.iter().for_each(|value| self.remove_entry(key, value));
     }
 
     /// Puts a document's new values in the place of its old ones. What both hold is left alone.

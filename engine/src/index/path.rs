@@ -112,6 +112,14 @@ impl FromStr for FieldPath {
     }
 }
 
+impl TryFrom<&str> for FieldPath {
+    type Error = PathError;
+
+    fn try_from(text: &str) -> Result<Self, PathError> {
+        Self::parse(text)
+    }
+}
+
 impl fmt::Display for FieldPath {
     /// Dotted text where that names the same path, else the list of segments as JSON.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

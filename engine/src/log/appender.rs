@@ -1,6 +1,7 @@
 //! Owns the writing end of the log: where it ends, the space prepared ahead, and what is synced. Never decides when to sync.
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::fs::{File, write_all};
@@ -18,8 +19,8 @@ pub(crate) struct Appender {
     end: u64,
     /// The file is at least this long, and reads as zeros from `end` to here.
     prepared: u64,
-    /// The position up to which the file is known to be synced.
-    synced: u64,
+    /// The position up to which the file is known to be synced, for other threads to see too.
+    synced: Arc<AtomicU64>,
 }
 
 /// Every sync of the log, one at a time, until the first that fails: the system tells a failure once, to whoever asks
@@ -43,7 +44,7 @@ impl Appender {
     /// Takes over a log that ends at `end`, all of it synced, in a file with nothing but zeros behind it.
     pub(crate) fn new(file: Arc<dyn File>, end: u64, file_bytes: u64) -> Self {
         let syncs = Arc::new(Syncs { file: Arc::clone(&file), has_failed: Mutex::new(false) });
-        Self { file, syncs, end, prepared: file_bytes, synced: end }
+        Self { file, syncs, end, prepared: file_bytes, synced: Arc::new(AtomicU64::new(end)) }
     }
 
     pub(crate) fn end(&self) -> u64 {
@@ -51,7 +52,12 @@ impl Appender {
     }
 
     pub(crate) fn synced(&self) -> u64 {
-        self.synced
+        self.synced.load(Ordering::Relaxed)
+    }
+
+    /// The same, as it will be whenever it is looked at.
+    pub(crate) fn watch_synced(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.synced)
     }
 
     pub(crate) fn file(&self) -> &dyn File {
@@ -81,13 +87,13 @@ impl Appender {
     /// Syncs everything appended so far.
     pub(crate) fn sync(&mut self) -> io::Result<()> {
         self.syncs.sync()?;
-        self.synced = self.end;
+        self.synced.store(self.end, Ordering::Release);
         Ok(())
     }
 
     /// Notes that a sync begun when the log ended at `position` has succeeded.
     pub(crate) fn note_synced(&mut self, position: u64) {
-        self.synced = self.synced.max(position);
+        self.synced.fetch_max(position, Ordering::Release);
     }
 
     /// Gives the prepared space back.
@@ -114,7 +120,7 @@ impl Appender {
         match self.file.set_len(self.end).and_then(|()| self.syncs.sync()) {
             Ok(()) => {
                 self.prepared = self.end;
-                self.synced = self.end;
+                self.synced.store(self.end, Ordering::Release);
                 AppendFault::RolledBack(error)
             }
             Err(_) => AppendFault::Stuck(error),

@@ -1,6 +1,6 @@
 //! Owns every constant of the bytes on disk. Never says what they mean: `docs/format.md` does, and moves with this file.
 //!
-//! docs/format.md: 080fa131
+//! docs/format.md: c5cc2a4b
 
 /// The first bytes of each header copy. 0xFF occurs in no UTF-8 text.
 pub(crate) const MAGIC: [u8; 16] = *b"\xFFFerrumDB\xFE\r\n\x1A\n\xFF\0";
@@ -80,11 +80,12 @@ pub(crate) mod payload {
     pub(crate) const EXPIRES_AT: usize = 8;
 }
 
-/// The numbers of the kinds of records. 3 to 7 are reserved: index created, index dropped, collection created,
-/// collection dropped, base section.
+/// The numbers of the kinds of records. 5 to 7 are reserved: collection created, collection dropped, base section.
 pub(crate) mod kind {
     pub(crate) const SET: u8 = 1;
     pub(crate) const DELETE: u8 = 2;
+    pub(crate) const INDEX_CREATED: u8 = 3;
+    pub(crate) const INDEX_DROPPED: u8 = 4;
     pub(crate) const SYNC_MARK: u8 = 8;
     pub(crate) const CLOSE_MARK: u8 = 9;
 }

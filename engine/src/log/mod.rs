@@ -6,6 +6,7 @@ pub(crate) mod format;
 mod header;
 mod record;
 mod scan;
+mod sweep;
 
 pub(crate) use appender::{AppendFault, Appender, Syncs};
 pub(crate) use chain::Chain;
@@ -15,4 +16,5 @@ pub(crate) use record::{
     Expected, Head, Kind, Mark, NewRecord, Payload, ReadFault, RecordWriter, Seed, read_document,
     record_bytes,
 };
-pub(crate) use scan::{Beyond, Scanner, Step};
+pub(crate) use scan::{Beyond, Place, Scanner, Step};
+pub(crate) use sweep::Sweep;

@@ -38,6 +38,10 @@ pub(crate) enum Kind {
     Set,
     /// A tombstone: a key holds nothing.
     Delete,
+    /// A collection has an index from here on; the document is its definition.
+    IndexCreated,
+    /// A collection has this index no more.
+    IndexDropped,
     /// How far the log is synced, said by an idle writer.
     SyncMark,
     /// The database was closed here.
@@ -49,6 +53,8 @@ impl Kind {
         match number {
             kind::SET => Some(Self::Set),
             kind::DELETE => Some(Self::Delete),
+            kind::INDEX_CREATED => Some(Self::IndexCreated),
+            kind::INDEX_DROPPED => Some(Self::IndexDropped),
             kind::SYNC_MARK => Some(Self::SyncMark),
             kind::CLOSE_MARK => Some(Self::CloseMark),
             _ => None,
@@ -59,6 +65,8 @@ impl Kind {
         match self {
             Self::Set => kind::SET,
             Self::Delete => kind::DELETE,
+            Self::IndexCreated => kind::INDEX_CREATED,
+            Self::IndexDropped => kind::INDEX_DROPPED,
             Self::SyncMark => kind::SYNC_MARK,
             Self::CloseMark => kind::CLOSE_MARK,
         }
@@ -298,7 +306,7 @@ impl RecordWriter {
     }
 
     /// The position of the newest record.
-    fn position(&self) -> u64 {
+    pub(crate) fn position(&self) -> u64 {
         self.start + self.offset as u64
     }
 }
@@ -348,7 +356,8 @@ pub(crate) fn read_document<T>(
     })
 }
 
-fn verify_document<'b>(
+/// The document of a set record, if these bytes are the one that is expected.
+pub(super) fn verify_document<'b>(
     bytes: &'b [u8],
     seed: Seed,
     expected: &Expected<'_>,

@@ -1,10 +1,10 @@
-//! Owns the walk through a log from its start, and the look beyond its first bad commit. Never writes.
+//! Owns the walk through a log, and the look beyond its first bad commit. Never writes.
 
 use std::io;
 
 use super::chain::Chain;
-use super::format::{ALIGNMENT, HEAD_BYTES, LOG_START, MARK_BYTES, RECORD_MARKER};
-use super::record::{Head, Mark, Payload, Seed};
+use super::format::{ALIGNMENT, HEAD_BYTES, MARK_BYTES, RECORD_MARKER};
+use super::record::{Head, Kind, Mark, Payload, Seed};
 use crate::fs::{File, read_full};
 use crate::key::Sequence;
 
@@ -23,6 +23,14 @@ pub(crate) struct Scanner<'f> {
     position: u64,
     sequence: Sequence,
     chain: Chain,
+}
+
+/// A place between two commits, and what the commit behind it must continue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) position: u64,
+    pub(crate) sequence: Sequence,
+    pub(crate) chain: Chain,
 }
 
 /// What stands next in the log.
@@ -48,17 +56,32 @@ pub(crate) struct Beyond {
 }
 
 impl<'f> Scanner<'f> {
-    pub(crate) fn new(file: &'f dyn File, seed: Seed, chain: Chain) -> io::Result<Self> {
+    /// Begins at a place, which has been checked unless it is the log's start.
+    pub(crate) fn new(file: &'f dyn File, seed: Seed, place: Place) -> io::Result<Self> {
         Ok(Self {
             file,
             file_bytes: file.len()?,
             seed,
             window: Vec::new(),
             window_start: 0,
-            position: LOG_START,
-            sequence: Sequence::ZERO,
-            chain,
+            position: place.position,
+            sequence: place.sequence,
+            chain: place.chain,
         })
+    }
+
+    /// The place where a commit ends, its mark and the kind of its last record, if that is the record at `position`
+    /// and checks by itself. Reads no more than that record.
+    pub(crate) fn end_of_commit(
+        file: &'f dyn File,
+        seed: Seed,
+        position: u64,
+    ) -> io::Result<Option<(Place, Mark, Kind)>> {
+        let nowhere = Place { position, sequence: Sequence::ZERO, chain: Chain::from_stored(0) };
+        let mut scanner = Self::new(file, seed, nowhere)?;
+        let Ok((head, Some(mark))) = scanner.record(position)? else { return Ok(None) };
+        let position = position + head.record_bytes();
+        Ok(Some((Place { position, sequence: head.sequence, chain: mark.chain }, mark, head.kind)))
     }
 
     /// Where the last good commit ends.

@@ -3,6 +3,7 @@
 mod cases;
 mod create;
 mod replay;
+mod torn;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -34,7 +35,7 @@ const ATTEMPTS_MAX: usize = 100;
 /// let mut transaction = Transaction::new();
 /// transaction.set(CollectionId::ROOT, Key::from("user:1"), document, None);
 /// let outcomes = writer.commit(&[transaction], Durability::Synced)?;
-/// assert_eq!(outcomes[0].sequence.0, 1);
+/// assert_eq!(outcomes[0].as_ref().map(|committed| committed.sequence.0), Ok(1));
 ///
 /// let document = reader.get(CollectionId::ROOT, "user:1")?.expect("it was just set");
 /// assert_eq!(document.as_str(), r#"{"name":"alice"}"#);
@@ -56,7 +57,7 @@ pub fn open(options: Options, file_system: Arc<dyn FileSystem>) -> Result<(Write
             (FileAction::Replace, Some(_held)) => create::replace(&*file_system, &path, &*options.clock)?,
             (FileAction::Recover, Some(Held { file, lock, header: HeaderState::Valid(header) })) => {
                 create::remove_temporaries(&*file_system, &path);
-                return replay::recover(options, &*file_system, &path, file, lock, header);
+                return replay::recover(options, file_system, &path, file, lock, header);
             }
             (_, held) => return Err(refusal(path, found, held.map(|held| held.header))),
         }

@@ -1,16 +1,20 @@
 //! Owns bringing a database back from its log: walking it, judging its tail, and making the rest durable. Never invents a commit.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 
 use super::cases::{Claim, TailAction, TailFound};
+use super::torn;
 use crate::apply::Applier;
 use crate::cache::DocumentCache;
 use crate::error::{Error, Result};
-use crate::fs::{File, FileSystem, OpenMode, read_full, write_all};
+use crate::fs::{File, FileSystem, read_full, write_all};
+use crate::hint::{Hints, Start, Walked};
+use crate::indexing::Definitions;
 use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::keydir::{Entry, Keydir};
 use crate::lock::FileLock;
@@ -21,9 +25,11 @@ use crate::options::Options;
 use crate::paths;
 use crate::pins::Pins;
 use crate::reader::Reader;
+use crate::snapshot::Snapshot;
+use crate::stage::StagedChange;
 use crate::stats::RecoveryReport;
 use crate::undo::UndoMap;
-use crate::view::{Shared, View};
+use crate::view::Shared;
 use crate::writer::{LogState, Writer};
 
 /// How much of the log is made durable again at a time.
@@ -32,36 +38,46 @@ const REWRITE_BYTES: usize = 1 << 20;
 /// Reads the log of a locked file with this header, and hands out the two halves.
 pub(super) fn recover(
     options: Options,
-    file_system: &dyn FileSystem,
+    file_system: Arc<dyn FileSystem>,
     path: &Path,
     file: Arc<dyn File>,
     lock: FileLock,
     header: Header,
 ) -> Result<(Writer, Reader)> {
     let seed = Seed::new(header.file_id, header.generation);
+    let start = Start::find(&*file_system, path, &*file, seed, &header);
+    let hinted_end = start.walked.place.position;
     let shared = Arc::new(Shared {
         path: Arc::from(path),
         limits: options.limits,
         file: Arc::clone(&file),
         seed,
-        keydir: Keydir::new(),
+        keydir: start.keydir,
         undo: UndoMap::new(),
+        expiry_times: start.expiry_times,
         pins: Pins::new(),
-        view: ArcSwap::from_pointee(View::default()),
+        view: ArcSwap::from_pointee(start.view),
         cache: DocumentCache::new(options.cache_bytes),
         recovery: OnceLock::new(),
+        clock: options.clock,
+        latest: AtomicU64::new(0),
     });
     let mut applier = Applier::new(Arc::clone(&shared));
-    let log = Log::read(&*file, seed, &header, &mut applier, &shared.keydir)
+    let mut log = Log::read(&*file, seed, start.walked, &mut applier, &shared.keydir)
         .map_err(|source| Error::io("read", path, source))?;
-    let report = log.settle(file_system, path, &file)?;
+    let report = log.settle(&*file_system, path, &file)?;
     shared.recovery.set(report).expect("recovery reports once");
 
     let file_bytes = file.len().map_err(|source| Error::io("measure", path, source))?;
     let appender = Appender::new(file, log.end, file_bytes);
-    applier.publish(log.sequence, log.end);
-    let state = LogState { header, chain: log.chain, sequence: log.sequence, time: log.time };
-    let writer = Writer::new(Arc::clone(&shared), appender, applier, state, lock, options.clock);
+    applier.publish(log.sequence, log.end, log.time);
+    let catalog = std::mem::take(&mut log.definitions).build(&Snapshot::new(&shared))?;
+    *applier.catalog_mut() = catalog;
+    applier.publish(log.sequence, log.end, log.time);
+    let (sequence, last_record) = (log.sequence, log.last_record);
+    let state = LogState { header, chain: log.chain, sequence, time: log.time, last_record };
+    let hints = Hints::new(file_system, hinted_end);
+    let writer = Writer::new(Arc::clone(&shared), appender, applier, state, hints, lock);
     Ok((writer, Reader::new(shared)))
 }
 
@@ -71,7 +87,12 @@ struct Log {
     end: u64,
     sequence: Sequence,
     chain: Chain,
+    definitions: Definitions,
     time: Timestamp,
+    /// The position of the record that carries the last good commit's mark.
+    last_record: u64,
+    /// The newest commit that a hint stood for.
+    hint: Option<Sequence>,
     /// The farthest position that the header or a good commit's mark claims was synced.
     claim: u64,
     closed: bool,
@@ -84,25 +105,40 @@ impl Log {
     fn read(
         file: &dyn File,
         seed: Seed,
-        header: &Header,
+        walked: Walked,
         applier: &mut Applier,
         keydir: &Keydir,
     ) -> io::Result<Self> {
-        let mut scanner = Scanner::new(file, seed, Chain::start(header.file_id, header.generation))?;
-        let mut claim = header.synced;
-        let mut time = header.created;
-        let mut staged = Staged::default();
+        let mut scanner = Scanner::new(file, seed, walked.place)?;
+        let hint = walked.hinted();
+        let Walked { mut claim, mut time, mut definitions, last_record, closed, .. } = walked;
+        let mut staged = Staged { closed, last_marked: last_record, ..Staged::default() };
         let last = loop {
             staged.changes.clear();
+            staged.definitions.clear();
             match scanner.next_commit(|position, head, payload| staged.push(position, head, payload))? {
                 Step::Commit(Mark { synced, time: commit_time, .. }) => {
                     // INVARIANT: nothing of a commit is applied before its mark has been seen and its chain holds.
-                    for (collection, key, entry) in &staged.changes {
-                        applier.apply_unread(&keydir.hash(*collection, key), key, *entry);
+                    for Change { collection, key, entry, expires_at } in &staged.changes {
+                        let hashed = keydir.hash(*collection, key);
+                        let (entry, expires_at) = (*entry, *expires_at);
+                        let (old, index_change) = (None, None);
+                        applier.apply_unread(&StagedChange {
+                            hashed,
+                            key,
+                            old,
+                            entry,
+                            expires_at,
+                            index_change,
+                        });
+                    }
+                    for (kind, collection, definition) in staged.definitions.drain(..) {
+                        definitions.note(kind, collection, &definition)?;
                     }
                     claim = claim.max(synced);
                     time = time.max(commit_time);
                     staged.closed = staged.last_kind == Some(Kind::CloseMark);
+                    staged.last_marked = staged.last_record;
                 }
                 other => break other,
             }
@@ -115,9 +151,12 @@ impl Log {
             end: scanner.position(),
             sequence: scanner.sequence(),
             chain: scanner.chain(),
+            definitions,
             time,
             claim,
-            closed: staged.closed || scanner.sequence() == Sequence::ZERO,
+            last_record: staged.last_marked,
+            hint,
+            closed: staged.closed,
             tail: match beyond {
                 None => TailFound::Zeros,
                 Some(Beyond { commits: false, .. }) => TailFound::Garbage,
@@ -137,7 +176,7 @@ impl Log {
     ) -> Result<RecoveryReport> {
         let claim = if self.claim.max(self.beyond.claim) > self.end { Claim::Beyond } else { Claim::Within };
         let action = self.tail.action(claim);
-        let torn = |source| Error::io("save the torn tail of", path, source);
+        let failed = |source| Error::io("save the torn tail of", path, source);
         let torn_file = match action {
             TailAction::Refuse => {
                 return Err(Error::Damaged {
@@ -146,7 +185,10 @@ impl Log {
                     reason: self.reason,
                 });
             }
-            TailAction::SaveAndCut => Some(self.save(file_system, path, &**file).map_err(torn)?),
+            TailAction::SaveAndCut => {
+                let tail = self.end..self.beyond.end;
+                Some(torn::save(file_system, path, &**file, tail, self.sequence).map_err(failed)?)
+            }
             TailAction::Keep | TailAction::Cut => None,
         };
         let torn_bytes = self.beyond.end.saturating_sub(self.end);
@@ -165,8 +207,13 @@ impl Log {
             tracing::warn!(path = %path.display(), torn_bytes, saved, after = %self.sequence,
                 "cut off a torn tail: the last commit before a crash was not finished");
         }
-        let commits = self.sequence.0;
-        Ok(RecoveryReport { clean: self.closed && torn_bytes == 0, commits, torn_bytes, torn_file })
+        Ok(RecoveryReport {
+            clean: self.closed && torn_bytes == 0,
+            commits: self.sequence.0 - self.hint.unwrap_or_default().0,
+            hint: self.hint,
+            torn_bytes,
+            torn_file,
+        })
     }
 
     /// Writes again what no claim proves to be durable, and syncs it: after a failed sync, a page that can be read
@@ -185,52 +232,41 @@ impl Log {
         }
         file.sync()
     }
-
-    fn save(&self, file_system: &dyn FileSystem, path: &Path, file: &dyn File) -> io::Result<PathBuf> {
-        let temporary = paths::temporary(path);
-        let torn = paths::torn(path, self.sequence);
-        let copy = file_system.open(&temporary, OpenMode::CreateNew)?;
-        let saved = (|| {
-            let mut buffer = vec![0; REWRITE_BYTES];
-            let mut position = self.end;
-            while position < self.beyond.end {
-                let wanted = buffer.len().min((self.beyond.end - position) as usize);
-                let read = read_full(file, &mut buffer[..wanted], position)?;
-                if read == 0 {
-                    break;
-                }
-                write_all(&*copy, &buffer[..read], position - self.end)?;
-                position += read as u64;
-            }
-            copy.sync()?;
-            file_system.rename(&temporary, &torn)?;
-            file_system.sync_directory(paths::folder(path))
-        })();
-        if saved.is_err() {
-            // Whatever is left of it, the next opening removes as well.
-            let _ = file_system.remove(&temporary);
-        }
-        saved.map(|()| torn)
-    }
 }
 
 /// The changes of a commit whose mark has not been seen yet.
 #[derive(Default)]
 struct Staged {
-    changes: Vec<(CollectionId, Key, Entry)>,
+    changes: Vec<Change>,
+    definitions: Vec<(Kind, CollectionId, Box<[u8]>)>,
     last_kind: Option<Kind>,
+    last_record: u64,
+    /// Of the last commit whose mark has been seen: the record that carries it, and whether that is a close mark.
+    last_marked: u64,
     closed: bool,
+}
+
+struct Change {
+    collection: CollectionId,
+    key: Key,
+    entry: Entry,
+    expires_at: Option<Timestamp>,
 }
 
 impl Staged {
     fn push(&mut self, position: u64, head: &Head, payload: Option<Payload<'_>>) {
         self.last_kind = Some(head.kind);
-        let Some(payload) = payload else { return };
+        self.last_record = position;
+        let Some(Payload { collection, expires_at, key, document }) = payload else { return };
         let entry = match head.kind {
             Kind::Set => Entry::new(position, head.sequence, head.ordinal, head.payload_bytes),
             Kind::Delete => Entry::tombstone(head.sequence, head.ordinal),
+            Kind::IndexCreated | Kind::IndexDropped => {
+                return self.definitions.push((head.kind, collection, Box::from(document)));
+            }
             Kind::SyncMark | Kind::CloseMark => return,
         };
-        self.changes.push((payload.collection, Key::from(payload.key), entry));
+        let entry = if expires_at.is_some() { entry.expiring() } else { entry };
+        self.changes.push(Change { collection, key: Key::from(key), entry, expires_at });
     }
 }

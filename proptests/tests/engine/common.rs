@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ferrumdb_engine::fs::{FileSystem, OpenMode, SimFs, write_all};
 use ferrumdb_engine::{
-    CollectionId, Durability, EncodedDocument, Error, Key, Limits, Options, Outcome, Reader, Result,
+    CollectionId, Committed, Durability, EncodedDocument, Error, Key, Limits, Options, Reader, Result,
     Transaction, Writer, open,
 };
 
@@ -50,17 +50,17 @@ pub(crate) fn transaction(changes: &[&str]) -> Transaction {
     transaction
 }
 
-pub(crate) fn commit(writer: &mut Writer, changes: &[&str], durability: Durability) -> Result<Outcome> {
-    writer.commit(&[transaction(changes)], durability).map(|outcomes| outcomes[0])
+pub(crate) fn commit(writer: &mut Writer, changes: &[&str], durability: Durability) -> Result<Committed> {
+    writer.commit(&[transaction(changes)], durability).map(|mut outcomes| outcomes.remove(0).unwrap())
 }
 
 /// Commits and syncs.
-pub(crate) fn synced(writer: &mut Writer, changes: &[&str]) -> Result<Outcome> {
+pub(crate) fn synced(writer: &mut Writer, changes: &[&str]) -> Result<Committed> {
     commit(writer, changes, Durability::Synced)
 }
 
 /// Commits without a sync.
-pub(crate) fn appended(writer: &mut Writer, changes: &[&str]) -> Result<Outcome> {
+pub(crate) fn appended(writer: &mut Writer, changes: &[&str]) -> Result<Committed> {
     commit(writer, changes, Durability::Appended)
 }
 

@@ -12,6 +12,7 @@ mod locks;
 mod model;
 mod readers;
 mod refusals;
+mod second_part;
 mod sync_failures;
 mod torn_tails;
 mod write_failures;

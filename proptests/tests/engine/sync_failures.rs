@@ -137,7 +137,7 @@ fn a_group_is_synced_once() {
     let (syncs, writes) = (sim.calls(SimOperation::Sync), sim.calls(SimOperation::Write));
     let group: Vec<_> = (0..100).map(|number| transaction(&[&format!("k{number}=1")])).collect();
     let outcomes = writer.commit(&group, Durability::Synced).unwrap();
-    assert_eq!(outcomes.last().unwrap().sequence.0, 100);
+    assert_eq!(outcomes.last().unwrap().as_ref().unwrap().sequence.0, 100);
     assert_eq!((sim.calls(SimOperation::Sync) - syncs, sim.calls(SimOperation::Write) - writes), (1, 1));
     assert_eq!(writer.commit(&[], Durability::Synced).unwrap(), []);
     assert_eq!(sim.calls(SimOperation::Sync) - syncs, 1, "nothing to sync, no sync");

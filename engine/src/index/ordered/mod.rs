@@ -13,6 +13,7 @@ pub(crate) use self::range::Range;
 
 use std::cmp::Ordering;
 use std::fmt;
+#[cfg(test)]
 use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
@@ -182,11 +183,13 @@ impl<T: Ord + Clone, const LEAF: usize, const BRANCH: usize> OrderedSet<T, LEAF,
     }
 
     /// Whether the item is in the set.
+    #[cfg(test)]
     pub(crate) fn contains(&self, item: &T) -> bool {
         self.locate(|other| other.cmp(item)).is_ok()
     }
 
     /// The items between two bounds, ascending.
+    #[cfg(test)]
     pub(crate) fn range(&self, bounds: impl RangeBounds<T>) -> Range<'_, T> {
         self.range_by(
             |item| match bounds.start_bound() {

@@ -1,0 +1,97 @@
+//! Owns the reads: they answer at once, from the thread that calls. Never goes to the writer.
+
+use ferrumdb_engine::CollectionId;
+use serde::de::DeserializeOwned;
+
+use super::{FerrumDB, Inner};
+use crate::error::Result;
+use crate::expiry::time_left;
+use crate::metrics::Counter;
+use crate::{Document, Keys, Ttl};
+
+impl FerrumDB {
+    /// The document under `key`. It is parsed when [`Document::value`] is first called, and lends its text without
+    /// copying.
+    ///
+    /// # Errors
+    /// [`Damaged`](crate::ErrorKind::Damaged) or [`Io`](crate::ErrorKind::Io) when it cannot be read;
+    /// [`Closed`](crate::ErrorKind::Closed).
+    pub fn get(&self, key: impl AsRef<str>) -> Result<Option<Document>> {
+        self.look_up(key.as_ref())
+    }
+
+    /// The document under `key` as a value of type `T`, straight from its text.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), and [`TypeMismatch`](crate::ErrorKind::TypeMismatch).
+    pub fn get_as<T: DeserializeOwned>(&self, key: impl AsRef<str>) -> Result<Option<T>> {
+        let key = key.as_ref();
+        let document = self.look_up(key)?;
+        document.map(|document| document.to()).transpose().map_err(|error| self.failed(error, key))
+    }
+
+    /// A copy of the JSON text under `key`. [`get`](Self::get) lends it without copying.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn get_raw(&self, key: impl AsRef<str>) -> Result<Option<Vec<u8>>> {
+        Ok(self.look_up(key.as_ref())?.map(|document| document.as_bytes().to_vec()))
+    }
+
+    /// The documents under several keys, in their order, as they stood at one moment: never half a transaction.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), and [`Forked`](crate::ErrorKind::Forked).
+    pub fn get_many<K: AsRef<str>>(&self, keys: &[K]) -> Result<Vec<Option<Document>>> {
+        self.check_many()?;
+        let Inner { link, reader, .. } = &**self.0;
+        let get = || reader.get_many(CollectionId::ROOT, keys).map_err(|error| self.counted(error.into()));
+        link.counters.get_many(keys.len(), get)
+    }
+
+    /// Whether there is a document under `key`.
+    ///
+    /// # Errors
+    /// [`Closed`](crate::ErrorKind::Closed).
+    pub fn contains(&self, key: impl AsRef<str>) -> Result<bool> {
+        self.0.link.check_readable().map_err(|error| self.counted(error))?;
+        self.0.link.counters.add(Counter::KeysOnly, 1);
+        Ok(self.0.reader.contains(CollectionId::ROOT, key.as_ref()))
+    }
+
+    /// How long the document under `key` will stay; nothing if there is no document.
+    ///
+    /// # Errors
+    /// [`Closed`](crate::ErrorKind::Closed).
+    pub fn ttl(&self, key: impl AsRef<str>) -> Result<Option<Ttl>> {
+        let Inner { link, reader, .. } = &**self.0;
+        link.check_readable().map_err(|error| self.counted(error))?;
+        link.counters.add(Counter::KeysOnly, 1);
+        let expiry = reader.expiry(CollectionId::ROOT, key.as_ref());
+        Ok(expiry.and_then(|at| time_left(reader.now(), at)))
+    }
+
+    /// All keys, in no order, as they stood when this was called.
+    ///
+    /// # Errors
+    /// [`Closed`](crate::ErrorKind::Closed), [`Forked`](crate::ErrorKind::Forked).
+    pub fn keys(&self) -> Result<Keys> {
+        self.check_many()?;
+        Ok(self.0.reader.keys(CollectionId::ROOT))
+    }
+
+    /// How many documents there are.
+    ///
+    /// # Errors
+    /// [`Closed`](crate::ErrorKind::Closed), [`Forked`](crate::ErrorKind::Forked).
+    pub fn count(&self) -> Result<u64> {
+        self.check_many()?;
+        Ok(self.0.reader.count(CollectionId::ROOT))
+    }
+    fn look_up(&self, key: &str) -> Result<Option<Document>> {
+        self.0.link.check_readable().map_err(|error| self.counted(error))?;
+        let Inner { link, reader, .. } = &**self.0;
+        let found = link.counters.get(|| reader.get(CollectionId::ROOT, key));
+        found.map_err(|error| self.failed(error, key))
+    }
+}

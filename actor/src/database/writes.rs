@@ -1,0 +1,149 @@
+//! Owns the writes: each becomes a transaction, made and checked on the thread that calls. Never waits for the writer.
+
+use std::time::Duration;
+
+use ferrumdb_engine::{self as engine, Condition, EncodedDocument};
+use serde::Serialize;
+
+use super::{FerrumDB, Inner};
+use crate::command::{Command, Reply, Write, WriteReply};
+use crate::error::Error;
+use crate::pending::Pending;
+use crate::transaction::{Change, Prepared, Transaction};
+use crate::{Key, Sequence};
+
+impl FerrumDB {
+    /// Stores a value of any type that serde can serialise under `key`. The answer is the number of its commit.
+    ///
+    /// # Errors
+    /// [`NotSerializable`](crate::ErrorKind::NotSerializable) for what JSON cannot keep exactly,
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) beyond the limits, and the errors of [`commit`](Self::commit).
+    pub fn set(&self, key: impl Into<Key>, value: impl Serialize) -> Pending<Sequence> {
+        let document = EncodedDocument::from_serialize(&value, &self.0.limits);
+        self.set_document(key.into(), None, document, None)
+    }
+
+    /// Stores a JSON text under `key`, made compact, with its numbers as they are spelled.
+    ///
+    /// # Errors
+    /// [`InvalidJson`](crate::ErrorKind::InvalidJson), [`TooLarge`](crate::ErrorKind::TooLarge), and the errors of
+    /// [`commit`](Self::commit).
+    pub fn set_raw(&self, key: impl Into<Key>, json: impl AsRef<[u8]>) -> Pending<Sequence> {
+        let document = EncodedDocument::from_json(json.as_ref(), &self.0.limits);
+        self.set_document(key.into(), None, document, None)
+    }
+
+    /// As [`set`](Self::set), and the document expires when `lifetime` has passed after this call.
+    ///
+    /// From its last millisecond on it is not there for any read, whether it has been purged or not. Part of a
+    /// millisecond counts as a whole one, a lifetime beyond all time as for ever, and with a lifetime of zero the
+    /// document has expired as soon as it is stored: it is never seen, and what `key` had before is gone. A later
+    /// [`set`](Self::set) of the key has no end again.
+    ///
+    /// Time is the system's, and never goes back while the database is open: a clock that is set back stops it until
+    /// the clock has caught up.
+    ///
+    /// # Errors
+    /// As [`set`](Self::set).
+    pub fn set_ex(
+        &self,
+        key: impl Into<Key>,
+        value: impl Serialize,
+        lifetime: Duration,
+    ) -> Pending<Sequence> {
+        let document = EncodedDocument::from_serialize(&value, &self.0.limits);
+        self.set_document(key.into(), None, document, Some(lifetime))
+    }
+
+    /// As [`set_raw`](Self::set_raw), and the document expires as that of [`set_ex`](Self::set_ex) does.
+    ///
+    /// # Errors
+    /// As [`set_raw`](Self::set_raw).
+    pub fn set_raw_ex(
+        &self,
+        key: impl Into<Key>,
+        json: impl AsRef<[u8]>,
+        lifetime: Duration,
+    ) -> Pending<Sequence> {
+        let document = EncodedDocument::from_json(json.as_ref(), &self.0.limits);
+        self.set_document(key.into(), None, document, Some(lifetime))
+    }
+
+    /// Lets the document under `key` expire when `lifetime` has passed after this call, whatever was said before: see
+    /// [`set_ex`](Self::set_ex). The document gets a new version. The answer is whether there is one.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    pub fn expire(&self, key: impl Into<Key>, lifetime: Duration) -> Pending<bool> {
+        self.change(key.into(), None, Ok(Change::Expire(Some(lifetime))), WriteReply::Found)
+    }
+
+    /// Lets the document under `key` stay for ever. The document gets a new version. The answer is whether there is
+    /// one.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    pub fn persist(&self, key: impl Into<Key>) -> Pending<bool> {
+        self.change(key.into(), None, Ok(Change::Expire(None)), WriteReply::Found)
+    }
+
+    /// Removes the document under `key`. The answer is whether there was one.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    pub fn delete(&self, key: impl Into<Key>) -> Pending<bool> {
+        self.change(key.into(), None, Ok(Change::Delete), WriteReply::Found)
+    }
+
+    /// Commits a transaction: all of it or nothing. The answer is the number of the commit.
+    ///
+    /// # Errors
+    /// The first error of the transaction's values; [`Conflict`](crate::ErrorKind::Conflict) when a condition of it
+    /// does not hold; [`TooLarge`](crate::ErrorKind::TooLarge) beyond the limits;
+    /// [`Io`](crate::ErrorKind::Io) when it could not be appended, and nothing has happened;
+    /// [`InDoubt`](crate::ErrorKind::InDoubt) when it may or may not survive, [`Poisoned`](crate::ErrorKind::Poisoned)
+    /// after that; [`Closed`](crate::ErrorKind::Closed); [`Forked`](crate::ErrorKind::Forked).
+    pub fn commit(&self, transaction: Transaction) -> Pending<Sequence> {
+        let Inner { link, reader, limits, .. } = &**self.0;
+        match transaction.prepare(limits, || reader.now()) {
+            Ok(prepared) => self.send(prepared, WriteReply::Sequence),
+            Err(error) => link.failed(error),
+        }
+    }
+
+    pub(super) fn set_document(
+        &self,
+        key: Key,
+        condition: Option<Condition>,
+        document: engine::Result<EncodedDocument>,
+        lifetime: Option<Duration>,
+    ) -> Pending<Sequence> {
+        let change = document.map(|document| Change::Set(document, lifetime));
+        self.change(key, condition, change, WriteReply::Sequence)
+    }
+
+    /// A transaction of one change, and of one condition on the same key if there is one.
+    pub(super) fn change<T>(
+        &self,
+        key: Key,
+        condition: Option<Condition>,
+        change: engine::Result<Change>,
+        reply: fn(Reply<T>) -> WriteReply,
+    ) -> Pending<T> {
+        let Inner { link, reader, limits, .. } = &**self.0;
+        let prepared =
+            change.and_then(|change| Prepared::single(&key, condition, change, limits, || reader.now()));
+        match prepared {
+            Ok(prepared) => self.send(prepared, reply),
+            Err(error) => link.failed(Error::from(error).about(&key)),
+        }
+    }
+
+    fn send<T>(&self, prepared: Prepared, reply: fn(Reply<T>) -> WriteReply) -> Pending<T> {
+        let (sender, receiver) = Reply::channel();
+        let Prepared { mut transaction, counts } = prepared;
+        self.0.reader.prepare(&mut transaction);
+        let write = Write { transaction, counts, reply: reply(sender), offered: None };
+        self.0.link.send(Command::Write(write), receiver)
+    }
+}

@@ -1,0 +1,53 @@
+//! Holds that a database that is written keeps a hint file for its next opening, without being closed. Never looks into one.
+
+#![allow(clippy::unwrap_used)] // A test may panic.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ferrumdb::fs::SimFs;
+use ferrumdb::{Config, FerrumDB, FsyncPolicy, Transaction};
+use serde_json::json;
+
+const HINT: &str = "/hinted.db.hint";
+
+fn open(disk: &SimFs, policy: FsyncPolicy) -> FerrumDB {
+    let config =
+        Config::new("/hinted.db").with_file_system(Arc::new(disk.process())).with_fsync_policy(policy);
+    FerrumDB::open(config).wait().unwrap()
+}
+
+fn fill(db: &FerrumDB) {
+    for round in 0..30 {
+        let add = |transaction: Transaction, n: u64| {
+            transaction.set(format!("k{round}:{n}"), json!({"text": "x".repeat(1_000)}))
+        };
+        db.commit((0..100).fold(Transaction::new(), add)).wait().unwrap();
+    }
+}
+
+fn has_hint_soon(disk: &SimFs) -> bool {
+    let start = Instant::now();
+    while disk.live_bytes(HINT).is_none() && start.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    disk.live_bytes(HINT).is_some()
+}
+
+#[test]
+fn a_killed_database_opens_with_the_hint_that_was_written_while_it_lived() {
+    for policy in [FsyncPolicy::Always, FsyncPolicy::Periodic(Duration::from_millis(5))] {
+        let disk = SimFs::new(1);
+        let db = open(&disk, policy);
+        fill(&db);
+        assert!(has_hint_soon(&disk), "{policy}: three megabytes are worth a hint");
+        disk.kill_process();
+        drop(db);
+        let db = open(&disk, policy);
+        let recovery = db.stats().unwrap().recovery;
+        assert!(recovery.hint.is_some() && !recovery.clean, "{policy}: {recovery:?}");
+        assert_eq!(db.count().unwrap(), 3_000);
+        assert_eq!(db.keys().unwrap().count(), 3_000);
+        db.close().wait().unwrap();
+    }
+}

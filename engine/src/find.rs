@@ -1,0 +1,160 @@
+//! Owns finding documents by the value of a field, with an index or without one. Never changes which indexes there are.
+
+use std::collections::HashSet;
+use std::ops::Bound;
+
+use ahash::RandomState;
+use serde_json::Value;
+
+use crate::document::Document;
+use crate::error::Result;
+use crate::index::extract::{matches, matches_range};
+use crate::index::path::FieldPath;
+use crate::index::value::{Operand, ValueRange};
+use crate::key::{CollectionId, Key};
+use crate::snapshot::Snapshot;
+
+/// An index, and what is known of it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct IndexInfo {
+    /// The collection whose documents it holds.
+    pub collection: CollectionId,
+    /// The field.
+    pub path: FieldPath,
+    /// How many entries it has: one for each document and each of its distinct values.
+    pub entries: u64,
+    /// The memory that it takes, about, in bytes.
+    pub bytes: u64,
+    /// How often it was asked since the database was opened.
+    pub uses: u64,
+}
+
+impl Snapshot {
+    /// The keys of the documents that hold a value equal to `value` at `path`: the field itself, or an item of it if
+    /// it is an array. An index answers if there is one; otherwise every document is looked at. Without an order.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] and [`crate::Error::Damaged`]; those of encoding `value`.
+    pub fn find(&self, collection: CollectionId, path: &FieldPath, value: &Value) -> Result<Vec<Key>> {
+        let operand = Operand::new(value)?;
+        let Some(published) = self.view().catalog.get(collection, path) else {
+            return self.scan(collection, |text| matches(text, path, &operand));
+        };
+        published.note_use();
+        let found = published.index.find(operand.value());
+        let expired = self.expired(collection);
+        let mut keys = Vec::with_capacity(found.len());
+        keys.extend(found.filter(|key| !expired.contains(*key)).cloned());
+        if operand.is_exact() {
+            Ok(keys)
+        } else {
+            self.recheck(collection, keys, |text| matches(text, path, &operand))
+        }
+    }
+
+    /// The keys of the documents that hold a value between two bounds at `path`, each once. The bounds are of one
+    /// class of values, numbers or strings for instance, and values of other classes are not between them. In the
+    /// order of the values if there is an index, descending if `reverse`; otherwise without an order.
+    ///
+    /// # Errors
+    /// As [`Snapshot::find`].
+    pub fn find_range(
+        &self,
+        collection: CollectionId,
+        path: &FieldPath,
+        bounds: (Bound<&Value>, Bound<&Value>),
+        reverse: bool,
+    ) -> Result<Vec<Key>> {
+        let range = ValueRange::new(bounds.0, bounds.1)?;
+        let Some(published) = self.view().catalog.get(collection, path) else {
+            return self.scan(collection, |text| matches_range(text, path, &range));
+        };
+        published.note_use();
+        let expired = self.expired(collection);
+        let found = published.index.find_range(&range);
+        let is_live = |key: &&Key| !expired.contains(*key);
+        let keys: Vec<Key> = if reverse {
+            found.rev().filter(is_live).cloned().collect()
+        } else {
+            found.filter(is_live).cloned().collect()
+        };
+        if range.is_exact() {
+            Ok(keys)
+        } else {
+            self.recheck(collection, keys, |text| matches_range(text, path, &range))
+        }
+    }
+
+    /// As [`Snapshot::find`], with the documents.
+    ///
+    /// # Errors
+    /// As [`Snapshot::find`].
+    pub fn find_documents(
+        &self,
+        collection: CollectionId,
+        path: &FieldPath,
+        value: &Value,
+    ) -> Result<Vec<(Key, Document)>> {
+        let keys = self.find(collection, path, value)?;
+        let mut found = Vec::with_capacity(keys.len());
+        for key in keys {
+            if let Some(document) = self.get(collection, &key)? {
+                found.push((key, document));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The indexes of all collections.
+    #[must_use]
+    pub fn indexes(&self) -> Vec<IndexInfo> {
+        let catalog = &self.view().catalog;
+        let info = |published: &crate::index::catalog::Published| IndexInfo {
+            collection: published.collection,
+            path: published.definition().path.clone(),
+            entries: published.index.len() as u64,
+            bytes: published.index.approximate_bytes() as u64,
+            uses: published.uses(),
+        };
+        catalog.iter().map(info).collect()
+    }
+
+    /// The keys that have expired and are not purged yet: normally none.
+    fn expired(&self, collection: CollectionId) -> HashSet<Key, RandomState> {
+        let expired = self.view().expired(self.now());
+        expired
+            .filter(|expired| expired.collection == collection)
+            .map(|expired| expired.key.clone())
+            .collect()
+    }
+
+    /// The keys of all documents that `holds` of.
+    fn scan(&self, collection: CollectionId, holds: impl Fn(&str) -> bool) -> Result<Vec<Key>> {
+        let expired = self.expired(collection);
+        let mut keys = Vec::new();
+        self.each_document(collection, |key, text| {
+            if holds(text) && !expired.contains(key) {
+                keys.push(key.clone());
+            }
+            Ok(())
+        })?;
+        Ok(keys)
+    }
+
+    /// Those of the keys whose documents `holds` of.
+    fn recheck(
+        &self,
+        collection: CollectionId,
+        keys: Vec<Key>,
+        holds: impl Fn(&str) -> bool,
+    ) -> Result<Vec<Key>> {
+        let mut kept = Vec::new();
+        for key in keys {
+            if self.get(collection, &key)?.is_some_and(|document| holds(document.as_str())) {
+                kept.push(key);
+            }
+        }
+        Ok(kept)
+    }
+}

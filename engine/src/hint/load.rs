@@ -1,0 +1,298 @@
+//! Owns reading a hint file, and checking it against the log. Never makes an opening fail: a hint that is not right in
+//! every byte is not used at all.
+
+use std::io;
+use std::path::Path;
+
+use super::format::{
+    BLOCK_HEAD_BYTES, ENTRY_BYTES, ENTRY_EXPIRES, HEADER_BYTES, INDEX_BYTES, block as at, entry, index, kind,
+};
+use super::header::{HintHeader, checksum};
+use super::write::block_checksum;
+use crate::expiry::{Expiring, ExpiryTimes};
+use crate::fs::{File, FileSystem, OpenMode, read_full};
+use crate::index::ordered::OrderedSet;
+use crate::indexing::Definitions;
+use crate::key::{CollectionId, Key, Sequence, Timestamp};
+use crate::keydir::{Entry, Keydir};
+use crate::log::format::{ALIGNMENT, read_u32, read_u64};
+use crate::log::{Chain, Header, Kind, LOG_START, Mark, Place, Scanner, Seed, record_bytes};
+use crate::paths;
+use crate::view::View;
+
+/// The state from which the walk through the log begins: that of a hint, or of an empty log.
+#[derive(Debug)]
+pub(crate) struct Start {
+    pub(crate) keydir: Keydir,
+    pub(crate) expiry_times: ExpiryTimes,
+    pub(crate) view: View,
+    pub(crate) walked: Walked,
+}
+
+/// The part of the log that need not be walked.
+#[derive(Debug)]
+pub(crate) struct Walked {
+    /// Where it ends.
+    pub(crate) place: Place,
+    /// The indexes that there are after it.
+    pub(crate) definitions: Definitions,
+    /// The time of its last commit.
+    pub(crate) time: Timestamp,
+    /// The farthest position that the header, or a mark in it, claims was synced.
+    pub(crate) claim: u64,
+    /// The position of its last record.
+    pub(crate) last_record: u64,
+    /// Whether that is a close mark, or there is none.
+    pub(crate) closed: bool,
+}
+
+impl Walked {
+    /// The newest commit in it.
+    pub(crate) fn hinted(&self) -> Option<Sequence> {
+        Some(self.place.sequence).filter(|sequence| *sequence > Sequence::ZERO)
+    }
+}
+
+/// Why a hint is not used.
+enum Unfit {
+    Io(io::Error),
+    Because(&'static str),
+}
+
+impl From<io::Error> for Unfit {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl Start {
+    /// The state by the hint file of the database at `path`, if there is one that this log continues; else that of
+    /// an empty log.
+    pub(crate) fn find(
+        file_system: &dyn FileSystem,
+        path: &Path,
+        log: &dyn File,
+        seed: Seed,
+        header: &Header,
+    ) -> Self {
+        let hint = match file_system.open(&paths::hint(path), OpenMode::Read) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Self::empty(header),
+            Err(error) => Err(Unfit::Io(error)),
+            Ok(file) => load(&*file, log, seed, header),
+        };
+        let path = path.display();
+        match hint {
+            Ok(start) => return start,
+            Err(Unfit::Because(reason)) => {
+                tracing::warn!(%path, reason, "the hint file is not used, and the whole log is read");
+            }
+            Err(Unfit::Io(error)) => {
+                tracing::warn!(%path, %error, "the hint file is not used, and the whole log is read");
+            }
+        }
+        Self::empty(header)
+    }
+
+    fn empty(header: &Header) -> Self {
+        let chain = Chain::start(header.file_id, header.generation);
+        Self {
+            keydir: Keydir::new(),
+            expiry_times: ExpiryTimes::new(),
+            view: View::default(),
+            walked: Walked {
+                place: Place { position: LOG_START, sequence: Sequence::ZERO, chain },
+                definitions: Definitions::default(),
+                time: header.created,
+                claim: header.synced,
+                last_record: 0,
+                closed: true,
+            },
+        }
+    }
+}
+
+fn load(hint: &dyn File, log: &dyn File, seed: Seed, log_header: &Header) -> Result<Start, Unfit> {
+    let mut bytes = [0; HEADER_BYTES];
+    let read = read_full(hint, &mut bytes, 0)?;
+    let header = HintHeader::decode(&bytes[..read]).map_err(Unfit::Because)?;
+    if header.file_id != log_header.file_id || header.generation != log_header.generation {
+        return Err(Unfit::Because("it belongs to another file"));
+    }
+    let (place, mark, kind) = place_in_log(&header, log, seed)?;
+    let hint_bytes = hint.len()?;
+    if header.documents > hint_bytes / ENTRY_BYTES as u64 {
+        return Err(Unfit::Because("it is too short for its documents"));
+    }
+    let mut filling = Filling::new(&header);
+    let mut blocks =
+        Blocks { hint, hint_bytes, position: HEADER_BYTES as u64, seed: checksum(&bytes), number: 0 };
+    let mut buffer = Vec::new();
+    loop {
+        let (kind, entries) = blocks.next(&mut buffer)?;
+        let filled = match kind {
+            kind::KEYDIR => filling.keydir_block(entries, &buffer),
+            kind::INDEXES => filling.index_block(entries, &buffer),
+            kind::END if blocks.position == hint_bytes => break,
+            _ => None,
+        };
+        filled.ok_or(Unfit::Because("one of its blocks is malformed"))?;
+    }
+    let walked = Walked {
+        place,
+        definitions: std::mem::take(&mut filling.definitions),
+        time: mark.time.max(log_header.created),
+        // The last mark's claim is the farthest of all marks before the place: claims never go back.
+        claim: mark.synced.max(log_header.synced),
+        last_record: header.last_record,
+        closed: kind == Kind::CloseMark,
+    };
+    filling.finish(walked).ok_or(Unfit::Because("its totals are wrong"))
+}
+
+/// The place where the hinted part of the log ends, if the commit that the hint names still stands there.
+fn place_in_log(header: &HintHeader, log: &dyn File, seed: Seed) -> Result<(Place, Mark, Kind), Unfit> {
+    if header.last_record >= LOG_START
+        && header.last_record.is_multiple_of(ALIGNMENT)
+        && let Some(found) = Scanner::end_of_commit(log, seed, header.last_record)?
+    {
+        let Place { position, sequence, chain } = found.0;
+        if (position, sequence, chain.value()) == (header.log_end, header.sequence, header.chain) {
+            return Ok(found);
+        }
+    }
+    Err(Unfit::Because("the log does not hold the commit after which it was taken"))
+}
+
+/// The reading end of a hint file.
+struct Blocks<'f> {
+    hint: &'f dyn File,
+    hint_bytes: u64,
+    position: u64,
+    seed: u32,
+    number: u32,
+}
+
+impl Blocks<'_> {
+    /// Reads the next block's entries into `payload`; returns its kind, and how many they are.
+    fn next(&mut self, payload: &mut Vec<u8>) -> Result<(u32, u32), Unfit> {
+        let short = Unfit::Because("it is cut short");
+        let mut head = [0; BLOCK_HEAD_BYTES];
+        if read_full(self.hint, &mut head, self.position)? < BLOCK_HEAD_BYTES {
+            return Err(short);
+        }
+        let payload_bytes = read_u32(&head, at::PAYLOAD_BYTES) as usize;
+        let start = self.position + BLOCK_HEAD_BYTES as u64;
+        if payload_bytes as u64 > self.hint_bytes - start.min(self.hint_bytes) {
+            return Err(short);
+        }
+        payload.resize(payload_bytes, 0);
+        if read_full(self.hint, payload, start)? < payload_bytes {
+            return Err(short);
+        }
+        if block_checksum(self.seed, &head[..at::CHECKSUM], payload) != read_u32(&head, at::CHECKSUM)
+            || read_u32(&head, at::NUMBER) != self.number
+        {
+            return Err(Unfit::Because("one of its blocks does not check"));
+        }
+        self.number += 1;
+        self.position = start + payload_bytes as u64;
+        Ok((read_u32(&head, at::KIND), read_u32(&head, at::ENTRIES)))
+    }
+}
+
+/// What has been read of a hint.
+struct Filling<'h> {
+    header: &'h HintHeader,
+    keydir: Keydir,
+    expiry_times: ExpiryTimes,
+    expiring: Vec<Expiring>,
+    definitions: Definitions,
+    view: View,
+}
+
+impl<'h> Filling<'h> {
+    fn new(header: &'h HintHeader) -> Self {
+        Self {
+            header,
+            keydir: Keydir::with_seeds(header.hash_seeds, header.documents as usize),
+            expiry_times: ExpiryTimes::new(),
+            expiring: Vec::new(),
+            definitions: Definitions::default(),
+            view: View::default(),
+        }
+    }
+
+    /// Takes the entries of a block. Nothing, if they are not what the hint's writer can have written.
+    fn keydir_block(&mut self, entries: u32, mut bytes: &[u8]) -> Option<()> {
+        for _ in 0..entries {
+            let (fixed, rest) = bytes.split_at_checked(ENTRY_BYTES)?;
+            let ordinal = read_u32(fixed, entry::ORDINAL);
+            let (expires_at, rest) = match ordinal & ENTRY_EXPIRES {
+                0 => (None, rest),
+                _ => rest.split_first_chunk().map(|(at, rest)| (Some(u64::from_le_bytes(*at)), rest))?,
+            };
+            let (key, rest) = rest.split_at_checked(read_u32(fixed, entry::KEY_BYTES) as usize)?;
+            let position = read_u64(fixed, entry::POSITION);
+            let sequence = Sequence(read_u64(fixed, entry::SEQUENCE));
+            let payload_bytes = read_u32(fixed, entry::PAYLOAD_BYTES);
+            let is_in_log = position >= LOG_START
+                && position.is_multiple_of(ALIGNMENT)
+                && position.checked_add(record_bytes(payload_bytes))? <= self.header.log_end
+                && sequence <= self.header.sequence;
+            if !is_in_log {
+                return None;
+            }
+            let found = Entry::new(position, sequence, ordinal & !ENTRY_EXPIRES, payload_bytes);
+            let collection = CollectionId(read_u32(fixed, entry::COLLECTION));
+            self.put(collection, std::str::from_utf8(key).ok()?, found, expires_at.map(Timestamp))?;
+            bytes = rest;
+        }
+        bytes.is_empty().then_some(())
+    }
+
+    fn put(
+        &mut self,
+        collection: CollectionId,
+        text: &str,
+        found: Entry,
+        expires_at: Option<Timestamp>,
+    ) -> Option<()> {
+        let key = Key::from(text);
+        let hashed = self.keydir.hash(collection, text);
+        let found = if expires_at.is_some() { found.expiring() } else { found };
+        if self.keydir.put(&hashed, &key, found).is_some() {
+            return None;
+        }
+        self.view.counts.add(collection);
+        self.view.live_bytes += record_bytes(found.payload_bytes);
+        if let Some(at) = expires_at {
+            self.expiry_times.insert(found.id(), at);
+            self.expiring.push(Expiring { at, collection, key });
+        }
+        Some(())
+    }
+
+    fn index_block(&mut self, entries: u32, mut bytes: &[u8]) -> Option<()> {
+        for _ in 0..entries {
+            let (fixed, rest) = bytes.split_at_checked(INDEX_BYTES)?;
+            let (definition, rest) =
+                rest.split_at_checked(read_u32(fixed, index::DEFINITION_BYTES) as usize)?;
+            let collection = CollectionId(read_u32(fixed, index::COLLECTION));
+            self.definitions.note(Kind::IndexCreated, collection, definition).ok()?;
+            bytes = rest;
+        }
+        bytes.is_empty().then_some(())
+    }
+
+    /// The state, if the totals are those of the header.
+    fn finish(mut self, walked: Walked) -> Option<Start> {
+        let totals = (self.view.counts.total(), self.view.live_bytes);
+        if totals != (self.header.documents, self.header.live_bytes) {
+            return None;
+        }
+        self.expiring.sort_unstable();
+        self.view.expiring = OrderedSet::from_sorted(self.expiring);
+        let Self { keydir, expiry_times, view, .. } = self;
+        Some(Start { keydir, expiry_times, view, walked })
+    }
+}

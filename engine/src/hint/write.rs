@@ -1,0 +1,215 @@
+//! Owns writing a hint file, on any thread and beside commits. Never touches the log.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::format::{
+    BLOCK_BYTES, BLOCK_HEAD_BYTES, ENTRY_BYTES, ENTRY_EXPIRES, HEADER_BYTES, INDEX_BYTES, block as at, entry,
+    index, kind,
+};
+use super::header::{HintHeader, checksum};
+use crate::fs::{File, FileSystem, OpenMode, write_all};
+use crate::key::{CollectionId, Key, Timestamp};
+use crate::keydir::Entry;
+use crate::lock::FileLock;
+use crate::log::format::{write_u32, write_u64};
+use crate::paths;
+use crate::snapshot::Snapshot;
+use crate::view::Shared;
+
+/// A hint that was begun by [`crate::Writer::begin_hint`], to be written on any thread. Until it is written or dropped,
+/// the versions that are replaced are remembered in memory, as for a snapshot.
+pub struct HintTask {
+    shared: Arc<Shared>,
+    snapshot: Snapshot,
+    file_system: Arc<dyn FileSystem>,
+    header: HintHeader,
+    synced: Arc<AtomicU64>,
+    written: Arc<AtomicU64>,
+}
+
+impl fmt::Debug for HintTask {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("HintTask").field("header", &self.header).finish_non_exhaustive()
+    }
+}
+
+impl HintTask {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        snapshot: Snapshot,
+        file_system: Arc<dyn FileSystem>,
+        header: HintHeader,
+        synced: Arc<AtomicU64>,
+        written: Arc<AtomicU64>,
+    ) -> Self {
+        Self { shared, snapshot, file_system, header, synced, written }
+    }
+
+    /// The position up to which the log must be synced before this is run.
+    #[must_use]
+    pub fn needs_synced(&self) -> u64 {
+        self.header.log_end
+    }
+
+    /// Whether the log is known to be synced so far.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.synced.load(Ordering::Acquire) >= self.needs_synced()
+    }
+
+    /// Writes the hint file, and returns its length in bytes. It takes the place of an older one at once, or not at
+    /// all. It is not synced: it is a cache, and what a power cut leaves of it is checked before it is believed.
+    ///
+    /// # Errors
+    /// What the system reports; `InvalidInput`, and nothing was done, if the log is not known to be synced as far as
+    /// [`HintTask::needs_synced`] says.
+    pub fn run(self) -> io::Result<u64> {
+        // INVARIANT: a hint describes only what is durable, so no power cut leaves one for commits that are gone.
+        if !self.is_ready() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the log is not synced so far"));
+        }
+        let path = &self.shared.path;
+        let temporary = paths::temporary(path);
+        let result = self.write(&temporary, path);
+        match &result {
+            Ok(_) => {
+                self.written.fetch_max(self.header.log_end, Ordering::AcqRel);
+            }
+            Err(_) => {
+                // Whatever is left of it, the next opening removes as well.
+                let _ = self.file_system.remove(&temporary);
+            }
+        }
+        result
+    }
+
+    fn write(&self, temporary: &Path, database: &Path) -> io::Result<u64> {
+        let file = self.file_system.open(temporary, OpenMode::CreateNew)?;
+        // The lock tells other processes that this temporary is not a dead one's.
+        let _lock = FileLock::take(&file)?;
+        let mut blocks = Blocks::begin(&*file, &self.header)?;
+        for published in self.snapshot.view().catalog.iter() {
+            blocks.index(published.collection, &published.definition().to_json())?;
+        }
+        let (keydir, mut copy) = (&self.shared.keydir, Vec::new());
+        for part in 0..keydir.parts() {
+            keydir.copy_part_of_all(part, &mut copy);
+            for (collection, key, newest) in copy.drain(..) {
+                if let Some(entry) = self.snapshot.at_pin(collection, newest, || key.clone()) {
+                    blocks.document(collection, &key, &entry, self.shared.expiry_times.get(&entry))?;
+                }
+            }
+        }
+        let bytes = blocks.finish()?;
+        self.file_system.rename(temporary, &paths::hint(database))?;
+        Ok(bytes)
+    }
+}
+
+/// The writing end of a hint file.
+pub(super) struct Blocks<'f> {
+    file: &'f dyn File,
+    position: u64,
+    /// What the checksum of each block continues, so that no block of another hint passes for one of this.
+    seed: u32,
+    kind: u32,
+    number: u32,
+    entries: u32,
+    /// The block that is being filled, its head included.
+    buffer: Vec<u8>,
+}
+
+impl<'f> Blocks<'f> {
+    pub(super) fn begin(file: &'f dyn File, header: &HintHeader) -> io::Result<Self> {
+        let bytes = header.encode();
+        write_all(file, &bytes, 0)?;
+        let buffer = vec![0; BLOCK_HEAD_BYTES];
+        let (position, seed) = (HEADER_BYTES as u64, checksum(&bytes));
+        Ok(Self { file, position, seed, kind: kind::END, number: 0, entries: 0, buffer })
+    }
+
+    pub(super) fn document(
+        &mut self,
+        collection: CollectionId,
+        key: &Key,
+        found: &Entry,
+        expires_at: Option<Timestamp>,
+    ) -> io::Result<()> {
+        self.next_entry(kind::KEYDIR)?;
+        let mut bytes = [0; ENTRY_BYTES];
+        write_u32(&mut bytes, entry::COLLECTION, collection.0);
+        write_u32(&mut bytes, entry::KEY_BYTES, key.len() as u32);
+        write_u64(&mut bytes, entry::POSITION, found.position());
+        write_u64(&mut bytes, entry::SEQUENCE, found.sequence.0);
+        let flag = if expires_at.is_some() { ENTRY_EXPIRES } else { 0 };
+        write_u32(&mut bytes, entry::ORDINAL, found.ordinal() | flag);
+        write_u32(&mut bytes, entry::PAYLOAD_BYTES, found.payload_bytes);
+        self.buffer.extend_from_slice(&bytes);
+        if let Some(at) = expires_at {
+            self.buffer.extend_from_slice(&at.0.to_le_bytes());
+        }
+        self.buffer.extend_from_slice(key.as_bytes());
+        Ok(())
+    }
+
+    fn index(&mut self, collection: CollectionId, definition: &str) -> io::Result<()> {
+        self.next_entry(kind::INDEXES)?;
+        let mut bytes = [0; INDEX_BYTES];
+        write_u32(&mut bytes, index::COLLECTION, collection.0);
+        write_u32(&mut bytes, index::DEFINITION_BYTES, definition.len() as u32);
+        self.buffer.extend_from_slice(&bytes);
+        self.buffer.extend_from_slice(definition.as_bytes());
+        Ok(())
+    }
+
+    /// Writes the end, and returns the length of the file.
+    pub(super) fn finish(mut self) -> io::Result<u64> {
+        self.flush()?;
+        self.kind = kind::END;
+        self.write_block()?;
+        Ok(self.position)
+    }
+
+    /// Makes room for one more entry of this kind.
+    fn next_entry(&mut self, kind: u32) -> io::Result<()> {
+        if self.kind != kind || self.buffer.len() >= BLOCK_BYTES {
+            self.flush()?;
+            self.kind = kind;
+        }
+        self.entries += 1;
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.entries > 0 { self.write_block() } else { Ok(()) }
+    }
+
+    fn write_block(&mut self) -> io::Result<()> {
+        let payload_bytes = (self.buffer.len() - BLOCK_HEAD_BYTES) as u32;
+        write_u32(&mut self.buffer, at::KIND, self.kind);
+        write_u32(&mut self.buffer, at::NUMBER, self.number);
+        write_u32(&mut self.buffer, at::ENTRIES, self.entries);
+        write_u32(&mut self.buffer, at::PAYLOAD_BYTES, payload_bytes);
+        let checksum =
+            block_checksum(self.seed, &self.buffer[..at::CHECKSUM], &self.buffer[BLOCK_HEAD_BYTES..]);
+        write_u32(&mut self.buffer, at::CHECKSUM, checksum);
+        write_all(self.file, &self.buffer, self.position)?;
+        self.position += self.buffer.len() as u64;
+        self.buffer.truncate(BLOCK_HEAD_BYTES);
+        self.number += 1;
+        self.entries = 0;
+        Ok(())
+    }
+}
+
+/// The checksum of a block: of the head's fields before it, and of the entries.
+pub(super) fn block_checksum(seed: u32, head: &[u8], payload: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new_with_initial(seed);
+    hasher.update(head);
+    hasher.update(payload);
+    hasher.finalize()
+}

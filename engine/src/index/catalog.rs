@@ -1,0 +1,138 @@
+//! Owns the set of indexes that is published with a view, and keeping all of them up to one change. Never reads a document.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crossbeam_utils::CachePadded;
+
+use super::Index;
+use super::definition::IndexDefinition;
+use super::extract::{Extracted, extract};
+use super::path::FieldPath;
+use crate::key::{CollectionId, Key};
+use crate::pins::thread_number;
+
+/// All indexes as of one sequence. A clone is one pointer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Catalog(Arc<Indexes>);
+
+#[derive(Clone, Debug, Default)]
+struct Indexes {
+    /// Grows with each creation and deletion of an index: what was extracted for another number does not fit.
+    number: u64,
+    list: Vec<Published>,
+}
+
+/// One index, of one collection.
+#[derive(Clone, Debug)]
+pub(crate) struct Published {
+    pub(crate) collection: CollectionId,
+    pub(crate) index: Index,
+    uses: Arc<Uses>,
+}
+
+/// How often an index was asked, counted so that readers do not share a cache line.
+#[derive(Debug, Default)]
+struct Uses([CachePadded<AtomicU64>; 8]);
+
+/// What a change of one document means for the indexes of its collection, in their order.
+#[derive(Clone, Debug)]
+pub(crate) struct IndexChange {
+    pub(crate) old: OldValues,
+    pub(crate) new: Vec<Extracted>,
+}
+
+/// What the document that is replaced held.
+#[derive(Clone, Debug)]
+pub(crate) enum OldValues {
+    /// These values, one list for each index.
+    Known(Vec<Extracted>),
+    /// It cannot be read any more: the indexes must be searched for its key.
+    Unreadable,
+}
+
+impl Catalog {
+    /// The number that says which indexes there are.
+    pub(crate) fn number(&self) -> u64 {
+        self.0.number
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Published> {
+        self.0.list.iter()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.list.is_empty()
+    }
+
+    pub(crate) fn is_indexed(&self, collection: CollectionId) -> bool {
+        self.iter().any(|published| published.collection == collection)
+    }
+
+    pub(crate) fn get(&self, collection: CollectionId, path: &FieldPath) -> Option<&Published> {
+        self.iter().find(|published| published.is(collection, path))
+    }
+
+    /// The values of a document for the indexes of its collection, in their order.
+    pub(crate) fn extract(&self, collection: CollectionId, text: &str) -> Vec<Extracted> {
+        self.paths(collection).map(|path| extract(text, path)).collect()
+    }
+
+    /// The values of no document.
+    pub(crate) fn nothing(&self, collection: CollectionId) -> Vec<Extracted> {
+        self.paths(collection).map(|_| Extracted::NONE).collect()
+    }
+
+    pub(crate) fn add(&mut self, collection: CollectionId, index: Index) {
+        let indexes = Arc::make_mut(&mut self.0);
+        indexes.number += 1;
+        indexes.list.push(Published { collection, index, uses: Arc::default() });
+    }
+
+    pub(crate) fn remove(&mut self, collection: CollectionId, path: &FieldPath) {
+        let indexes = Arc::make_mut(&mut self.0);
+        indexes.number += 1;
+        indexes.list.retain(|published| !published.is(collection, path));
+    }
+
+    /// Brings the indexes of a collection up to a change of one document.
+    pub(crate) fn update(&mut self, collection: CollectionId, key: &Key, change: &IndexChange) {
+        let published = Arc::make_mut(&mut self.0).list.iter_mut();
+        let concerned = published.filter(|published| published.collection == collection);
+        for (number, published) in concerned.enumerate() {
+            let new = &change.new[number];
+            match &change.old {
+                OldValues::Known(old) => published.index.replace(key, &old[number], new),
+                OldValues::Unreadable => {
+                    published.index.forget(key);
+                    published.index.insert(key, new);
+                }
+            }
+        }
+    }
+
+    fn paths(&self, collection: CollectionId) -> impl Iterator<Item = &FieldPath> {
+        let concerned = self.iter().filter(move |published| published.collection == collection);
+        concerned.map(|published| &published.index.definition().path)
+    }
+}
+
+impl Published {
+    pub(crate) fn definition(&self) -> &IndexDefinition {
+        self.index.definition()
+    }
+
+    /// Notes that the index was asked.
+    pub(crate) fn note_use(&self) {
+        self.uses.0[thread_number() % 8].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often it was asked since the database was opened.
+    pub(crate) fn uses(&self) -> u64 {
+        self.uses.0.iter().map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
+    fn is(&self, collection: CollectionId, path: &FieldPath) -> bool {
+        self.collection == collection && self.definition().path == *path
+    }
+}

@@ -1,0 +1,176 @@
+//! Owns which indexes there are: creating one beside commits, dropping one, and bringing them back when the log is opened. Never looks for a document.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::build::{BuildRound, IndexBuild};
+use crate::error::{Error, Result};
+use crate::index::IndexBuilder;
+use crate::index::catalog::{Catalog, IndexChange, OldValues};
+use crate::index::definition::IndexDefinition;
+use crate::index::extract::extract;
+use crate::index::path::FieldPath;
+use crate::key::{CollectionId, Sequence};
+use crate::log::{Kind, Payload};
+use crate::reader::Reader;
+use crate::snapshot::Snapshot;
+use crate::transaction::{Change, Prepared, Transaction};
+use crate::writer::{Durability, Writer};
+
+impl Writer {
+    /// Begins an index on a field. The build reads the documents that are there, on any thread, while commits go on;
+    /// readers see the index once it is installed.
+    ///
+    /// # Errors
+    /// [`Error::IndexExists`], also for one that is being built; [`Error::Poisoned`].
+    pub fn begin_index(&mut self, collection: CollectionId, path: FieldPath) -> Result<IndexBuild> {
+        self.check()?;
+        let published = self.applier().catalog().get(collection, &path).is_some();
+        if published || self.applier().builds().iter().any(|tracker| tracker.is_for(collection, &path)) {
+            return Err(Error::IndexExists { path: path.to_string() });
+        }
+        let (build, tracker) = IndexBuild::begin(collection, path, Snapshot::new(self.shared()));
+        self.applier().builds().push(tracker);
+        Ok(build)
+    }
+
+    /// What a build has to catch up with by now: to be handed to [`IndexBuild::advance`] on its thread, or, if it is
+    /// the last round, to [`Writer::install_index`].
+    ///
+    /// # Panics
+    /// When the build was begun by another writer.
+    pub fn index_round(&mut self, build: &IndexBuild) -> BuildRound {
+        let snapshot = Snapshot::new(self.shared());
+        let tracker = self.applier().builds().iter_mut().find(|tracker| build.is_of(tracker));
+        tracker
+            .expect("a build is tracked by the writer that began it for as long as it lives")
+            .round(snapshot)
+    }
+
+    /// Brings a build up to now by the round that was just taken, and publishes its index, in a commit that records
+    /// its definition.
+    ///
+    /// # Errors
+    /// As [`IndexBuild::advance`] and [`Writer::commit`]; the index is then not there.
+    pub fn install_index(
+        &mut self,
+        mut build: IndexBuild,
+        round: BuildRound,
+        durability: Durability,
+    ) -> Result<Sequence> {
+        build.advance(round)?;
+        let (collection, index) = build.finish();
+        let definition = index.definition().to_json();
+        self.commit_definition(Kind::IndexCreated, collection, &definition, durability, |catalog| {
+            catalog.add(collection, index);
+        })
+    }
+
+    /// Drops an index.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchIndex`], and those of [`Writer::commit`].
+    pub fn drop_index(
+        &mut self,
+        collection: CollectionId,
+        path: &FieldPath,
+        durability: Durability,
+    ) -> Result<Sequence> {
+        let Some(published) = self.applier().catalog().get(collection, path) else {
+            return Err(Error::NoSuchIndex { path: path.to_string() });
+        };
+        let definition = published.definition().to_json();
+        self.commit_definition(Kind::IndexDropped, collection, &definition, durability, |catalog| {
+            catalog.remove(collection, path);
+        })
+    }
+
+    fn commit_definition(
+        &mut self,
+        kind: Kind,
+        collection: CollectionId,
+        definition: &str,
+        durability: Durability,
+        change: impl FnOnce(&mut Catalog),
+    ) -> Result<Sequence> {
+        let payload = Payload { collection, expires_at: None, key: "", document: definition.as_bytes() };
+        self.commit_record(kind, Some(payload), durability, |applier| change(applier.catalog_mut()))
+    }
+}
+
+impl Reader {
+    /// Works out, on the caller's thread, what a transaction means for the indexes. The writer does it itself where
+    /// something has changed by the time of the commit, so leaving this out costs time and nothing else.
+    pub fn prepare(&self, transaction: &mut Transaction) {
+        if self.shared().view.load().catalog.is_empty() {
+            return;
+        }
+        let view = self.shared().view.load_full();
+        let catalog = &view.catalog;
+        for operation in transaction.operations_mut() {
+            let collection = operation.collection;
+            let new = match &operation.change {
+                _ if !catalog.is_indexed(collection) => continue,
+                Change::Expire { .. } => continue,
+                Change::Set { document, .. } => catalog.extract(collection, document.as_str()),
+                Change::Delete => catalog.nothing(collection),
+            };
+            let hashed = self.shared().keydir.hash(collection, &operation.key);
+            let entry = self.shared().keydir.find(&hashed).filter(|entry| !entry.is_tombstone());
+            let old = match &entry {
+                Some(entry) => self.shared().old_values(catalog, &hashed, entry),
+                None => OldValues::Known(catalog.nothing(collection)),
+            };
+            let replaces = entry.map(|entry| entry.id());
+            let change = IndexChange { old, new };
+            operation.prepared = Some(Box::new(Prepared { catalog: catalog.number(), replaces, change }));
+        }
+    }
+}
+
+/// The definitions that a log has brought up so far.
+#[derive(Debug, Default)]
+pub(crate) struct Definitions(Vec<(CollectionId, IndexDefinition)>);
+
+impl Definitions {
+    /// Notes a record of a definition.
+    ///
+    /// # Errors
+    /// When this build cannot read it.
+    pub(crate) fn note(&mut self, kind: Kind, collection: CollectionId, stored: &[u8]) -> io::Result<()> {
+        let unreadable = |reason: String| io::Error::new(io::ErrorKind::InvalidData, reason);
+        let text = std::str::from_utf8(stored).map_err(|error| unreadable(error.to_string()))?;
+        let definition = IndexDefinition::from_json(text).map_err(|error| unreadable(error.to_string()))?;
+        self.0.retain(|known| *known != (collection, definition.clone()));
+        if kind == Kind::IndexCreated {
+            self.0.push((collection, definition));
+        }
+        Ok(())
+    }
+
+    /// The indexes, filled from the documents of a log that was just read into the snapshot's keydir.
+    ///
+    /// # Errors
+    /// When a document cannot be read.
+    pub(crate) fn build(self, snapshot: &Snapshot) -> Result<Catalog> {
+        let mut catalog = Catalog::default();
+        let mut collections: Vec<_> = self.0.iter().map(|(collection, _)| *collection).collect();
+        collections.sort_unstable();
+        collections.dedup();
+        for wanted in collections {
+            let of_collection = self.0.iter().filter(|(collection, _)| *collection == wanted);
+            let mut builders: Vec<_> = of_collection
+                .map(|(_, definition)| IndexBuilder::new(Arc::new(definition.clone())))
+                .collect();
+            snapshot.each_document(wanted, |key, text| {
+                for builder in &mut builders {
+                    let values = extract(text, &builder.definition().path);
+                    builder.add(key, &values);
+                }
+                Ok(())
+            })?;
+            builders.into_iter().for_each(|builder| catalog.add(wanted, builder.finish()));
+        }
+        Ok(catalog)
+    }
+}

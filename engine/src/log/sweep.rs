@@ -1,0 +1,38 @@
+//! Owns reading many records in the order of the log, a large piece of it at a time. Never reads backwards.
+
+use super::format::HEAD_BYTES;
+use super::record::{Expected, ReadFault, Seed, verify_document};
+use crate::fs::{File, read_full};
+
+/// How much is read at a time; a larger record is read whole.
+const WINDOW_BYTES: usize = 1 << 20;
+
+/// A reader of documents at ascending positions.
+#[derive(Debug)]
+pub(crate) struct Sweep<'f> {
+    file: &'f dyn File,
+    seed: Seed,
+    window: Vec<u8>,
+    window_start: u64,
+}
+
+impl<'f> Sweep<'f> {
+    pub(crate) fn new(file: &'f dyn File, seed: Seed) -> Self {
+        Self { file, seed, window: Vec::new(), window_start: 0 }
+    }
+
+    /// The document of a set record, verified.
+    pub(crate) fn document(&mut self, expected: &Expected<'_>) -> Result<&str, ReadFault> {
+        let len = HEAD_BYTES + expected.payload_bytes as usize;
+        let window_end = self.window_start + self.window.len() as u64;
+        if expected.position < self.window_start || expected.position + len as u64 > window_end {
+            self.window.resize(len.max(WINDOW_BYTES), 0);
+            self.window_start = expected.position;
+            let read = read_full(self.file, &mut self.window, expected.position).map_err(ReadFault::Io)?;
+            self.window.truncate(read);
+        }
+        let start = (expected.position - self.window_start) as usize;
+        let bytes = &self.window[start..(start + len).min(self.window.len())];
+        verify_document(bytes, self.seed, expected).map_err(ReadFault::Damaged)
+    }
+}

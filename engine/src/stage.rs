@@ -1,0 +1,248 @@
+//! Owns deciding what a group of transactions does, and encoding it. Never changes anything: not the log, not the keydir.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use ahash::RandomState;
+
+use crate::document::Document;
+use crate::error::Result;
+use crate::index::catalog::{Catalog, IndexChange, OldValues};
+use crate::key::{CollectionId, Key, Sequence, Timestamp};
+use crate::keydir::{Entry, Hashed};
+use crate::log::{Kind, NewRecord, Payload, RecordWriter};
+use crate::transaction::{
+    Change, Committed, Operation, Outcome, Refused, Replaced, Requirement, Transaction,
+};
+use crate::view::Shared;
+
+/// A group that was decided and encoded, and not yet appended.
+pub(crate) struct StagedGroup<'g> {
+    pub(crate) encoded: RecordWriter,
+    /// The sequence of its last commit.
+    pub(crate) sequence: Sequence,
+    pub(crate) changes: Vec<StagedChange<'g>>,
+    pub(crate) outcomes: Vec<Outcome>,
+}
+
+/// What a change of one key means for the keydir.
+#[derive(Clone, Debug)]
+pub(crate) struct StagedChange<'g> {
+    pub(crate) hashed: Hashed<'g>,
+    pub(crate) key: &'g Key,
+    /// The entry that readers see until the group is published, if they see one and no earlier change of the group
+    /// has replaced it.
+    pub(crate) old: Option<Entry>,
+    pub(crate) entry: Entry,
+    pub(crate) expires_at: Option<Timestamp>,
+    /// What it means for the indexes, if its collection has any.
+    pub(crate) index_change: Option<Cow<'g, IndexChange>>,
+}
+
+/// Decides one group; what the earlier members did is seen by the later ones.
+struct Stage<'g, 's> {
+    shared: &'s Shared,
+    catalog: &'s Catalog,
+    now: Timestamp,
+    group: StagedGroup<'g>,
+    earlier: Option<HashMap<(CollectionId, &'g str), Touched<'g>, RandomState>>,
+}
+
+/// What the group has made of a key so far.
+struct Touched<'g> {
+    entry: Entry,
+    expires_at: Option<Timestamp>,
+    text: Text<'g>,
+}
+
+/// The text of a document that the group has written.
+#[derive(Clone)]
+enum Text<'g> {
+    /// Of an operation of this group; empty for a deletion.
+    Staged(&'g str),
+    /// Read from the log, since only its expiry changes.
+    Loaded(Document),
+}
+
+/// What an operation finds.
+struct Found<'g> {
+    /// The newest entry, tombstones excepted. What it leads to may have expired.
+    entry: Option<Entry>,
+    /// The same, if it has not expired.
+    live: Option<Entry>,
+    /// The entry that readers see until the group is published, unless the group has replaced it.
+    old: Option<Entry>,
+    /// The text of the document, if the group has written it.
+    text: Option<Text<'g>>,
+}
+
+impl AsRef<str> for Text<'_> {
+    fn as_ref(&self) -> &str {
+        match self {
+            Self::Staged(text) => text,
+            Self::Loaded(document) => document.as_str(),
+        }
+    }
+}
+
+impl<'g> StagedGroup<'g> {
+    /// Decides a group whose first commit follows `sequence`, at the time `now`.
+    ///
+    /// # Errors
+    /// When a document cannot be read of which only the expiry is to change.
+    pub(crate) fn decide(
+        transactions: &'g [Transaction],
+        shared: &Shared,
+        catalog: &Catalog,
+        encoded: RecordWriter,
+        sequence: Sequence,
+        now: Timestamp,
+    ) -> Result<Self> {
+        let keys = |transaction: &Transaction| transaction.len() + transaction.conditions().len();
+        let keys = transactions.iter().map(keys).sum::<usize>();
+        // A single key has nothing before it.
+        let earlier = (keys > 1).then(|| HashMap::with_capacity_and_hasher(keys, RandomState::new()));
+        let outcomes = Vec::with_capacity(transactions.len());
+        let group = Self { encoded, sequence, changes: Vec::with_capacity(keys), outcomes };
+        let mut stage = Stage { shared, catalog, now, group, earlier };
+        for transaction in transactions {
+            let outcome = match stage.check(transaction) {
+                Ok(()) => Ok(stage.transaction(transaction)?),
+                Err(refused) => Err(refused),
+            };
+            stage.group.outcomes.push(outcome);
+        }
+        Ok(stage.group)
+    }
+}
+
+impl<'g> Stage<'g, '_> {
+    fn check(&self, transaction: &'g Transaction) -> std::result::Result<(), Refused> {
+        for Requirement { collection, key, condition } in transaction.conditions() {
+            let found =
+                self.find(&self.shared.keydir.hash(*collection, key)).live.map(|entry| entry.sequence);
+            if !condition.holds(found) {
+                let (collection, condition) = (*collection, *condition);
+                return Err(Refused { collection, key: key.clone(), condition, found });
+            }
+        }
+        Ok(())
+    }
+
+    fn transaction(&mut self, transaction: &'g Transaction) -> Result<Committed> {
+        let sequence = self.group.sequence.next();
+        let mut committed = Committed { sequence: self.group.sequence, effective: 0, replaced: None };
+        for (index, operation) in transaction.operations().iter().enumerate() {
+            let hashed = self.shared.keydir.hash(operation.collection, &operation.key);
+            let found = self.find(&hashed);
+            if index == 0 {
+                committed.replaced = found.live.map(Replaced);
+            }
+            let (kind, expires_at, text) = match (&operation.change, found.live) {
+                (Change::Set { document, expires_at }, _) => {
+                    (Kind::Set, *expires_at, Text::Staged(document.as_str()))
+                }
+                (Change::Expire { at }, Some(entry)) => (Kind::Set, *at, self.text(&hashed, &found, &entry)?),
+                // What has expired is not there for the caller, but its deletion is written: it purges it.
+                (Change::Delete, _) if found.entry.is_some() => (Kind::Delete, None, Text::Staged("")),
+                (Change::Expire { .. } | Change::Delete, _) => continue,
+            };
+            committed.effective += u64::from(kind == Kind::Set || found.live.is_some());
+            committed.sequence = sequence;
+            let entry = self.encode(operation, sequence, &found, kind, expires_at, text.as_ref());
+            let index_change = self.index_change(operation, &hashed, &found, &text);
+            let (key, old) = (&operation.key, found.old);
+            self.group.changes.push(StagedChange { hashed, key, old, entry, expires_at, index_change });
+            if let Some(earlier) = &mut self.earlier {
+                earlier.insert((hashed.collection, hashed.key), Touched { entry, expires_at, text });
+            }
+        }
+        if committed.sequence == sequence {
+            self.group.encoded.end_commit();
+            self.group.sequence = sequence;
+        }
+        Ok(committed)
+    }
+
+    /// The text of a document that is there.
+    fn text(&self, hashed: &Hashed<'_>, found: &Found<'g>, entry: &Entry) -> Result<Text<'g>> {
+        match &found.text {
+            Some(text) => Ok(text.clone()),
+            None => self.shared.document(hashed, entry).map(Text::Loaded),
+        }
+    }
+
+    /// What a change means for the indexes of its collection: as the caller has prepared it, or worked out here if
+    /// something has changed since then. `text` is the new document's, empty for none.
+    fn index_change(
+        &self,
+        operation: &'g Operation,
+        hashed: &Hashed<'_>,
+        found: &Found<'_>,
+        text: &Text<'_>,
+    ) -> Option<Cow<'g, IndexChange>> {
+        let (catalog, collection) = (self.catalog, operation.collection);
+        if let Some(prepared) = &operation.prepared
+            && prepared.catalog == catalog.number()
+            && prepared.replaces == found.entry.map(|entry| entry.id())
+            && found.text.is_none()
+        {
+            return Some(Cow::Borrowed(&prepared.change));
+        }
+        if !catalog.is_indexed(collection) {
+            return None;
+        }
+        let old = match (&found.text, found.entry) {
+            (Some(old), _) if old.as_ref().is_empty() => OldValues::Known(catalog.nothing(collection)),
+            (Some(old), _) => OldValues::Known(catalog.extract(collection, old.as_ref())),
+            (None, Some(entry)) => self.shared.old_values(catalog, hashed, &entry),
+            (None, None) => OldValues::Known(catalog.nothing(collection)),
+        };
+        let new = match text.as_ref() {
+            "" => catalog.nothing(collection),
+            text => catalog.extract(collection, text),
+        };
+        Some(Cow::Owned(IndexChange { old, new }))
+    }
+
+    fn find(&self, key: &Hashed<'g>) -> Found<'g> {
+        let touched = self.earlier.as_ref().and_then(|earlier| earlier.get(&(key.collection, key.key)));
+        let (entry, expires_at) = match touched {
+            Some(touched) => (Some(touched.entry), touched.expires_at),
+            None => {
+                let entry = self.shared.keydir.find(key);
+                (entry, entry.and_then(|entry| self.shared.expiry_times.get(&entry)))
+            }
+        };
+        let entry = entry.filter(|entry| !entry.is_tombstone());
+        let expired = expires_at.is_some_and(|at| at <= self.now);
+        Found {
+            entry,
+            live: entry.filter(|_| !expired),
+            old: if touched.is_some() { None } else { entry },
+            text: touched.map(|touched| touched.text.clone()),
+        }
+    }
+
+    fn encode(
+        &mut self,
+        operation: &Operation,
+        sequence: Sequence,
+        found: &Found<'_>,
+        kind: Kind,
+        expires_at: Option<Timestamp>,
+        text: &str,
+    ) -> Entry {
+        let Operation { collection, key, .. } = operation;
+        let payload = Payload { collection: *collection, expires_at, key, document: text.as_bytes() };
+        let previous = found.entry.map_or(0, |entry| entry.position());
+        let placed = self.group.encoded.push(&NewRecord { kind, sequence, previous, payload: Some(payload) });
+        match kind {
+            Kind::Set => {
+                let entry = Entry::new(placed.position, sequence, placed.ordinal, placed.payload_bytes);
+                if expires_at.is_some() { entry.expiring() } else { entry }
+            }
+            _ => Entry::tombstone(sequence, placed.ordinal),
+        }
+    }
+}
