@@ -21,7 +21,8 @@ const EXAMPLES: &str = r#"Examples:
 
 Environment:
   FERRUMDB_FSYNC   the policy where --fsync is not given
-  NO_COLOR         no colours, if set
+  NO_COLOR         no colours, and no hints, if set
+  XDG_STATE_HOME   where ferrumdb/history keeps the lines of the prompt [default: ~/.local/state]
 
 Exit status:
   0 all went well        2 wrong usage          4 the file is damaged, or no database of this version

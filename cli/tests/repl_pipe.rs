@@ -245,3 +245,100 @@ fn what_was_acknowledged_survives_a_kill() {
     assert!(numbers.len() as u64 >= acknowledged, "{} kept, {acknowledged} acknowledged", numbers.len());
     assert!(numbers.iter().copied().eq(0..numbers.len() as u64), "what was kept has a gap");
 }
+
+#[test]
+fn an_index_answers_with_what_was_written_before() {
+    let folder = tempdir().unwrap();
+    let input = r#"SET a {"at": {"city": "Bonn"}, "age": 31, "tags": ["x", "y"]}
+SET b {"at": {"city": "Ulm"}, "age": 31.0}
+INDEX at.city
+INDEX age
+SET c {"at": {"city": "Bonn"}, "age": 7, "n.m": true}
+DELETE a
+FIND at.city Bonn
+FIND at.city "Ulm"
+FIND age 31
+FIND ["n.m"] true
+FINDRANGE age 7 31
+FINDRANGE age 8 30
+SET b {"at": {"city": "Bonn"}}
+DROPINDEX age
+FIND age 31
+INDEXES
+"#;
+    let answers = concat!(
+        "OK\nOK\nOK\nOK\nOK\nOK\n",
+        "c\nb\nb\nc\nc\nb\nOK\nOK\n",
+        "{\"field\":\"at.city\",\"entries\":2,\"uses\":2,\"bytes\":",
+    );
+    let (status, out, err) = run(folder.path(), &[], input);
+    assert_eq!((status, err.as_str()), (0, ""));
+    assert!(out.starts_with(answers) && out.ends_with("}\n"), "{out}");
+    let (status, out, err) = run(folder.path(), &[], "INDEX at.city\nDROPINDEX age\nFIND at.city Bonn\n");
+    let mut keys: Vec<_> = out.lines().collect();
+    keys.sort_unstable();
+    assert_eq!((status, keys, err.lines().count()), (1, vec!["b", "c"], 2), "{err}");
+}
+
+#[test]
+fn a_document_lives_as_long_as_it_was_told() {
+    let folder = tempdir().unwrap();
+    let mut child = ferrumdb(folder.path()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut answers = BufReader::new(child.stdout.take().unwrap());
+    let mut ask = |commands: &str| -> Vec<String> {
+        stdin.write_all(commands.as_bytes()).unwrap();
+        let told = commands.lines().map(|_| {
+            let mut answer = String::new();
+            answers.read_line(&mut answer).unwrap();
+            answer.trim_end().to_owned()
+        });
+        told.collect()
+    };
+    let told =
+        ask("SETEX a 1000 {\"n\":1}\nPERSIST a\nTTL a\nEXPIRE a 500.5\nEXPIRE nobody 1\nPERSIST nobody\n");
+    assert_eq!(told, ["OK", "OK", "-1", "OK", "(nil)", "(nil)"]);
+    let left: u64 = ask("TTL a\n")[0].parse().unwrap();
+    assert!((450..=501).contains(&left), "{left}");
+    let told = ask("SETEX b 0.2 soon gone\nINDEX n\nEXPIRE a 0.2\n");
+    assert_eq!(told, ["OK", "OK", "OK"]);
+    std::thread::sleep(Duration::from_millis(250));
+    assert_eq!(ask("GET a\nGET b\nTTL b\nCOUNT\n"), ["(nil)", "(nil)", "(nil)", "0"]);
+    // FIND has nothing to say, so that what it is followed by says the only line.
+    stdin.write_all(b"FIND n 1\nCOUNT\n").unwrap();
+    let mut answer = String::new();
+    answers.read_line(&mut answer).unwrap();
+    assert_eq!(answer, "0\n");
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn info_is_one_json_document_and_help_tells_of_the_session() {
+    let folder = tempdir().unwrap();
+    let (status, out, err) = run(folder.path(), &["a.db"], "SET a 1\nSET b 2\nINDEX x\nGET a\nINFO\nHELP\n");
+    assert_eq!((status, err.as_str()), (0, ""));
+    let info: serde_json::Value = serde_json::from_str(out.lines().nth(4).unwrap()).unwrap();
+    assert!(info["path"].as_str().unwrap().ends_with("a.db") && info["documents"] == 2, "{info}");
+    assert_eq!((&info["recovery"]["clean"], &info["indexes"][0]["field"]), (&true.into(), &"x".into()));
+    assert!(info["live_bytes"].as_u64() > Some(0) && info["file_bytes"].as_u64() > Some(0), "{info}");
+    assert!(out.contains("FINDRANGE <field> <from> <to>"), "{out}");
+    assert!(
+        out.contains("gets 1, sets 2, deletes 0, commits 2, errors 0") && out.contains("commit  p50 "),
+        "{out}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn an_empty_database_is_opened_and_closed_within_30_milliseconds() {
+    let folder = tempdir().unwrap();
+    let shortest = (0..20)
+        .map(|_| {
+            let start = std::time::Instant::now();
+            assert_eq!(run(folder.path(), &[], "COUNT\n"), (0, "0\n".to_owned(), String::new()));
+            start.elapsed()
+        })
+        .min();
+    assert!(shortest < Some(Duration::from_millis(30)), "{shortest:?}");
+}

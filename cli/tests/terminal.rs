@@ -28,11 +28,13 @@ impl Terminal {
         }
         let terminal = Self { folder: tempdir().unwrap() };
         let size = ["-x", "100", "-y", "40"];
+        // The history of whoever runs the tests is none of their business.
+        let state = format!("XDG_STATE_HOME={}", terminal.folder().join("state").display());
         let status = terminal
             .tmux()
             .args(["-f", "/dev/null", "new-session", "-d"])
             .args(size)
-            .args(["env", "PS1=shell> ", "TERM=screen-256color", "sh"])
+            .args(["env", "PS1=shell> ", "TERM=screen-256color", &state, "sh"])
             .current_dir(terminal.folder.path())
             .status();
         assert!(status.unwrap().success());
@@ -161,4 +163,127 @@ fn no_color_is_honoured_and_an_import_shows_a_bar() {
     );
     terminal.wait_for("00 documents  ");
     terminal.wait_for("imported 6000 documents in ");
+}
+
+#[test]
+fn the_history_is_kept_for_the_user_alone() {
+    let Some(terminal) = Terminal::start() else { return };
+    terminal.prompt("--fsync=never");
+    terminal.type_in("set kept 1", "Enter");
+    terminal.wait_for("OK\nferrumdb>");
+    terminal.type_in(" set secret 2", "Enter");
+    terminal.wait_for("set secret 2\nOK\nferrumdb>");
+    terminal.type_in("exit", "Enter");
+    terminal.wait_for("shell>");
+    let file = terminal.folder().join("state/ferrumdb/history");
+    let mode = |path: &Path| std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(path).unwrap()) & 0o777;
+    assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
+    let kept = std::fs::read_to_string(&file).unwrap();
+    assert!(kept.contains("set kept 1\n") && !kept.contains("secret"), "{kept}");
+    terminal.prompt("--fsync=never");
+    terminal.type_in("", "Up");
+    terminal.wait_for("ferrumdb> exit");
+    terminal.type_in("", "Up");
+    terminal.wait_for("ferrumdb> set kept 1");
+}
+
+#[test]
+fn a_line_goes_on_until_its_brackets_are_closed() {
+    let Some(terminal) = Terminal::start() else { return };
+    terminal.prompt("--fsync=never");
+    terminal.type_in("set user:1 {\"name\": [", "Enter");
+    terminal.type_in("  \"Ann }\"", "Enter");
+    terminal.type_in("]}", "Enter");
+    terminal.wait_for("]}\nOK\nferrumdb>");
+    terminal.type_in("set dropped [1,", "Enter");
+    terminal.type_in("2", "C-c");
+    terminal.wait_for("\n2\nferrumdb>");
+    terminal.type_in("count", "Enter");
+    terminal.wait_for("ferrumdb> count\n1\nferrumdb>");
+    terminal.type_in("exit", "Enter");
+    terminal.wait_for("shell>");
+    terminal.prompt("--fsync=never");
+    terminal.type_in("", "Up");
+    terminal.type_in("", "Up");
+    terminal.type_in("", "Up");
+    terminal.type_in("", "Enter");
+    terminal.wait_for("]}\nOK\nferrumdb>");
+}
+
+#[test]
+fn tab_completes_commands_keys_and_indexed_fields() {
+    let Some(terminal) = Terminal::start() else { return };
+    terminal.prompt("--fsync=never");
+    for line in
+        ["set customer:17 {\"address\":{\"city\":\"Ulm\"}}", "set \"two words\" 2", "index address.city"]
+    {
+        terminal.type_in(line, "Enter");
+        terminal.wait_for(&format!("{line}\nOK\nferrumdb>"));
+    }
+    terminal.type_in("ge", "Tab");
+    terminal.type_in("cus", "Tab");
+    terminal.wait_for("ferrumdb> get customer:17");
+    terminal.type_in("", "Enter");
+    terminal.wait_for("\"Ulm\"\n  }\n}\nferrumdb>");
+    terminal.type_in("get tw", "Tab");
+    terminal.wait_for("ferrumdb> get \"two words\"");
+    terminal.type_in("", "C-c");
+    terminal.type_in("find ad", "Tab");
+    terminal.type_in(" Ulm", "Enter");
+    terminal.wait_for("find address.city Ulm\ncustomer:17\nferrumdb>");
+    terminal.type_in("indexes", "Enter");
+    terminal.wait_for("address.city  2 entries, 1 uses, ");
+}
+
+#[test]
+fn of_too_many_keys_none_is_filled_in() {
+    let Some(terminal) = Terminal::start() else { return };
+    let lines: String = (0..500).map(|number| format!("{{\"n\":{number}}}\n")).collect();
+    std::fs::write(terminal.folder().join("lines.ndjson"), lines).unwrap();
+    let program = env!("CARGO_BIN_EXE_ferrumdb");
+    terminal.type_in(&format!("{program} import ferrum.db lines.ndjson --key-prefix many:"), "Enter");
+    terminal.wait_for("imported 500 documents");
+    terminal.prompt("");
+    terminal.type_in("get m", "Tab");
+    terminal.type_in("", "Tab");
+    let screen = terminal.wait_for("\nferrumdb> get m\n\n");
+    assert_eq!(screen.matches("many:").count(), 100, "{screen}");
+}
+
+#[test]
+fn the_arguments_to_come_are_hinted_in_grey() {
+    let Some(terminal) = Terminal::start() else { return };
+    terminal.prompt("--fsync=never");
+    terminal.type_in("setex session:9", "Space");
+    let screen = terminal.wait_for("ferrumdb> setex session:9 <seconds> <json>");
+    assert!(screen.contains("\u{1b}[2m<seconds> <json>"), "{screen:?}");
+    terminal.type_in("0.2 {}", "Enter");
+    terminal.wait_for("ferrumdb> setex session:9 0.2 {}\nOK\nferrumdb>");
+    std::thread::sleep(Duration::from_millis(250));
+    terminal.type_in("get session:9", "Enter");
+    terminal.wait_for("ferrumdb> get session:9\n(nil)\nferrumdb>");
+}
+
+/// What is typed ahead is there when the prompt comes, so that each run ends as soon as it has started.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_prompt_is_there_within_30_milliseconds() {
+    const RUNS: usize = 20;
+    let Some(terminal) = Terminal::start() else { return };
+    let program = env!("CARGO_BIN_EXE_ferrumdb");
+    let script = format!("date +%s%N; {program} empty.db >&2; date +%s%N");
+    std::fs::write(terminal.folder().join("run.sh"), script).unwrap();
+    let mut shortest = u128::MAX;
+    for run in 0..RUNS {
+        terminal.type_in(
+            &format!("clear; sh run.sh 2>/dev/tty | tr '\\n' ' ' > time.{run}; echo ended {run}"),
+            "Enter",
+        );
+        terminal.type_in("exit", "Enter");
+        terminal.wait_for(&format!("\nended {run}\n"));
+        let times = std::fs::read_to_string(terminal.folder().join(format!("time.{run}"))).unwrap();
+        let times: Vec<u128> = times.split_whitespace().map(|time| time.parse().unwrap()).collect();
+        shortest = shortest.min(times[1] - times[0]);
+    }
+    assert!(shortest < 30_000_000, "from the start to the end, it took {} us", shortest / 1_000);
 }

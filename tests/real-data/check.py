@@ -5,6 +5,7 @@ process that is killed.
 """
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -29,6 +30,8 @@ def main():
     cities = documents_of(arguments.cities)
     countries = documents_of(arguments.countries)
     check_import(store, arguments, cities, countries)
+    check_indexes(store, cities, countries)
+    check_killed_indexes(arguments, cities, chance)
     check_killed_imports(arguments, cities, chance)
     check_killed_sets(arguments, cities, chance)
 
@@ -51,6 +54,74 @@ def check_import(store, arguments, cities, countries):
     missing = store.run(store.path, commands="GET city:0\nGET XXX\n")
     must(missing == "(nil)\n(nil)\n", f"keys that were never set answer {missing!r}")
     print(f"all {len(expected)} documents are as in the files ({time.monotonic() - started:.1f} s)")
+
+
+def check_indexes(store, cities, countries):
+    """Every value finds exactly the documents that have it, by the indexes, by a scan, and after a kill."""
+    documents = {f"city:{number}": json.loads(text) for number, text in enumerate(cities, 1)}
+    documents.update({document["cca3"]: document for document in map(json.loads, countries)})
+    expected = {field: keys_by_value(documents, field) for field in ("country", "name.common", "region", "borders")}
+    # Without an index, every document is looked at.
+    find_all(store, "country", {"IS": expected["country"]["IS"]})
+    started = time.monotonic()
+    store.run(store.path, commands="INDEX country\nINDEX name.common\n")
+    for field in ("country", "name.common"):
+        find_all(store, field, expected[field])
+    store.killed(store.path, commands="INDEX region\nINDEX borders\n", answers=2)
+    found = [find_all(store, field, keys) for field, keys in expected.items()]
+    described = [json.loads(line) for line in store.run(store.path, commands="INDEXES\n").splitlines()]
+    must([index["field"] for index in described] == sorted(expected), f"after a kill, there are {described}")
+    ranged = store.run(store.path, commands="FINDRANGE country DE DK\n").splitlines()
+    between = [key for code, keys in expected["country"].items() if "DE" <= code <= "DK" for key in keys]
+    must(sorted(ranged) == sorted(between), f"a range finds {len(ranged)} keys, not {len(between)}")
+    values = sum(map(len, expected.values()))
+    print(f"{values} values of {len(expected)} fields find {sum(found)} keys, as counted independently, also after a kill"
+          f" ({time.monotonic() - started:.1f} s)")
+
+
+def check_killed_indexes(arguments, cities, chance):
+    """Killed while indexed documents are written: the index has what the documents have."""
+    store = Store(arguments.program, os.path.join(arguments.scratch, "indexed.db"))
+    store.run(store.path, commands="INDEX country\n")
+    for policy in ["never", "always", "periodic:5"]:
+        kept = int(store.run(store.path, commands="COUNT\n"))
+        lines = [f"SET city:{number} {text}\n" for number, text in enumerate(cities[kept:], kept + 1)]
+        # The cities that are there already move elsewhere: an index must forget, too.
+        moved = [f'SET city:{number} {{"country":"ZZ"}}\n' for number in range(1, kept, 7)]
+        acknowledged = chance.randrange(len(moved) + 1, len(moved) + len(cities) // 8)
+        store.killed(store.path, f"--fsync={policy}", commands="".join(moved + lines), answers=acknowledged)
+        answers = store.run(store.path, commands="KEYS\n").splitlines()
+        texts = store.run(store.path, commands="".join(f"GET {key}\n" for key in answers)).splitlines()
+        documents = {key: json.loads(text) for key, text in zip(answers, texts)}
+        must(len(documents) >= kept, f"{kept} documents were there, and {len(documents)} are")
+        found = find_all(store, "country", keys_by_value(documents, "country"))
+        must(found == len(documents), f"{found} of {len(documents)} documents are found")
+        print(f"killed under {policy} while indexing: {len(documents)} documents, found by the index as they are")
+
+
+def find_all(store, field, expected):
+    """FIND gives exactly the expected keys of every value; the number of keys."""
+    expected = {**expected, "no document has this": []}
+    commands = "".join(f"FIND {field} {json.dumps(value)}\nCOUNT\n" for value in expected)
+    count = store.run(store.path, commands="COUNT\n").strip()
+    answers = iter(store.run(store.path, commands=commands).splitlines())
+    for value, keys in expected.items():
+        # No key is a number, so that the count ends the list.
+        found = list(itertools.takewhile(lambda answer: answer != count, answers))
+        must(sorted(found) == sorted(keys), f"FIND {field} {value} gives {len(found)} keys, not {len(keys)}")
+    return sum(map(len, expected.values()))
+
+
+def keys_by_value(documents, field):
+    """Which keys have which string at a field, or in its array: counted without any index."""
+    keys = {}
+    for key, value in documents.items():
+        for name in field.split("."):
+            value = value.get(name) if isinstance(value, dict) else None
+        for text in set(value if isinstance(value, list) else [value]):
+            if isinstance(text, str):
+                keys.setdefault(text, []).append(key)
+    return keys
 
 
 def check_killed_imports(arguments, cities, chance):
@@ -149,6 +220,15 @@ def feed(pipe, lines):
         pass  # It was killed.
 
 
+def feed_on(pipe, text):
+    """Writes the text, and leaves the pipe open."""
+    try:
+        pipe.write(text)
+        pipe.flush()
+    except BrokenPipeError:
+        pass  # It was killed.
+
+
 class Store:
     """The program and one database file."""
 
@@ -158,6 +238,18 @@ class Store:
     def start(self, *arguments):
         pipe = subprocess.PIPE
         return subprocess.Popen([self.program, *arguments], stdin=pipe, stdout=pipe, encoding="utf-8")
+
+    def killed(self, *arguments, commands, answers):
+        """Runs it until so many commands were answered with OK, and kills it while its input is still open."""
+        child = self.start(*arguments)
+        feeder = threading.Thread(target=feed_on, args=(child.stdin, commands))
+        feeder.start()
+        for _ in range(answers):
+            answer = child.stdout.readline()
+            must(answer == "OK\n", f"a command was answered with {answer!r}")
+        child.kill()
+        must(child.wait() == -9, f"the program ended with {child.returncode} before it could be killed")
+        feeder.join()
 
     def run(self, *arguments, commands=""):
         """Runs it to its end, which must be a good one."""

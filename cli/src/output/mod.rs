@@ -32,6 +32,11 @@ impl Output {
         Self { stream: BufWriter::with_capacity(BUFFER_BYTES, stream), layout }
     }
 
+    /// Whether colours are wished for.
+    pub(crate) fn is_coloured(&self) -> bool {
+        self.layout.coloured
+    }
+
     /// Whether somebody sits in front of it.
     pub(crate) fn is_terminal(&self) -> bool {
         self.layout.pretty
@@ -41,6 +46,11 @@ impl Output {
     pub(crate) fn line(&mut self, text: &str) -> io::Result<()> {
         self.stream.write_all(text.as_bytes())?;
         self.stream.write_all(b"\n")
+    }
+
+    /// One line of text, in which something stored may stand.
+    pub(crate) fn text(&mut self, text: &str) -> io::Result<()> {
+        self.line(&one_line(text))
     }
 
     /// A stored document, by its text.
@@ -103,7 +113,7 @@ fn one_line(text: &str) -> Cow<'_, str> {
 }
 
 /// The key as the prompt reads it: quoted where it would not be one word otherwise.
-fn typed(key: &str) -> Cow<'_, str> {
+pub(crate) fn typed(key: &str) -> Cow<'_, str> {
     let is_word = |character: char| !character.is_whitespace() && !character.is_control();
     if !key.is_empty() && !key.starts_with('"') && key.chars().all(is_word) {
         return Cow::Borrowed(key);

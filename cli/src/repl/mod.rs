@@ -2,7 +2,12 @@
 //! where nobody sits.
 
 mod command;
+mod editing;
+mod helper;
+mod history;
 mod pipe;
+mod reading;
+mod report;
 mod session;
 mod terminal;
 

@@ -7,14 +7,16 @@ use std::io;
 
 use ferrumdb::{Error, FerrumDB, Sequence};
 
-use super::command::{self, Command, HELP, Value};
+use super::command::{self, Command, Value};
+use super::reading;
 use crate::exit::Status;
 use crate::in_flight::Answer;
 use crate::output::{self, Output};
 
 /// How many writes may be under way at once.
 const IN_FLIGHT_MAX: usize = 1024;
-const NIL: &str = "(nil)";
+/// The answer where there is no document.
+pub(super) const NIL: &str = "(nil)";
 
 /// One run of commands against one database.
 pub(super) struct Session {
@@ -44,8 +46,12 @@ struct Write {
 }
 
 enum WriteAnswer {
-    Set { answer: Answer<Sequence>, as_text: bool },
-    Delete(Answer<bool>),
+    Done {
+        answer: Answer<Sequence>,
+        as_text: bool,
+    },
+    /// Whether there was a document.
+    Found(Answer<bool>),
 }
 
 impl Session {
@@ -74,23 +80,14 @@ impl Session {
         match command::parse(line) {
             Ok(None) => {}
             Ok(Some(Command::Exit)) => return Ok(Flow::Leave),
-            Ok(Some(Command::Set { key, value })) => {
-                let pending = match value {
-                    Value::Json(text) => self.db.set_raw(&*key, text),
-                    Value::Text(text) => self.db.set(&*key, text),
-                };
-                let as_text = matches!(value, Value::Text(_));
-                self.send(origin, WriteAnswer::Set { answer: Answer::Coming(pending), as_text })?;
-            }
-            Ok(Some(Command::Delete { key })) => {
-                let answer = Answer::Coming(self.db.delete(&*key));
-                self.send(origin, WriteAnswer::Delete(answer))?;
-            }
-            Ok(Some(read)) => {
-                // ORDER: a read sees the writes before it, and answers after them.
-                self.settle()?;
-                self.read(&read, origin)?;
-            }
+            Ok(Some(command)) => match self.begin(&command) {
+                Some(answer) => self.send(origin, answer)?,
+                None => {
+                    // ORDER: a read sees the writes before it, and answers after them.
+                    self.settle()?;
+                    self.read(&command, origin)?;
+                }
+            },
             Err(message) => self.fail(origin, Status::Failed, &message)?,
         }
         Ok(Flow::GoOn)
@@ -145,13 +142,34 @@ impl Session {
         if self.in_flight.len() < IN_FLIGHT_MAX { Ok(()) } else { self.settle_some() }
     }
 
+    /// Sets a write going; `None` for what only reads.
+    fn begin(&self, command: &Command<'_>) -> Option<WriteAnswer> {
+        let db = &self.db;
+        let found = |pending| Some(WriteAnswer::Found(Answer::Coming(pending)));
+        let done = |pending, as_text| Some(WriteAnswer::Done { answer: Answer::Coming(pending), as_text });
+        match command {
+            Command::Set { key, value, lifetime } => match (*value, *lifetime) {
+                (Value::Json(text), None) => done(db.set_raw(&**key, text), false),
+                (Value::Text(text), None) => done(db.set(&**key, text), true),
+                (Value::Json(text), Some(lifetime)) => done(db.set_raw_ex(&**key, text, lifetime), false),
+                (Value::Text(text), Some(lifetime)) => done(db.set_ex(&**key, text, lifetime), true),
+            },
+            Command::Delete { key } => found(db.delete(&**key)),
+            Command::Expire { key, lifetime } => found(db.expire(&**key, *lifetime)),
+            Command::Persist { key } => found(db.persist(&**key)),
+            Command::CreateIndex { field } => done(db.create_index(field.clone()), false),
+            Command::DropIndex { field } => done(db.drop_index(field.clone()), false),
+            _ => None,
+        }
+    }
+
     fn answer(&mut self, write: Write) -> io::Result<()> {
         let answer = match write.answer {
-            WriteAnswer::Set { answer, as_text } => answer.wait().map(|_sequence| match as_text {
+            WriteAnswer::Done { answer, as_text } => answer.wait().map(|_sequence| match as_text {
                 true if self.output.is_terminal() => "OK (stored as a string)",
                 _ => "OK",
             }),
-            WriteAnswer::Delete(answer) => answer.wait().map(|existed| if existed { "OK" } else { NIL }),
+            WriteAnswer::Found(answer) => answer.wait().map(|existed| if existed { "OK" } else { NIL }),
         };
         match answer {
             Ok(text) => self.output.line(text),
@@ -160,25 +178,9 @@ impl Session {
     }
 
     fn read(&mut self, command: &Command<'_>, origin: Origin) -> io::Result<()> {
-        match command {
-            Command::Get { key } => match self.db.get(key) {
-                Ok(Some(document)) => self.output.document(document.as_str()),
-                Ok(None) => self.output.line(NIL),
-                Err(error) => self.tell_error(origin, &error),
-            },
-            Command::Keys { prefix } => match self.db.keys() {
-                Ok(mut keys) => keys
-                    .by_ref()
-                    .filter(|key| key.starts_with(&**prefix))
-                    .try_for_each(|key| self.output.key(&key)),
-                Err(error) => self.tell_error(origin, &error),
-            },
-            Command::Count => match self.db.count() {
-                Ok(count) => self.output.line(&count.to_string()),
-                Err(error) => self.tell_error(origin, &error),
-            },
-            Command::Help => self.output.line(HELP),
-            Command::Set { .. } | Command::Delete { .. } | Command::Exit => Ok(()),
+        match reading::answer(&self.db, &mut self.output, command) {
+            Ok(written) => written,
+            Err(error) => self.tell_error(origin, &error),
         }
     }
 
@@ -201,8 +203,8 @@ impl Session {
 impl WriteAnswer {
     fn is_here(&mut self) -> bool {
         match self {
-            Self::Set { answer, .. } => answer.is_here(),
-            Self::Delete(answer) => answer.is_here(),
+            Self::Done { answer, .. } => answer.is_here(),
+            Self::Found(answer) => answer.is_here(),
         }
     }
 }

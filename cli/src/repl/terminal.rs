@@ -1,9 +1,11 @@
 //! Owns the prompt on a terminal: editing a line, dropping it, leaving. Never carries out a command itself.
 
 use rustyline::error::ReadlineError;
-use rustyline::history::MemHistory;
-use rustyline::{Config, Editor};
+use rustyline::history::FileHistory;
+use rustyline::{ColorMode, CompletionType, Config, Editor};
 
+use super::helper::LineHelper;
+use super::history::{History, LINES_MAX};
 use super::session::{Flow, Origin, Session};
 use crate::exit::{Failure, Status};
 
@@ -12,11 +14,14 @@ const PROMPT: &str = "ferrumdb> ";
 /// Prompts for commands until one leaves, or Ctrl-D does.
 pub(super) fn run(session: &mut Session) -> Result<(), Failure> {
     greet(session)?;
-    let config = Config::builder().auto_add_history(true).bracketed_paste(false).build();
-    let mut editor = Editor::<(), MemHistory>::with_history(config, MemHistory::new()).map_err(unusable)?;
+    let coloured = session.output().is_coloured();
+    let mut editor = editor(coloured).map_err(unusable)?;
+    editor.set_helper(Some(LineHelper::new(session.database().clone(), coloured)));
+    let mut history = History::load(&mut editor);
     loop {
         match editor.readline(PROMPT) {
             Ok(line) => {
+                history.keep(&mut editor, &line);
                 let flow = session.execute(&line, Origin::Prompt)?;
                 session.settle()?;
                 session.flush()?;
@@ -29,6 +34,17 @@ pub(super) fn run(session: &mut Session) -> Result<(), Failure> {
             Err(error) => return Err(unusable(error)),
         }
     }
+}
+
+fn editor(coloured: bool) -> rustyline::Result<Editor<LineHelper, FileHistory>> {
+    let config = Config::builder()
+        .bracketed_paste(false)
+        .color_mode(if coloured { ColorMode::Enabled } else { ColorMode::Disabled })
+        .completion_type(CompletionType::List)
+        .history_ignore_space(true)
+        .max_history_size(LINES_MAX)?
+        .build();
+    Editor::with_config(config)
 }
 
 fn greet(session: &mut Session) -> Result<(), Failure> {

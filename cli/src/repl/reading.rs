@@ -1,0 +1,64 @@
+//! Owns the answers of the commands that only read. Never changes a database.
+
+use std::io;
+
+use ferrumdb::{FerrumDB, Result, Ttl};
+
+use super::command::{Command, help};
+use super::report;
+use super::session::NIL;
+use crate::output::Output;
+
+/// Answers a command that reads.
+///
+/// # Errors
+/// When the database does not answer. What is inside fails when the answer cannot be written.
+pub(super) fn answer(db: &FerrumDB, output: &mut Output, command: &Command<'_>) -> Result<io::Result<()>> {
+    Ok(match command {
+        Command::Get { key } => match db.get(key)? {
+            Some(document) => output.document(document.as_str()),
+            None => output.line(NIL),
+        },
+        Command::Keys { prefix } => {
+            let mut keys = db.keys()?.filter(|key| key.starts_with(&**prefix));
+            keys.try_for_each(|key| output.key(&key))
+        }
+        Command::Count => output.line(&db.count()?.to_string()),
+        Command::Ttl { key } => output.line(&ttl(db.ttl(key)?)),
+        Command::Find { field, value } => list(output, &db.find(field.clone(), value)?),
+        Command::FindRange { field, from, to } => {
+            list(output, &db.find_range(field.clone(), from.clone()..=to.clone())?)
+        }
+        Command::Indexes => report::indexes(db, output)?,
+        Command::Info => output.document(&report::info(db)?),
+        Command::Help => output.line(&format!("{}\n\n{}", help(), report::metrics(&db.metrics()))),
+        _ => Ok(()),
+    })
+}
+
+fn list(output: &mut Output, keys: &[ferrumdb::Key]) -> io::Result<()> {
+    keys.iter().try_for_each(|key| output.key(key))
+}
+
+/// Whole seconds, the last of which is the 1: who is told 0 would look for a document that is gone.
+fn ttl(left: Option<Ttl>) -> String {
+    match left {
+        None => NIL.to_owned(),
+        Some(Ttl::Never) => "-1".to_owned(),
+        Some(Ttl::ExpiresIn(left)) => left.as_nanos().div_ceil(1_000_000_000).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_second_counts_as_a_whole_one() {
+        let left = |milliseconds| ttl(Some(Ttl::ExpiresIn(Duration::from_millis(milliseconds))));
+        assert_eq!([left(1), left(1_000), left(1_001)], ["1", "1", "2"]);
+        assert_eq!([ttl(Some(Ttl::Never)), ttl(None)], ["-1", "(nil)"]);
+    }
+}
