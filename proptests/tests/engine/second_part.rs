@@ -105,7 +105,6 @@ fn any_history_leaves_what_the_second_model_promises() {
     let Seen { power_cuts, openings_with_hint, openings_with_index, refusals, purged } = seen;
     let least = [power_cuts, openings_with_hint, openings_with_index, refusals, purged].into_iter().min();
     assert!(least > Some(100), "too little was tried to say anything: {seen:?}");
-    eprintln!("{seen:?}");
 }
 
 impl History {
