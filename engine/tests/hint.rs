@@ -181,12 +181,12 @@ fn a_hint_can_be_deleted_at_any_time() {
 fn a_hint_with_any_byte_changed_is_not_used() {
     let (sim, seen) = closed();
     let hint = sim.live_bytes(HINT).unwrap();
-    for position in 0..hint.len() {
+    for (position, byte) in hint.iter().enumerate() {
         for change in [0x01, 0x80, 0xFF] {
-            sim.overwrite(HINT, position as u64, &[hint[position] ^ change]);
+            sim.overwrite(HINT, position as u64, &[byte ^ change]);
             assert_not_used(&sim, &seen, &format!("byte {position} xor {change}"));
         }
-        sim.overwrite(HINT, position as u64, &[hint[position]]);
+        sim.overwrite(HINT, position as u64, &[*byte]);
     }
 }
 
