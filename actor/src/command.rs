@@ -22,7 +22,7 @@ pub(crate) enum Command {
     /// Drop the index on this field, or cancel its build.
     DropIndex(FieldPath, Reply<Sequence>),
     /// Tell a build what has changed since its snapshot.
-    IndexRound(IndexBuild, oneshot::Sender<BuildAnswer>),
+    IndexRound(Box<IndexBuild>, oneshot::Sender<BuildAnswer>),
     /// The syncer has finished: look at its result.
     SyncDone,
     /// Somebody stands in the line for room: look at it.
@@ -134,3 +134,6 @@ impl<T> Reply<T> {
         self.0.is_closed()
     }
 }
+
+/// The inbox moves commands by value, many at a time in one block of memory.
+const _: () = assert!(size_of::<Command>() <= 128, "a command is small");

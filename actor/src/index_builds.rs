@@ -93,7 +93,7 @@ fn run(mut build: IndexBuild, link: &Link) -> Result<Sequence> {
     build.run()?;
     loop {
         let (reply, receiver) = oneshot::channel();
-        if !link.outbox().insist(Command::IndexRound(build, reply)) {
+        if !link.outbox().insist(Command::IndexRound(Box::new(build), reply)) {
             return Err(link.closed());
         }
         match receiver.recv().map_err(|oneshot::RecvError| link.closed())? {

@@ -66,7 +66,7 @@ impl WriterThread {
                     self.builds.create(&mut self.writer, path, &self.link, reply);
                 }
                 Some(Command::DropIndex(path, reply)) => self.drop_index(&path, reply),
-                Some(Command::IndexRound(build, reply)) => self.index_round(build, reply),
+                Some(Command::IndexRound(build, reply)) => self.index_round(*build, reply),
                 Some(Command::Close(reply)) => return (self.close(), reply),
                 Some(Command::SyncDone | Command::Nudge) | None => {}
             }

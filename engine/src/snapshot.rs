@@ -102,7 +102,7 @@ impl Snapshot {
             }));
         }
         entries.sort_unstable_by_key(|(_, entry)| entry.position());
-        let mut sweep = Sweep::new(&*self.shared.file, self.shared.seed);
+        let mut sweep = Sweep::new(&*self.shared.file, self.shared.seed, self.view.log_end);
         for (key, entry) in &entries {
             let expected = entry.expected(collection, key);
             let text =

@@ -37,6 +37,11 @@ impl Keys {
         Self { hasher: &HASHER, entries: Vec::new() }
     }
 
+    /// Forgets all keys, and keeps the memory for others.
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+    }
+
     #[inline]
     pub(super) fn open(&self) -> Mark {
         Mark(self.entries.len())

@@ -5,20 +5,22 @@ use super::record::{Expected, ReadFault, Seed, verify_document};
 use crate::fs::{File, read_full};
 
 /// How much is read at a time; a larger record is read whole.
-const WINDOW_BYTES: usize = 1 << 20;
+const WINDOW_BYTES: u64 = 1 << 20;
 
 /// A reader of documents at ascending positions.
 #[derive(Debug)]
 pub(crate) struct Sweep<'f> {
     file: &'f dyn File,
     seed: Seed,
+    /// Where the log ends: nothing is read beyond.
+    end: u64,
     window: Vec<u8>,
     window_start: u64,
 }
 
 impl<'f> Sweep<'f> {
-    pub(crate) fn new(file: &'f dyn File, seed: Seed) -> Self {
-        Self { file, seed, window: Vec::new(), window_start: 0 }
+    pub(crate) fn new(file: &'f dyn File, seed: Seed, end: u64) -> Self {
+        Self { file, seed, end, window: Vec::new(), window_start: 0 }
     }
 
     /// The document of a set record, verified.
@@ -26,7 +28,8 @@ impl<'f> Sweep<'f> {
         let len = HEAD_BYTES + expected.payload_bytes as usize;
         let window_end = self.window_start + self.window.len() as u64;
         if expected.position < self.window_start || expected.position + len as u64 > window_end {
-            self.window.resize(len.max(WINDOW_BYTES), 0);
+            let rest = self.end.saturating_sub(expected.position);
+            self.window.resize(len.max(rest.min(WINDOW_BYTES) as usize), 0);
             self.window_start = expected.position;
             let read = read_full(self.file, &mut self.window, expected.position).map_err(ReadFault::Io)?;
             self.window.truncate(read);

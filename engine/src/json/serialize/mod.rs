@@ -5,6 +5,8 @@ mod compound;
 mod failure;
 mod string;
 
+use std::cell::Cell;
+
 use serde::ser::{self, Serialize};
 
 use self::compound::{Fields, Items, StructFields};
@@ -21,11 +23,25 @@ const RAW_TEXTS: [&str; 2] = ["$serde_json::private::RawValue", "$serde_json::pr
 
 /// The kept text of `value`.
 pub(super) fn to_text<T: Serialize + ?Sized>(value: &T, limits: Limits) -> Result<Box<str>> {
-    let mut writer = Writer { out: String::with_capacity(256), keys: Keys::new(), depth: 0, limits };
-    match value.serialize(&mut writer) {
-        Ok(()) => Ok(writer.out.into_boxed_str()),
-        Err(failure) => Err(failure.into_error()),
+    /// A longer text is not kept for the thread's next one.
+    const KEPT_BYTES: usize = 64 << 10;
+    thread_local! {
+        static SCRATCH: Cell<Option<(String, Keys)>> = const { Cell::new(None) };
     }
+    // Taken, not borrowed: a value may itself store another while it is serialised.
+    let (out, keys) = SCRATCH.take().unwrap_or_else(|| (String::with_capacity(1 << 10), Keys::new()));
+    let mut writer = Writer { out, keys, depth: 0, limits };
+    let text = match value.serialize(&mut writer) {
+        Ok(()) => Ok(Box::from(writer.out.as_str())),
+        Err(failure) => Err(failure.into_error()),
+    };
+    let Writer { mut out, mut keys, .. } = writer;
+    if out.capacity() <= KEPT_BYTES {
+        out.clear();
+        keys.clear();
+        SCRATCH.set(Some((out, keys)));
+    }
+    text
 }
 
 /// The text so far.
