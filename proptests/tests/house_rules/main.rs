@@ -1,6 +1,7 @@
 //! The house rules as tests: each fact about the repository that a reader relies on is checked here.
 //! It must never change a file, and every checker has a test that feeds it a bad input.
 
+mod controls;
 mod format_page;
 mod functions;
 mod manifests;
