@@ -104,21 +104,11 @@ impl Writer {
         let encoder = self.encoder();
         let (catalog, log) = (self.applier.catalog(), &self.log);
         let staged = StagedGroup::decide(group, &self.shared, catalog, encoder, log.sequence, log.time)?;
-        // ORDER: append, sync, apply, publish. This is the only place where it stands.
-        if !staged.changes.is_empty() {
-            self.append(&staged.encoded)?;
-        }
-        if durability == Durability::Synced && self.has_unsynced() {
-            self.sync_log()?;
-        }
-        for change in &staged.changes {
-            self.applier.apply(change);
-        }
-        if !staged.changes.is_empty() {
-            self.finish(staged.encoded, staged.sequence);
-            self.marked = false;
-        }
-        Ok(staged.outcomes)
+        let StagedGroup { encoded, sequence, changes, outcomes } = staged;
+        self.carry_out(encoded, sequence, durability, |applier| {
+            changes.iter().for_each(|change| applier.apply(change));
+        })?;
+        Ok(outcomes)
     }
 
     /// Syncs all that was appended.
@@ -131,8 +121,8 @@ impl Writer {
     }
 
     /// A sync of all that was appended, to be run beside further commits. Nothing, if all of it is synced, or if the
-    /// writer has stopped: a sync that failed is never tried again. Other syncs
-    /// wait for it, and none succeeds after it has failed.
+    /// writer has stopped: a sync that failed is never tried again. Other syncs wait for it, and none succeeds after it
+    /// has failed.
     #[must_use]
     pub fn begin_sync(&self) -> Option<SyncTask> {
         let position = self.appender.end();
@@ -278,6 +268,30 @@ impl Writer {
         RecordWriter::new(buffer, self.appender.end(), seed, chain, time, self.appender.synced())
     }
 
+    /// Makes encoded commits, the last of them with this number, durable and then visible.
+    fn carry_out(
+        &mut self,
+        encoded: RecordWriter,
+        sequence: Sequence,
+        durability: Durability,
+        apply: impl FnOnce(&mut Applier),
+    ) -> Result<()> {
+        // ORDER: append, sync, apply, publish. This is the only place where it stands.
+        let is_empty = encoded.bytes().is_empty();
+        if !is_empty {
+            self.append(&encoded)?;
+        }
+        if durability == Durability::Synced && self.has_unsynced() {
+            self.sync_log()?;
+        }
+        if !is_empty {
+            apply(&mut self.applier);
+            self.finish(encoded, sequence);
+            self.marked = false;
+        }
+        Ok(())
+    }
+
     fn append(&mut self, encoded: &RecordWriter) -> Result<()> {
         self.appender.append(encoded.bytes()).map_err(|fault| match fault {
             AppendFault::RolledBack(source) => Error::io("append to", &self.shared.path, source),
@@ -312,12 +326,7 @@ impl Writer {
         let sequence = self.log.sequence.next();
         encoded.push(&NewRecord { kind, sequence, previous: 0, payload });
         encoded.end_commit();
-        self.append(&encoded)?;
-        if durability == Durability::Synced {
-            self.sync_log()?;
-        }
-        apply(&mut self.applier);
-        self.finish(encoded, sequence);
+        self.carry_out(encoded, sequence, durability, apply)?;
         self.marked = kind == Kind::SyncMark;
         Ok(sequence)
     }
