@@ -11,6 +11,7 @@ use crate::index::definition::IndexDefinition;
 use crate::index::extract::extract;
 use crate::index::path::FieldPath;
 use crate::key::{CollectionId, Sequence};
+use crate::keydir::{Hashed, RecordId};
 use crate::log::{Kind, Payload};
 use crate::reader::Reader;
 use crate::snapshot::Snapshot;
@@ -116,14 +117,22 @@ impl Reader {
                 Change::Delete => catalog.nothing(collection),
             };
             let hashed = self.shared().keydir.hash(collection, &operation.key);
-            let entry = self.shared().keydir.find(&hashed).filter(|entry| !entry.is_tombstone());
-            let old = match &entry {
-                Some(entry) => self.shared().old_values(catalog, &hashed, entry),
-                None => OldValues::Known(catalog.nothing(collection)),
-            };
-            let replaces = entry.map(|entry| entry.id());
+            let (replaces, old) = self.stored_values(catalog, &hashed);
             let change = IndexChange { old, new };
             operation.prepared = Some(Box::new(Prepared { catalog: catalog.number(), replaces, change }));
+        }
+    }
+
+    /// Which record a key has, and what it holds for the indexes.
+    fn stored_values(&self, catalog: &Catalog, key: &Hashed<'_>) -> (Option<RecordId>, OldValues) {
+        loop {
+            let entry = self.shared().keydir.find(key).filter(|entry| !entry.is_tombstone());
+            let Some(entry) = entry else {
+                return (None, OldValues::Known(catalog.nothing(key.collection)));
+            };
+            if let Some(old) = self.shared().old_values(catalog, key, &entry) {
+                return (Some(entry.id()), old);
+            }
         }
     }
 }

@@ -6,8 +6,9 @@ use ahash::RandomState;
 use dashmap::{DashMap, SharedValue};
 use smol_str::{SmolStr, SmolStrBuilder};
 
+use crate::generation::Location;
 use crate::key::{CollectionId, Key, Sequence};
-use crate::log::Expected;
+use crate::log::{Expected, record_bytes};
 
 /// The map is cut into this many parts of two shards each. Many shards keep one insert that grows a shard, and one
 /// iteration that copies a part, short for everybody else.
@@ -19,8 +20,8 @@ const PART_SHIFT: u32 = 40;
 /// Where a key's newest record is, and which commit wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// The position of the record; 0 for a tombstone, since no record stands there.
-    position: u64,
+    /// Where the record is; nowhere for a tombstone.
+    pub(crate) location: Location,
     pub(crate) sequence: Sequence,
     /// The ordinal, and in the highest bit whether the document expires.
     ordinal: u32,
@@ -33,8 +34,8 @@ const EXPIRES: u32 = 1 << 31;
 const _: () = assert!(size_of::<Entry>() == 24, "an entry of the keydir has 24 bytes");
 
 impl Entry {
-    pub(crate) fn new(position: u64, sequence: Sequence, ordinal: u32, payload_bytes: u32) -> Self {
-        Self { position, sequence, ordinal, payload_bytes }
+    pub(crate) fn new(location: Location, sequence: Sequence, ordinal: u32, payload_bytes: u32) -> Self {
+        Self { location, sequence, ordinal, payload_bytes }
     }
 
     /// This entry, of a document that expires.
@@ -44,15 +45,16 @@ impl Entry {
     }
 
     pub(crate) fn tombstone(sequence: Sequence, ordinal: u32) -> Self {
-        Self::new(0, sequence, ordinal, 0)
+        Self::new(Location::NOWHERE, sequence, ordinal, 0)
     }
 
     pub(crate) fn is_tombstone(&self) -> bool {
-        self.position == 0
+        self.location == Location::NOWHERE
     }
 
-    pub(crate) fn position(&self) -> u64 {
-        self.position
+    /// Where its record ends, as far as the payload reaches.
+    pub(crate) fn end(&self) -> u64 {
+        self.location.position() + record_bytes(self.payload_bytes)
     }
 
     pub(crate) fn ordinal(&self) -> u32 {
@@ -66,7 +68,7 @@ impl Entry {
     /// What is to be found where this entry of a key leads to.
     pub(crate) fn expected<'k>(&self, collection: CollectionId, key: &'k str) -> Expected<'k> {
         Expected {
-            position: self.position,
+            position: self.location.position(),
             payload_bytes: self.payload_bytes,
             sequence: self.sequence,
             ordinal: self.ordinal(),
@@ -182,6 +184,16 @@ impl Keydir {
         }
     }
 
+    /// Gives each entry of one part the location that `moved` says, if it says one.
+    pub(crate) fn relocate_part(&self, index: usize, moved: impl Fn(Location) -> Option<Location>) {
+        // The iterator holds the guard of one shard at a time.
+        for mut item in self.parts[index].iter_mut() {
+            if let Some(location) = moved(item.location) {
+                item.location = location;
+            }
+        }
+    }
+
     fn remove_where(&self, key: &Hashed<'_>, condition: impl Fn(&Entry) -> bool) -> Option<Entry> {
         let (part, shard) = self.place(key);
         let mut guard = part.shards()[shard].write();
@@ -274,7 +286,11 @@ mod tests {
             for key in keys {
                 sequence = sequence.next();
                 assert_eq!(
-                    keydir.put(&keydir.hash(collection, key), &Key::from(key), Entry::new(8, sequence, 0, 0)),
+                    keydir.put(
+                        &keydir.hash(collection, key),
+                        &Key::from(key),
+                        Entry::new(Location::new(1, 8), sequence, 0, 0)
+                    ),
                     None
                 );
             }
@@ -304,7 +320,7 @@ mod tests {
             keydir.put(
                 &keydir.hash(CollectionId::ROOT, &key),
                 &Key::from(key.as_str()),
-                Entry::new(8, Sequence(1), 0, 0),
+                Entry::new(Location::new(1, 8), Sequence(1), 0, 0),
             );
         }
         let fullest = keydir.parts.iter().map(DashMap::len).max().expect("there are parts");
@@ -316,9 +332,9 @@ mod tests {
         let keydir = Keydir::new();
         let key = keydir.hash(CollectionId::ROOT, "k");
         keydir.put(&key, &Key::from("k"), Entry::tombstone(Sequence(2), 0));
-        keydir.put(&key, &Key::from("k"), Entry::new(8, Sequence(3), 0, 5));
+        keydir.put(&key, &Key::from("k"), Entry::new(Location::new(1, 8), Sequence(3), 0, 5));
         keydir.remove_tombstone(&key, Sequence(2));
-        assert_eq!(keydir.find(&key), Some(Entry::new(8, Sequence(3), 0, 5)));
+        assert_eq!(keydir.find(&key), Some(Entry::new(Location::new(1, 8), Sequence(3), 0, 5)));
         keydir.put(&key, &Key::from("k"), Entry::tombstone(Sequence(4), 0));
         keydir.remove_tombstone(&key, Sequence(4));
         assert_eq!(keydir.find(&key), None);

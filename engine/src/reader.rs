@@ -8,7 +8,6 @@ use crate::key::{CollectionId, Sequence, Timestamp};
 use crate::options::Limits;
 use crate::snapshot::{Keys, Snapshot};
 use crate::stats::Stats;
-use crate::transaction::Replaced;
 use crate::view::Shared;
 
 /// The half of a database that reads, from any number of threads at once.
@@ -28,8 +27,7 @@ impl Reader {
     /// [`crate::Error::Io`] when the file cannot be read, [`crate::Error::Damaged`] when what it holds there does
     /// not check.
     pub fn get(&self, collection: CollectionId, key: &str) -> Result<Option<Document>> {
-        let hashed = self.shared.keydir.hash(collection, key);
-        self.shared.newest(&hashed).map(|entry| self.shared.document(&hashed, &entry)).transpose()
+        self.shared.newest_document(&self.shared.keydir.hash(collection, key))
     }
 
     /// Whether a key has a document.
@@ -68,14 +66,6 @@ impl Reader {
     pub fn expiry(&self, collection: CollectionId, key: &str) -> Option<Option<Timestamp>> {
         let entry = self.shared.newest(&self.shared.keydir.hash(collection, key))?;
         Some(self.shared.expiry_times.get(&entry))
-    }
-
-    /// A document that a commit has replaced.
-    ///
-    /// # Errors
-    /// [`crate::Error::Io`] and [`crate::Error::Damaged`].
-    pub fn replaced(&self, collection: CollectionId, key: &str, replaced: &Replaced) -> Result<Document> {
-        self.shared.document(&self.shared.keydir.hash(collection, key), &replaced.0)
     }
 
     /// The time by which documents expire: of the clock, but never before a time seen earlier.

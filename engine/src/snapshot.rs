@@ -4,11 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::document::Document;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::generation::Generation;
 use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::keydir::{Entry, Hashed};
 use crate::log::Sweep;
 use crate::pins::Slot;
+use crate::transaction::Replaced;
 use crate::view::{Shared, View};
 
 /// The database as it was after one commit, however long it is kept and whatever is written meanwhile.
@@ -16,6 +18,8 @@ use crate::view::{Shared, View};
 /// While it is open, the versions that are replaced are remembered in memory: some 100 bytes each, no documents.
 pub struct Snapshot {
     shared: Arc<Shared>,
+    /// From which on it finds every generation that one of its entries leads to, or is moved to.
+    generations: Arc<Generation>,
     view: Arc<View>,
     slot: Slot,
     /// The time at which it was taken, which it stands on too; not asked for where nothing expires.
@@ -24,12 +28,14 @@ pub struct Snapshot {
 
 impl Snapshot {
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        // ORDER: the generation first. What the view shows is in it or in a later one.
+        let generations = shared.generations.load_full();
         let published = shared.view.load().sequence;
         let slot = shared.pins.claim(published);
         // ORDER: the view is loaded after the slot was claimed; see `pins`.
         let view = shared.view.load_full();
         let now = if view.expiring.is_empty() { Timestamp::default() } else { shared.now() };
-        Self { shared: Arc::clone(shared), view, slot, now }
+        Self { shared: Arc::clone(shared), generations, view, slot, now }
     }
 
     /// The number of the newest commit that it shows.
@@ -44,7 +50,7 @@ impl Snapshot {
     /// [`crate::Error::Io`] and [`crate::Error::Damaged`].
     pub fn get(&self, collection: CollectionId, key: &str) -> Result<Option<Document>> {
         let hashed = self.shared.keydir.hash(collection, key);
-        self.entry(&hashed).map(|entry| self.shared.document(&hashed, &entry)).transpose()
+        self.entry(&hashed).map(|entry| self.document(&hashed, &entry)).transpose()
     }
 
     /// The documents of several keys, in the keys' order.
@@ -82,7 +88,7 @@ impl Snapshot {
         let hashed = self.shared.keydir.hash(collection, key);
         let newest = self.shared.keydir.find(&hashed);
         let entry = newest.and_then(|newest| self.at_pin(collection, newest, || key.clone()));
-        entry.map(|entry| self.shared.document(&hashed, &entry)).transpose()
+        entry.map(|entry| self.document(&hashed, &entry)).transpose()
     }
 
     /// Visits every document of a collection, those that have expired and are not purged included, in the order of
@@ -101,15 +107,30 @@ impl Snapshot {
                 Some((key, entry))
             }));
         }
-        entries.sort_unstable_by_key(|(_, entry)| entry.position());
-        let mut sweep = Sweep::new(&*self.shared.file, self.shared.seed, self.view.log_end);
-        for (key, entry) in &entries {
-            let expected = entry.expected(collection, key);
-            let text =
-                sweep.document(&expected).map_err(|fault| self.shared.read_error(fault, entry.position()))?;
-            visit(key, text)?;
+        entries.sort_unstable_by_key(|(_, entry)| entry.location);
+        for generation in self.generations.onwards() {
+            let start = entries.partition_point(|(_, entry)| entry.location < generation.start());
+            let rest = &entries[start..];
+            let here = &rest[..rest.partition_point(|(_, entry)| entry.location.is_in(generation.number()))];
+            let end = here.last().map_or(0, |(_, entry)| entry.end());
+            let mut sweep = Sweep::new(&*generation.file, generation.seed, end);
+            for (key, entry) in here {
+                let expected = entry.expected(collection, key);
+                let text = sweep
+                    .document(&expected)
+                    .map_err(|fault| self.shared.read_error(fault, expected.position))?;
+                visit(key, text)?;
+            }
         }
         Ok(())
+    }
+
+    /// A document that a commit after this snapshot has replaced.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] and [`crate::Error::Damaged`].
+    pub fn replaced(&self, collection: CollectionId, key: &str, replaced: &Replaced) -> Result<Document> {
+        self.document(&self.shared.keydir.hash(collection, key), &replaced.0)
     }
 
     pub(crate) fn view(&self) -> &View {
@@ -119,6 +140,15 @@ impl Snapshot {
     /// The time on which it stands.
     pub(crate) fn now(&self) -> Timestamp {
         self.now
+    }
+
+    fn document(&self, key: &Hashed<'_>, entry: &Entry) -> Result<Document> {
+        let document = self.shared.document(key, entry, &self.generations)?;
+        document.ok_or_else(|| Error::Damaged {
+            path: Arc::clone(&self.shared.path),
+            position: entry.location.position(),
+            reason: "it lies in a file that was closed",
+        })
     }
 
     fn entry(&self, key: &Hashed<'_>) -> Option<Entry> {

@@ -7,6 +7,7 @@ use ahash::RandomState;
 
 use crate::document::Document;
 use crate::error::Result;
+use crate::generation::Location;
 use crate::index::catalog::{Catalog, IndexChange, OldValues};
 use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::keydir::{Entry, Hashed};
@@ -15,6 +16,10 @@ use crate::transaction::{
     Change, Committed, Operation, Outcome, Refused, Replaced, Requirement, Transaction,
 };
 use crate::view::Shared;
+use crate::writer::LogState;
+
+/// Why an entry that the writer has just found is never out of date.
+const ONLY_THE_WRITER: &str = "only the writer itself takes a generation away";
 
 /// A group that was decided and encoded, and not yet appended.
 pub(crate) struct StagedGroup<'g> {
@@ -43,7 +48,7 @@ pub(crate) struct StagedChange<'g> {
 struct Stage<'g, 's> {
     shared: &'s Shared,
     catalog: &'s Catalog,
-    now: Timestamp,
+    log: &'s LogState,
     group: StagedGroup<'g>,
     earlier: Option<HashMap<(CollectionId, &'g str), Touched<'g>, RandomState>>,
 }
@@ -86,7 +91,7 @@ impl AsRef<str> for Text<'_> {
 }
 
 impl<'g> StagedGroup<'g> {
-    /// Decides a group whose first commit follows `sequence`, at the time `now`.
+    /// Decides a group whose first commit is the next of this log.
     ///
     /// # Errors
     /// When a document cannot be read of which only the expiry is to change.
@@ -94,17 +99,16 @@ impl<'g> StagedGroup<'g> {
         transactions: &'g [Transaction],
         shared: &Shared,
         catalog: &Catalog,
+        log: &LogState,
         encoded: RecordWriter,
-        sequence: Sequence,
-        now: Timestamp,
     ) -> Result<Self> {
         let keys = |transaction: &Transaction| transaction.len() + transaction.conditions().len();
         let keys = transactions.iter().map(keys).sum::<usize>();
         // A single key has nothing before it.
         let earlier = (keys > 1).then(|| HashMap::with_capacity_and_hasher(keys, RandomState::new()));
         let outcomes = Vec::with_capacity(transactions.len());
-        let group = Self { encoded, sequence, changes: Vec::with_capacity(keys), outcomes };
-        let mut stage = Stage { shared, catalog, now, group, earlier };
+        let group = Self { encoded, sequence: log.sequence, changes: Vec::with_capacity(keys), outcomes };
+        let mut stage = Stage { shared, catalog, log, group, earlier };
         for transaction in transactions {
             let outcome = match stage.check(transaction) {
                 Ok(()) => Ok(stage.transaction(transaction)?),
@@ -168,7 +172,10 @@ impl<'g> Stage<'g, '_> {
     fn text(&self, hashed: &Hashed<'_>, found: &Found<'g>, entry: &Entry) -> Result<Text<'g>> {
         match &found.text {
             Some(text) => Ok(text.clone()),
-            None => self.shared.document(hashed, entry).map(Text::Loaded),
+            None => {
+                let document = self.shared.document(hashed, entry, &self.shared.generations.load())?;
+                Ok(Text::Loaded(document.expect(ONLY_THE_WRITER)))
+            }
         }
     }
 
@@ -195,7 +202,7 @@ impl<'g> Stage<'g, '_> {
         let old = match (&found.text, found.entry) {
             (Some(old), _) if old.as_ref().is_empty() => OldValues::Known(catalog.nothing(collection)),
             (Some(old), _) => OldValues::Known(catalog.extract(collection, old.as_ref())),
-            (None, Some(entry)) => self.shared.old_values(catalog, hashed, &entry),
+            (None, Some(entry)) => self.shared.old_values(catalog, hashed, &entry).expect(ONLY_THE_WRITER),
             (None, None) => OldValues::Known(catalog.nothing(collection)),
         };
         let new = match text.as_ref() {
@@ -215,7 +222,7 @@ impl<'g> Stage<'g, '_> {
             }
         };
         let entry = entry.filter(|entry| !entry.is_tombstone());
-        let expired = expires_at.is_some_and(|at| at <= self.now);
+        let expired = expires_at.is_some_and(|at| at <= self.log.time);
         Found {
             entry,
             live: entry.filter(|_| !expired),
@@ -235,11 +242,12 @@ impl<'g> Stage<'g, '_> {
     ) -> Entry {
         let Operation { collection, key, .. } = operation;
         let payload = Payload { collection: *collection, expires_at, key, document: text.as_bytes() };
-        let previous = found.entry.map_or(0, |entry| entry.position());
+        let previous = found.entry.map_or(0, |entry| self.log.position_of(&entry));
         let placed = self.group.encoded.push(&NewRecord { kind, sequence, previous, payload: Some(payload) });
         match kind {
             Kind::Set => {
-                let entry = Entry::new(placed.position, sequence, placed.ordinal, placed.payload_bytes);
+                let location = Location::new(self.log.generation.number(), placed.position);
+                let entry = Entry::new(location, sequence, placed.ordinal, placed.payload_bytes);
                 if expires_at.is_some() { entry.expiring() } else { entry }
             }
             _ => Entry::tombstone(sequence, placed.ordinal),

@@ -57,7 +57,9 @@ impl Stats {
     pub(crate) fn of(shared: &Shared) -> Result<Self> {
         let view = shared.view.load_full();
         let log_bytes = view.log_end - LOG_START;
-        let file_bytes = shared.file.len().map_err(|source| Error::io("measure", &shared.path, source))?;
+        let generations = shared.generations.load();
+        let file_bytes =
+            generations.newest().file.len().map_err(|source| Error::io("measure", &shared.path, source))?;
         Ok(Self {
             path: shared.path.to_path_buf(),
             sequence: view.sequence,

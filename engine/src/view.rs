@@ -12,12 +12,12 @@ use crate::clock::Clock;
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::expiry::{Expiring, ExpiryTimes};
-use crate::fs::File;
+use crate::generation::Generation;
 use crate::index::catalog::{Catalog, OldValues};
 use crate::index::ordered::OrderedSet;
 use crate::key::{CollectionId, Sequence, Timestamp};
 use crate::keydir::{Entry, Hashed, Keydir};
-use crate::log::{ReadFault, Seed, read_document};
+use crate::log::{ReadFault, read_document};
 use crate::options::Limits;
 use crate::pins::Pins;
 use crate::stats::RecoveryReport;
@@ -28,8 +28,8 @@ use crate::undo::UndoMap;
 pub(crate) struct Shared {
     pub(crate) path: Arc<Path>,
     pub(crate) limits: Limits,
-    pub(crate) file: Arc<dyn File>,
-    pub(crate) seed: Seed,
+    /// The oldest generation that an entry of the keydir may lead to; by it, the later ones.
+    pub(crate) generations: ArcSwap<Generation>,
     pub(crate) keydir: Keydir,
     pub(crate) undo: UndoMap,
     pub(crate) expiry_times: ExpiryTimes,
@@ -135,27 +135,55 @@ impl Shared {
         }
     }
 
-    /// The document that `entry` leads to: from the cache, or from the log, verified.
-    pub(crate) fn document(&self, key: &Hashed<'_>, entry: &Entry) -> Result<Document> {
-        if let Some(document) = self.cache.get(entry.id()) {
-            return Ok(document);
+    /// The document of a key that has one now.
+    pub(crate) fn newest_document(&self, key: &Hashed<'_>) -> Result<Option<Document>> {
+        loop {
+            let Some(entry) = self.newest(key) else { return Ok(None) };
+            if let Some(document) = self.cache.get(entry.id()) {
+                return Ok(Some(document));
+            }
+            // ORDER: the generation after the entry. If it is gone by now, the entry has been moved on before.
+            if let Some(generation) = self.generations.load().of(entry.location) {
+                return self.read(key, &entry, generation).map(Some);
+            }
         }
+    }
+
+    /// The document that `entry` leads to: from the cache, or from one of these generations. Nothing, if it leads to an
+    /// earlier one: then the entry is out of date.
+    pub(crate) fn document(
+        &self,
+        key: &Hashed<'_>,
+        entry: &Entry,
+        generations: &Generation,
+    ) -> Result<Option<Document>> {
+        match self.cache.get(entry.id()) {
+            Some(document) => Ok(Some(document)),
+            None => {
+                let generation = generations.of(entry.location);
+                generation.map(|generation| self.read(key, entry, generation)).transpose()
+            }
+        }
+    }
+
+    /// Reads a document from its generation, verified, and keeps it in the cache.
+    fn read(&self, key: &Hashed<'_>, entry: &Entry, generation: &Generation) -> Result<Document> {
         let expected = entry.expected(key.collection, key.key);
-        let document = read_document(&*self.file, self.seed, &expected, |text| {
+        let document = read_document(&*generation.file, generation.seed, &expected, |text| {
             Document::new(Box::from(text), entry.sequence)
         })
-        .map_err(|fault| self.read_error(fault, entry.position()))?;
+        .map_err(|fault| self.read_error(fault, expected.position))?;
         self.cache.insert(entry.id(), &document);
         Ok(document)
     }
 
-    /// What a stored document holds for the indexes of its collection.
-    pub(crate) fn old_values(&self, catalog: &Catalog, key: &Hashed<'_>, entry: &Entry) -> OldValues {
-        match self.document(key, entry) {
-            Ok(document) => OldValues::Known(catalog.extract(key.collection, document.as_str())),
+    /// What a stored document holds for the indexes of its collection. Nothing, if the entry is out of date.
+    pub(crate) fn old_values(&self, catalog: &Catalog, key: &Hashed<'_>, entry: &Entry) -> Option<OldValues> {
+        match self.document(key, entry, &self.generations.load()) {
+            Ok(document) => Some(OldValues::Known(catalog.extract(key.collection, document?.as_str()))),
             Err(error) => {
                 tracing::warn!(%error, "an unreadable document is taken out of the indexes by its key");
-                OldValues::Unreadable
+                Some(OldValues::Unreadable)
             }
         }
     }

@@ -4,11 +4,14 @@ use std::io;
 use std::sync::Arc;
 
 use crate::apply::Applier;
+use crate::compaction::Moves;
 use crate::error::{Error, Result};
 use crate::expiry::Expiring;
-use crate::fs::write_all;
+use crate::fs::{FileSystem, write_all};
+use crate::generation::Generation;
 use crate::hint::{HintTask, HintedCommit, Hints};
 use crate::key::{Sequence, Timestamp};
+use crate::keydir::Entry;
 use crate::lock::FileLock;
 use crate::log::{AppendFault, Appender, Chain, Header, Kind, NewRecord, Payload, RecordWriter, Syncs};
 use crate::stage::StagedGroup;
@@ -42,7 +45,7 @@ pub struct Writer {
     log: LogState,
     hints: Hints,
     /// Held for as long as the writer lives.
-    _lock: FileLock,
+    locks: Vec<FileLock>,
     /// Whether the log ends with a sync mark.
     marked: bool,
     buffer: Vec<u8>,
@@ -54,11 +57,26 @@ pub struct Writer {
 #[derive(Debug)]
 pub(crate) struct LogState {
     pub(crate) header: Header,
+    pub(crate) generation: Arc<Generation>,
+    /// Where the compaction that made this generation has put records, until all entries have been moved there.
+    pub(crate) moves: Option<Arc<Moves>>,
     pub(crate) chain: Chain,
     pub(crate) sequence: Sequence,
     pub(crate) time: Timestamp,
     /// The position of the record that carries the newest commit's mark.
     pub(crate) last_record: u64,
+}
+
+impl LogState {
+    /// Where in this generation the record of an entry is.
+    pub(crate) fn position_of(&self, entry: &Entry) -> u64 {
+        let position = entry.location.position();
+        if entry.location.is_in(self.header.generation) {
+            return position;
+        }
+        let moves = self.moves.as_deref().expect("until every entry has been moved, it is known where to");
+        moves.find(position).expect("a compaction keeps every record that an entry leads to")
+    }
 }
 
 /// How far a commit goes before it returns.
@@ -85,7 +103,7 @@ impl Writer {
             applier,
             log,
             hints,
-            _lock: lock,
+            locks: vec![lock],
             marked: false,
             buffer: Vec::new(),
             poison: None,
@@ -103,7 +121,7 @@ impl Writer {
         self.check()?;
         let encoder = self.encoder();
         let (catalog, log) = (self.applier.catalog(), &self.log);
-        let staged = StagedGroup::decide(group, &self.shared, catalog, encoder, log.sequence, log.time)?;
+        let staged = StagedGroup::decide(group, &self.shared, catalog, log, encoder)?;
         let StagedGroup { encoded, sequence, changes, outcomes } = staged;
         self.carry_out(encoded, sequence, durability, |applier| {
             changes.iter().for_each(|change| applier.apply(change));
@@ -196,7 +214,8 @@ impl Writer {
     /// A hint file of the state that was published last, to be written beside further commits once the log is synced
     /// up to [`HintTask::needs_synced`]. Nothing, if there was no commit yet or the writer has stopped.
     pub fn begin_hint(&mut self) -> Option<HintTask> {
-        if self.poison.is_some() || self.log.sequence == Sequence::ZERO {
+        // While entries are moved from one generation to the next, they are of neither alone.
+        if self.poison.is_some() || self.log.sequence == Sequence::ZERO || self.log.moves.is_some() {
             return None;
         }
         let LogState { header: Header { file_id, generation, .. }, chain, last_record, .. } = self.log;
@@ -264,7 +283,7 @@ impl Writer {
         // The time of commits never goes back, whatever the clock does.
         self.log.time = self.log.time.max(self.shared.now());
         let buffer = std::mem::take(&mut self.buffer);
-        let (seed, chain, time) = (self.shared.seed, self.log.chain, self.log.time);
+        let (seed, chain, time) = (self.log.generation.seed, self.log.chain, self.log.time);
         RecordWriter::new(buffer, self.appender.end(), seed, chain, time, self.appender.synced())
     }
 
@@ -339,7 +358,40 @@ impl Writer {
         &self.shared
     }
 
-    fn poison_in_doubt(&mut self, source: io::Error) -> Error {
+    pub(crate) fn file_system(&self) -> &Arc<dyn FileSystem> {
+        self.hints.file_system()
+    }
+
+    pub(crate) fn log(&self) -> &LogState {
+        &self.log
+    }
+
+    pub(crate) fn log_end(&self) -> u64 {
+        self.appender.end()
+    }
+
+    /// Goes on in another generation, which holds the same commits and is synced.
+    pub(crate) fn continue_in(&mut self, log: LogState, appender: Appender, lock: FileLock) {
+        self.log = log;
+        self.appender = appender;
+        // The old file's lock goes here: whoever waits for it finds that the name is another file's.
+        self.locks = vec![lock];
+        self.marked = false;
+        self.hints.restart();
+        self.applier.publish(self.log.sequence, self.appender.end(), self.log.time);
+    }
+
+    /// Holds one more lock from now on.
+    pub(crate) fn hold(&mut self, lock: FileLock) {
+        self.locks.push(lock);
+    }
+
+    /// Forgets where records were moved to, since no entry leads to the old places.
+    pub(crate) fn forget_moves(&mut self) {
+        self.log.moves = None;
+    }
+
+    pub(crate) fn poison_in_doubt(&mut self, source: io::Error) -> Error {
         self.poison = Some(Arc::from(source.to_string()));
         Error::InDoubt { source: Arc::new(source) }
     }

@@ -11,12 +11,13 @@ use super::header::{HintHeader, checksum};
 use super::write::block_checksum;
 use crate::expiry::{Expiring, ExpiryTimes};
 use crate::fs::{File, FileSystem, OpenMode, read_full};
+use crate::generation::Location;
 use crate::index::ordered::OrderedSet;
 use crate::indexing::Definitions;
 use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::keydir::{Entry, Keydir};
 use crate::log::format::{ALIGNMENT, read_u32, read_u64};
-use crate::log::{Chain, Header, Kind, LOG_START, Mark, Place, Scanner, Seed, record_bytes};
+use crate::log::{BaseSoFar, Chain, Header, Kind, LOG_START, Mark, Place, Scanner, Seed, record_bytes};
 use crate::paths;
 use crate::view::View;
 
@@ -95,12 +96,13 @@ impl Start {
 
     fn empty(header: &Header) -> Self {
         let chain = Chain::start(header.file_id, header.generation);
+        let base = (header.history_floor > Sequence::ZERO).then(|| BaseSoFar::new(header.history_floor));
         Self {
             keydir: Keydir::new(),
             expiry_times: ExpiryTimes::new(),
             view: View::default(),
             walked: Walked {
-                place: Place { position: LOG_START, sequence: Sequence::ZERO, chain },
+                place: Place { position: LOG_START, sequence: Sequence::ZERO, chain, base },
                 definitions: Definitions::default(),
                 time: header.created,
                 claim: header.synced,
@@ -155,7 +157,7 @@ fn place_in_log(header: &HintHeader, log: &dyn File, seed: Seed) -> Result<(Plac
         && header.last_record.is_multiple_of(ALIGNMENT)
         && let Some(found) = Scanner::end_of_commit(log, seed, header.last_record)?
     {
-        let Place { position, sequence, chain } = found.0;
+        let Place { position, sequence, chain, .. } = found.0;
         if (position, sequence, chain.value()) == (header.log_end, header.sequence, header.chain) {
             return Ok(found);
         }
@@ -242,7 +244,8 @@ impl<'h> Filling<'h> {
             if !is_in_log {
                 return None;
             }
-            let found = Entry::new(position, sequence, ordinal & !ENTRY_EXPIRES, payload_bytes);
+            let location = Location::new(self.header.generation, position);
+            let found = Entry::new(location, sequence, ordinal & !ENTRY_EXPIRES, payload_bytes);
             let collection = CollectionId(read_u32(fixed, entry::COLLECTION));
             self.put(collection, std::str::from_utf8(key).ok()?, found, expires_at.map(Timestamp))?;
             bytes = rest;

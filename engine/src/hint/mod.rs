@@ -51,6 +51,15 @@ impl Hints {
         Self { file_system, begun: covered, written: Arc::new(AtomicU64::new(covered)) }
     }
 
+    pub(crate) fn file_system(&self) -> &Arc<dyn FileSystem> {
+        &self.file_system
+    }
+
+    /// Forgets the hints that there are: they are of an earlier generation.
+    pub(crate) fn restart(&mut self) {
+        *self = Self::new(Arc::clone(&self.file_system), LOG_START);
+    }
+
     /// Whether a log that ends at `end` has grown by half since the last hint.
     pub(crate) fn is_due(&self, end: u64) -> bool {
         end - self.begun >= GROWTH_BYTES_MIN.max((self.begun - LOG_START) / 2)

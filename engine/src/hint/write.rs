@@ -143,7 +143,7 @@ impl<'f> Blocks<'f> {
         let mut bytes = [0; ENTRY_BYTES];
         write_u32(&mut bytes, entry::COLLECTION, collection.0);
         write_u32(&mut bytes, entry::KEY_BYTES, key.len() as u32);
-        write_u64(&mut bytes, entry::POSITION, found.position());
+        write_u64(&mut bytes, entry::POSITION, found.location.position());
         write_u64(&mut bytes, entry::SEQUENCE, found.sequence.0);
         let flag = if expires_at.is_some() { ENTRY_EXPIRES } else { 0 };
         write_u32(&mut bytes, entry::ORDINAL, found.ordinal() | flag);

@@ -16,5 +16,5 @@ pub(crate) use record::{
     Expected, Head, Kind, Mark, NewRecord, Payload, ReadFault, RecordWriter, Seed, read_document,
     record_bytes,
 };
-pub(crate) use scan::{Beyond, Place, Scanner, Step};
+pub(crate) use scan::{BaseSoFar, Beyond, Place, Scanner, Step};
 pub(crate) use sweep::Sweep;

@@ -1,6 +1,7 @@
 //! Owns one record: encoding it, and believing it only after its checksums. Never knows which records are live.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use super::chain::Chain;
 use super::format::{
@@ -42,6 +43,8 @@ pub(crate) enum Kind {
     IndexCreated,
     /// A collection has this index no more.
     IndexDropped,
+    /// The end of the base section: what stands before it is all that there was after its commit.
+    BaseEnd,
     /// How far the log is synced, said by an idle writer.
     SyncMark,
     /// The database was closed here.
@@ -55,6 +58,7 @@ impl Kind {
             kind::DELETE => Some(Self::Delete),
             kind::INDEX_CREATED => Some(Self::IndexCreated),
             kind::INDEX_DROPPED => Some(Self::IndexDropped),
+            kind::BASE_END => Some(Self::BaseEnd),
             kind::SYNC_MARK => Some(Self::SyncMark),
             kind::CLOSE_MARK => Some(Self::CloseMark),
             _ => None,
@@ -67,6 +71,7 @@ impl Kind {
             Self::Delete => kind::DELETE,
             Self::IndexCreated => kind::INDEX_CREATED,
             Self::IndexDropped => kind::INDEX_DROPPED,
+            Self::BaseEnd => kind::BASE_END,
             Self::SyncMark => kind::SYNC_MARK,
             Self::CloseMark => kind::CLOSE_MARK,
         }
@@ -80,6 +85,7 @@ pub(crate) struct Head {
     pub(crate) has_mark: bool,
     pub(crate) payload_bytes: u32,
     pub(crate) sequence: Sequence,
+    pub(crate) previous: u64,
     pub(crate) ordinal: u32,
     pub(crate) payload_checksum: u32,
     pub(crate) checksum: u32,
@@ -107,6 +113,7 @@ impl Head {
             has_mark: flags & FLAG_MARK != 0,
             payload_bytes: read_u32(bytes, at::PAYLOAD_BYTES),
             sequence: Sequence(read_u64(bytes, at::SEQUENCE)),
+            previous: read_u64(bytes, at::PREVIOUS),
             ordinal: read_u32(bytes, at::ORDINAL),
             payload_checksum: read_u32(bytes, at::PAYLOAD_CHECKSUM),
             checksum,
@@ -252,9 +259,26 @@ impl RecordWriter {
         if self.records > 0 {
             self.finish_head(0);
         }
-        let ordinal = self.records;
-        self.offset = self.bytes.len();
+        let placed = self.encode(record, self.records);
         self.records += 1;
+        placed
+    }
+
+    /// Encodes the next record of a base section, which keeps the number that it had in its commit.
+    pub(crate) fn push_to_base(&mut self, record: &NewRecord<'_>, ordinal: u32) -> Placed {
+        debug_assert_eq!(self.records, 0, "a base section stands before every commit");
+        let placed = self.encode(record, ordinal);
+        self.finish_head(0);
+        placed
+    }
+
+    /// Gives the marks from here on another time.
+    pub(crate) fn set_time(&mut self, time: Timestamp) {
+        self.time = time;
+    }
+
+    fn encode(&mut self, record: &NewRecord<'_>, ordinal: u32) -> Placed {
+        self.offset = self.bytes.len();
         let payload_start = self.offset + HEAD_BYTES;
         self.bytes.resize(payload_start, 0);
         if let Some(payload) = &record.payload {
@@ -288,6 +312,23 @@ impl RecordWriter {
 
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Where the encoded bytes begin, and where what is encoded next will stand.
+    pub(crate) fn range(&self) -> Range<u64> {
+        self.start..self.start + self.bytes.len() as u64
+    }
+
+    /// Forgets the encoded bytes, whole commits, since they have been written: what is encoded next follows them.
+    pub(crate) fn forget_written(&mut self) {
+        self.start = self.range().end;
+        self.bytes.clear();
+        self.offset = 0;
+    }
+
+    /// The chain value after what was encoded.
+    pub(crate) fn chain(&self) -> Chain {
+        self.chain
     }
 
     /// The chain value after what was encoded, and the buffer to reuse.

@@ -7,6 +7,7 @@ use super::format::{ALIGNMENT, HEAD_BYTES, MARK_BYTES, RECORD_MARKER};
 use super::record::{Head, Kind, Mark, Payload, Seed};
 use crate::fs::{File, read_full};
 use crate::key::Sequence;
+use crate::keydir::RecordId;
 
 /// How much is read at a time; a larger record is read whole.
 const WINDOW_BYTES: usize = 1 << 20;
@@ -23,6 +24,8 @@ pub(crate) struct Scanner<'f> {
     position: u64,
     sequence: Sequence,
     chain: Chain,
+    /// How far the walk has come in the base section; nothing behind it.
+    base: Option<BaseSoFar>,
 }
 
 /// A place between two commits, and what the commit behind it must continue.
@@ -31,13 +34,32 @@ pub(crate) struct Place {
     pub(crate) position: u64,
     pub(crate) sequence: Sequence,
     pub(crate) chain: Chain,
+    /// Within a base section, what of it stands before.
+    pub(crate) base: Option<BaseSoFar>,
+}
+
+/// The part of a base section that has been walked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BaseSoFar {
+    /// The commit whose state the section holds.
+    pub(crate) state_of: Sequence,
+    records: u64,
+    last: Option<RecordId>,
+}
+
+impl BaseSoFar {
+    pub(crate) fn new(state_of: Sequence) -> Self {
+        Self { state_of, records: 0, last: None }
+    }
 }
 
 /// What stands next in the log.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Step {
-    /// A whole commit, and what its mark says.
+    /// A whole commit, or the end of the base section, and what its mark says.
     Commit(Mark),
+    /// A record of the base section.
+    Base,
     /// Zeros up to the end of the file, or the end itself.
     End,
     /// Something else.
@@ -67,6 +89,7 @@ impl<'f> Scanner<'f> {
             position: place.position,
             sequence: place.sequence,
             chain: place.chain,
+            base: place.base,
         })
     }
 
@@ -77,34 +100,74 @@ impl<'f> Scanner<'f> {
         seed: Seed,
         position: u64,
     ) -> io::Result<Option<(Place, Mark, Kind)>> {
-        let nowhere = Place { position, sequence: Sequence::ZERO, chain: Chain::from_stored(0) };
+        let nowhere = Place { position, sequence: Sequence::ZERO, chain: Chain::from_stored(0), base: None };
         let mut scanner = Self::new(file, seed, nowhere)?;
         let Ok((head, Some(mark))) = scanner.record(position)? else { return Ok(None) };
         let position = position + head.record_bytes();
-        Ok(Some((Place { position, sequence: head.sequence, chain: mark.chain }, mark, head.kind)))
+        let place = Place { position, sequence: head.sequence, chain: mark.chain, base: None };
+        Ok(Some((place, mark, head.kind)))
     }
 
-    /// Where the last good commit ends.
-    pub(crate) fn position(&self) -> u64 {
-        self.position
+    /// The same, of a log of which nothing from `end` on is to be read.
+    pub(crate) fn until(file: &'f dyn File, seed: Seed, place: Place, end: u64) -> io::Result<Self> {
+        let scanner = Self::new(file, seed, place)?;
+        Ok(Self { file_bytes: scanner.file_bytes.min(end), ..scanner })
     }
 
-    /// The number of the last good commit.
-    pub(crate) fn sequence(&self) -> Sequence {
-        self.sequence
+    /// Where the last good commit ends, or record of the base section, and what the next one must continue.
+    pub(crate) fn place(&self) -> Place {
+        Place { position: self.position, sequence: self.sequence, chain: self.chain, base: self.base }
     }
 
-    /// The chain value after the last good commit.
-    pub(crate) fn chain(&self) -> Chain {
-        self.chain
+    /// Checks the next commit, or the next record of the base section, handing each record to `stage` on the way. What
+    /// was staged is to be used only if all of it turns out whole.
+    pub(crate) fn next(&mut self, stage: impl FnMut(u64, &Head, Option<Payload<'_>>)) -> io::Result<Step> {
+        match self.base {
+            Some(base) => self.next_of_base(base, stage),
+            None => self.next_commit(stage),
+        }
     }
 
-    /// Checks the next commit, handing each of its records to `stage` on the way. What was staged is to be used
-    /// only if the commit turns out whole.
-    pub(crate) fn next_commit(
+    fn next_of_base(
         &mut self,
+        base: BaseSoFar,
         mut stage: impl FnMut(u64, &Head, Option<Payload<'_>>),
     ) -> io::Result<Step> {
+        let position = self.position;
+        let (head, mark) = match self.record(position)? {
+            Ok(found) => found,
+            Err(reason) => return Ok(Step::Bad(reason)),
+        };
+        let payload = match self.payload(position, &head) {
+            Ok(payload) => payload,
+            Err(reason) => return Ok(Step::Bad(reason)),
+        };
+        let chain = self.chain.absorb_record(head.checksum, head.payload_checksum);
+        if let Some(mark) = mark {
+            let count = payload.map(|payload| payload.document);
+            let is_end = head.kind == Kind::BaseEnd
+                && (head.sequence, head.ordinal, mark.records) == (base.state_of, 0, 1)
+                && count == Some(&base.records.to_le_bytes()[..]);
+            let chain = Mark::seal(chain, mark.time, mark.synced, mark.records);
+            if !is_end || mark.chain != chain {
+                return Ok(Step::Bad("the base section is not what its end says"));
+            }
+            stage(position, &head, payload);
+            (self.position, self.sequence, self.chain, self.base) =
+                (position + head.record_bytes(), base.state_of, chain, None);
+            return Ok(Step::Commit(mark));
+        }
+        let id = Some((head.sequence, head.ordinal));
+        if head.kind == Kind::BaseEnd || id <= base.last || head.sequence > base.state_of {
+            return Ok(Step::Bad("a record of the base section is out of order"));
+        }
+        stage(position, &head, payload);
+        self.base = Some(BaseSoFar { records: base.records + 1, last: id, ..base });
+        (self.position, self.chain) = (position + head.record_bytes(), chain);
+        Ok(Step::Base)
+    }
+
+    fn next_commit(&mut self, mut stage: impl FnMut(u64, &Head, Option<Payload<'_>>)) -> io::Result<Step> {
         let sequence = self.sequence.next();
         let mut position = self.position;
         let mut chain = self.chain;
@@ -114,7 +177,7 @@ impl<'f> Scanner<'f> {
                 Err(_) if ordinal == 0 && self.zeros_from(position)? => return Ok(Step::End),
                 Err(reason) => return Ok(Step::Bad(reason)),
             };
-            if head.sequence != sequence || head.ordinal != ordinal {
+            if head.sequence != sequence || head.ordinal != ordinal || head.kind == Kind::BaseEnd {
                 return Ok(Step::Bad("a record is out of order"));
             }
             let payload = match self.payload(position, &head) {

@@ -13,13 +13,14 @@ use crate::apply::Applier;
 use crate::cache::DocumentCache;
 use crate::error::{Error, Result};
 use crate::fs::{File, FileSystem, read_full, write_all};
+use crate::generation::{Generation, Location};
 use crate::hint::{Hints, Start, Walked};
 use crate::indexing::Definitions;
 use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::keydir::{Entry, Keydir};
 use crate::lock::FileLock;
 use crate::log::{
-    Appender, Beyond, Chain, Head, Header, Kind, LOG_START, Mark, Payload, Scanner, Seed, Step,
+    Appender, Beyond, Chain, Head, Header, Kind, LOG_START, Mark, Payload, Place, Scanner, Step,
 };
 use crate::options::Options;
 use crate::paths;
@@ -44,14 +45,13 @@ pub(super) fn recover(
     lock: FileLock,
     header: Header,
 ) -> Result<(Writer, Reader)> {
-    let seed = Seed::new(header.file_id, header.generation);
-    let start = Start::find(&*file_system, path, &*file, seed, &header);
+    let generation = Generation::new(&header, Arc::clone(&file));
+    let start = Start::find(&*file_system, path, &*file, generation.seed, &header);
     let hinted_end = start.walked.place.position;
     let shared = Arc::new(Shared {
         path: Arc::from(path),
         limits: options.limits,
-        file: Arc::clone(&file),
-        seed,
+        generations: ArcSwap::from(Arc::clone(&generation)),
         keydir: start.keydir,
         undo: UndoMap::new(),
         expiry_times: start.expiry_times,
@@ -63,7 +63,7 @@ pub(super) fn recover(
         latest: AtomicU64::new(0),
     });
     let mut applier = Applier::new(Arc::clone(&shared));
-    let mut log = Log::read(&*file, seed, start.walked, &mut applier, &shared.keydir)
+    let mut log = Log::read(&generation, start.walked, &mut applier, &shared.keydir)
         .map_err(|source| Error::io("read", path, source))?;
     let report = log.settle(&*file_system, path, &file)?;
     shared.recovery.set(report).expect("recovery reports once");
@@ -75,7 +75,8 @@ pub(super) fn recover(
     *applier.catalog_mut() = catalog;
     applier.publish(log.sequence, log.end, log.time);
     let (sequence, last_record) = (log.sequence, log.last_record);
-    let state = LogState { header, chain: log.chain, sequence, time: log.time, last_record };
+    let (chain, time, moves) = (log.chain, log.time, None);
+    let state = LogState { header, generation, moves, chain, sequence, time, last_record };
     let hints = Hints::new(file_system, hinted_end);
     let writer = Writer::new(Arc::clone(&shared), appender, applier, state, hints, lock);
     Ok((writer, Reader::new(shared)))
@@ -103,38 +104,22 @@ struct Log {
 
 impl Log {
     fn read(
-        file: &dyn File,
-        seed: Seed,
+        generation: &Generation,
         walked: Walked,
         applier: &mut Applier,
         keydir: &Keydir,
     ) -> io::Result<Self> {
-        let mut scanner = Scanner::new(file, seed, walked.place)?;
+        let mut scanner = Scanner::new(&*generation.file, generation.seed, walked.place)?;
         let hint = walked.hinted();
         let Walked { mut claim, mut time, mut definitions, last_record, closed, .. } = walked;
-        let mut staged = Staged { closed, last_marked: last_record, ..Staged::default() };
+        let mut staged = Staged::new(generation.number(), closed, last_record);
         let last = loop {
-            staged.changes.clear();
-            staged.definitions.clear();
-            match scanner.next_commit(|position, head, payload| staged.push(position, head, payload))? {
+            match scanner.next(|position, head, payload| staged.push(position, head, payload))? {
+                // A base section counts whole or not at all too: without its end, nothing of this is ever seen.
+                Step::Base => staged.apply(applier, keydir, &mut definitions)?,
                 Step::Commit(Mark { synced, time: commit_time, .. }) => {
                     // INVARIANT: nothing of a commit is applied before its mark has been seen and its chain holds.
-                    for Change { collection, key, entry, expires_at } in &staged.changes {
-                        let hashed = keydir.hash(*collection, key);
-                        let (entry, expires_at) = (*entry, *expires_at);
-                        let (old, index_change) = (None, None);
-                        applier.apply_unread(&StagedChange {
-                            hashed,
-                            key,
-                            old,
-                            entry,
-                            expires_at,
-                            index_change,
-                        });
-                    }
-                    for (kind, collection, definition) in staged.definitions.drain(..) {
-                        definitions.note(kind, collection, &definition)?;
-                    }
+                    staged.apply(applier, keydir, &mut definitions)?;
                     claim = claim.max(synced);
                     time = time.max(commit_time);
                     staged.closed = staged.last_kind == Some(Kind::CloseMark);
@@ -143,14 +128,17 @@ impl Log {
                 other => break other,
             }
         };
+        let Place { position, sequence, chain, base } = scanner.place();
+        // INVARIANT: a base section is synced before its file gets the name, so an unfinished one is damage.
+        let claim = if base.is_some() { u64::MAX } else { claim };
         let (beyond, reason) = match last {
             Step::Bad(reason) => (Some(scanner.beyond()?), reason),
             _ => (None, "the file ends before a position that had been synced"),
         };
         Ok(Self {
-            end: scanner.position(),
-            sequence: scanner.sequence(),
-            chain: scanner.chain(),
+            end: position,
+            sequence,
+            chain,
             definitions,
             time,
             claim,
@@ -235,8 +223,8 @@ impl Log {
 }
 
 /// The changes of a commit whose mark has not been seen yet.
-#[derive(Default)]
 struct Staged {
+    generation: u64,
     changes: Vec<Change>,
     definitions: Vec<(Kind, CollectionId, Box<[u8]>)>,
     last_kind: Option<Kind>,
@@ -254,17 +242,43 @@ struct Change {
 }
 
 impl Staged {
+    fn new(generation: u64, closed: bool, last_marked: u64) -> Self {
+        let (changes, definitions) = (Vec::new(), Vec::new());
+        Self { generation, changes, definitions, last_kind: None, last_record: 0, last_marked, closed }
+    }
+
+    /// Applies what was staged, and forgets it.
+    fn apply(
+        &mut self,
+        applier: &mut Applier,
+        keydir: &Keydir,
+        definitions: &mut Definitions,
+    ) -> io::Result<()> {
+        for Change { collection, key, entry, expires_at } in self.changes.drain(..) {
+            let hashed = keydir.hash(collection, &key);
+            let (old, index_change) = (None, None);
+            applier.apply_unread(&StagedChange { hashed, key: &key, old, entry, expires_at, index_change });
+        }
+        for (kind, collection, definition) in self.definitions.drain(..) {
+            definitions.note(kind, collection, &definition)?;
+        }
+        Ok(())
+    }
+
     fn push(&mut self, position: u64, head: &Head, payload: Option<Payload<'_>>) {
         self.last_kind = Some(head.kind);
         self.last_record = position;
         let Some(Payload { collection, expires_at, key, document }) = payload else { return };
         let entry = match head.kind {
-            Kind::Set => Entry::new(position, head.sequence, head.ordinal, head.payload_bytes),
+            Kind::Set => {
+                let location = Location::new(self.generation, position);
+                Entry::new(location, head.sequence, head.ordinal, head.payload_bytes)
+            }
             Kind::Delete => Entry::tombstone(head.sequence, head.ordinal),
             Kind::IndexCreated | Kind::IndexDropped => {
                 return self.definitions.push((head.kind, collection, Box::from(document)));
             }
-            Kind::SyncMark | Kind::CloseMark => return,
+            Kind::BaseEnd | Kind::SyncMark | Kind::CloseMark => return,
         };
         let entry = if expires_at.is_some() { entry.expiring() } else { entry };
         self.changes.push(Change { collection, key: Key::from(key), entry, expires_at });

@@ -1,15 +1,17 @@
-//! Random histories of documents that expire, conditions, indexes and hints, with power cuts at random calls: after
+//! Random histories of documents that expire, conditions, indexes, hints and compactions, with power cuts at random calls: after
 //! each step the database is what a model of it says, and an index finds what a look at every document would.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ferrumdb_engine::fs::{Effect, Fault, FileSystem, SimFs, SimOperation};
 use ferrumdb_engine::{
-    CollectionId, Condition, Document, Durability, Error, FieldPath, HintTask, IndexBuild, Key, ManualClock,
-    Options, Outcome, Reader, Sequence, Snapshot, Timestamp, Transaction, Writer, open,
+    CollectionId, Compaction, CompactionStep, Condition, Document, Durability, Error, FieldPath, HintTask,
+    History as Kept, IndexBuild, Key, ManualClock, Options, Outcome, Reader, Relocation, Sequence, Snapshot,
+    Timestamp, Transaction, Writer, open,
 };
 use ferrumdb_proptests::Random;
 use serde_json::{Value, json};
@@ -62,6 +64,7 @@ struct Seen {
     openings_with_index: u64,
     refusals: u64,
     purged: u64,
+    compacted: u64,
 }
 
 struct History {
@@ -72,6 +75,8 @@ struct History {
     opened: Option<(Writer, Reader)>,
     build: Option<((CollectionId, &'static str), IndexBuild, bool)>,
     hint: Option<HintTask>,
+    compaction: Option<Compaction>,
+    relocation: Option<Relocation>,
     snapshot: Option<(Snapshot, State, Timestamp)>,
     /// The state after each commit; then those that were answered with a doubt.
     states: Vec<State>,
@@ -95,15 +100,18 @@ fn any_history_leaves_what_the_second_model_promises() {
         history.at = format!("seed {seed}, the last opening");
         history.open();
         history.check();
-        let Seen { power_cuts, openings_with_hint, openings_with_index, refusals, purged } = history.seen;
+        let Seen { power_cuts, openings_with_hint, openings_with_index, refusals, purged, compacted } =
+            history.seen;
+        seen.compacted += compacted;
         seen.power_cuts += power_cuts;
         seen.openings_with_hint += openings_with_hint;
         seen.openings_with_index += openings_with_index;
         seen.refusals += refusals;
         seen.purged += purged;
     }
-    let Seen { power_cuts, openings_with_hint, openings_with_index, refusals, purged } = seen;
-    let least = [power_cuts, openings_with_hint, openings_with_index, refusals, purged].into_iter().min();
+    let Seen { power_cuts, openings_with_hint, openings_with_index, refusals, purged, compacted } = seen;
+    let least = [power_cuts, openings_with_hint, openings_with_index, refusals, purged, compacted];
+    let least = least.into_iter().min();
     assert!(least > Some(100), "too little was tried to say anything: {seen:?}");
 }
 
@@ -118,6 +126,8 @@ impl History {
             opened: None,
             build: None,
             hint: None,
+            compaction: None,
+            relocation: None,
             snapshot: None,
             states: vec![State::default()],
             doubtful: Vec::new(),
@@ -139,7 +149,7 @@ impl History {
             let nth = 1 + self.random.below(if operation == SimOperation::Any { 14 } else { 3 });
             self.sim.inject(Fault::new(operation, Effect::Crash).nth(nth));
         }
-        let choice = self.random.below(40);
+        let choice = self.random.below(52);
         self.at = format!("seed {seed}, step {step}, choice {choice}");
         if self.opened.is_none() {
             self.open();
@@ -180,6 +190,9 @@ impl History {
                 self.hint = None;
             }
             38 => self.change_hint(),
+            39..=40 => self.begin_compaction(),
+            41..=46 => self.go_on_with_compaction(),
+            47..=50 => self.relocate(),
             _ => self.cut_power(),
         }
     }
@@ -380,6 +393,67 @@ impl History {
         self.sim.overwrite(HINT, position, &[flipped]);
     }
 
+    fn begin_compaction(&mut self) {
+        if self.compaction.is_some() {
+            return self.go_on_with_compaction();
+        }
+        let history = match self.random.below(4) {
+            0 => Kept::Versions(2),
+            1 => Kept::For(Duration::from_millis(100)),
+            _ => Kept::None,
+        };
+        let begun = self.writer().begin_compaction(history);
+        if let Some(begun) = self.settle(begun, None, false) {
+            self.compaction = begun;
+        }
+    }
+
+    /// Does some steps of the compaction, or installs it. The state stays what it is.
+    fn go_on_with_compaction(&mut self) {
+        let Some(mut compaction) = self.compaction.take() else { return };
+        let is_failing = !self.is_faulty && self.random.once_in(8);
+        if is_failing {
+            // The disk fails somewhere, and the compaction is given up.
+            let nth = 1 + self.random.below(6);
+            self.sim.inject(Fault::new(SimOperation::Any, Effect::OsError(5)).nth(nth));
+        }
+        let mut step = compaction.step();
+        for _ in 0..self.random.below(6) {
+            if matches!(step, Ok(CompactionStep::Working { .. })) {
+                step = compaction.step();
+            }
+        }
+        if is_failing {
+            self.sim.clear_faults();
+        }
+        match step {
+            Ok(CompactionStep::Ready) => {}
+            Ok(CompactionStep::Working { .. }) => return self.compaction = Some(compaction),
+            Ok(CompactionStep::Pointless) => return,
+            Err(Error::Io { .. }) if is_failing || self.is_faulty => return,
+            Err(error) => panic!("{}: {error}", self.at),
+        }
+        let result = self.writer().install_compaction(compaction);
+        // One that was begun before another was installed is of no use.
+        if matches!(result, Err(Error::Cancelled)) {
+            return;
+        }
+        if let Some((relocation, _)) = self.settle(result, None, true) {
+            self.relocation = Some(relocation);
+            self.seen.compacted += 1;
+        }
+    }
+
+    fn relocate(&mut self) {
+        let Some(mut relocation) = self.relocation.take() else { return };
+        for _ in 0..self.random.below(800) {
+            if !relocation.step() {
+                return self.writer().finish_relocation(&relocation);
+            }
+        }
+        self.relocation = Some(relocation);
+    }
+
     fn mark(&mut self) {
         let result = self.writer().append_sync_mark();
         let grown = result.is_err() || self.reader().sequence().0 as usize == self.states.len();
@@ -388,7 +462,7 @@ impl History {
     }
 
     fn close(&mut self) {
-        (self.build, self.snapshot) = (None, None);
+        (self.build, self.snapshot, self.compaction, self.relocation) = (None, None, None, None);
         let (writer, _) = self.opened.take().unwrap();
         let state = self.state().clone();
         match writer.close() {
@@ -408,6 +482,7 @@ impl History {
     /// Drops all that was opened, but a hint that may still be written.
     fn forget(&mut self) {
         (self.opened, self.build, self.snapshot) = (None, None, None);
+        (self.compaction, self.relocation) = (None, None);
     }
 
     /// Takes note of commits by their answer.

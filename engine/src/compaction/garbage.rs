@@ -1,0 +1,200 @@
+//! Owns telling which records of a log a compaction need not keep. Never reads a document.
+
+use crate::key::{CollectionId, Sequence, Timestamp};
+use crate::log::format::HEAD_BYTES;
+use crate::log::{Head, Kind, LOG_START, Payload};
+
+use super::History;
+
+/// Which records are garbage, as far as the log has been walked.
+///
+/// It takes one bit for every 32 bytes of the log; if versions are counted, two bits, and 16 bytes for each record.
+#[derive(Debug)]
+pub(super) struct Garbage {
+    replaced: Positions,
+    versions: Option<Versions>,
+    /// Commits after this time are kept as they are.
+    until: Timestamp,
+    cut: Sequence,
+    definitions: Vec<Definition>,
+    /// The records of the commit whose mark has not been seen yet.
+    staged: Vec<Noted>,
+}
+
+/// What keeps the last versions of each document.
+#[derive(Debug)]
+struct Versions {
+    kept: u32,
+    garbage: Positions,
+    /// From each record that was noted to the one before of its key, both ascending by the first.
+    previous: Vec<(u64, u64)>,
+}
+
+/// An index that was created, and not dropped so far.
+#[derive(Debug)]
+struct Definition {
+    collection: CollectionId,
+    json: Box<[u8]>,
+    position: u64,
+}
+
+#[derive(Debug)]
+struct Noted {
+    position: u64,
+    previous: u64,
+    kind: Kind,
+    definition: Option<(CollectionId, Box<[u8]>)>,
+}
+
+impl Garbage {
+    /// For a log that ends at `end`.
+    pub(super) fn new(history: History, now: Timestamp, end: u64) -> Self {
+        let until = match history {
+            History::For(duration) => {
+                let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+                Timestamp(now.0.saturating_sub(millis))
+            }
+            History::None | History::Versions(_) => Timestamp(u64::MAX),
+        };
+        let versions = match history {
+            History::Versions(kept) if kept > 1 => {
+                Some(Versions { kept, garbage: Positions::new(end), previous: Vec::new() })
+            }
+            _ => None,
+        };
+        let replaced = Positions::new(end);
+        Self { replaced, versions, until, cut: Sequence::ZERO, definitions: Vec::new(), staged: Vec::new() }
+    }
+
+    /// The commit whose state the base section will hold.
+    pub(super) fn cut(&self) -> Sequence {
+        self.cut
+    }
+
+    /// Notes a record of a commit that is being walked.
+    pub(super) fn note(&mut self, position: u64, head: &Head, payload: Option<Payload<'_>>) {
+        let definition = match (head.kind, payload) {
+            (Kind::IndexCreated | Kind::IndexDropped, Some(Payload { collection, document, .. })) => {
+                Some((collection, Box::from(document)))
+            }
+            _ => None,
+        };
+        let Head { kind, previous, .. } = *head;
+        self.staged.push(Noted { position, previous, kind, definition });
+    }
+
+    /// Takes a record of the base section for good.
+    pub(super) fn settle_base_record(&mut self) {
+        while let Some(noted) = self.staged.pop() {
+            self.take(noted);
+        }
+    }
+
+    /// Takes note that the base section, which holds the state after this commit, was walked.
+    pub(super) fn settle_base_end(&mut self, state_of: Sequence) {
+        self.settle_base_record();
+        self.cut = state_of;
+    }
+
+    /// Takes the noted records for those of a commit of this number and time. Says whether the walk is to go on: it
+    /// ends at the first commit that is to be kept whole.
+    pub(super) fn settle_commit(&mut self, sequence: Sequence, time: Timestamp) -> bool {
+        if time > self.until {
+            return false;
+        }
+        self.cut = sequence;
+        for noted in std::mem::take(&mut self.staged) {
+            self.take(noted);
+        }
+        true
+    }
+
+    /// Whether a record at or before the cut is to be kept.
+    pub(super) fn keeps(&self, position: u64, kind: Kind) -> bool {
+        match kind {
+            Kind::Set => match &self.versions {
+                Some(versions) => !versions.garbage.contains(position),
+                None => !self.replaced.contains(position),
+            },
+            Kind::IndexCreated => self.definitions.iter().any(|definition| definition.position == position),
+            Kind::Delete | Kind::IndexDropped | Kind::BaseEnd | Kind::SyncMark | Kind::CloseMark => false,
+        }
+    }
+
+    /// Whether a later record at or before the cut has replaced the one at `position`.
+    pub(super) fn is_replaced(&self, position: u64) -> bool {
+        self.replaced.contains(position)
+    }
+
+    fn take(&mut self, noted: Noted) {
+        let Noted { position, previous, kind, definition } = noted;
+        if previous != 0 {
+            self.replaced.insert(previous);
+        }
+        if let Some(versions) = &mut self.versions {
+            versions.take(position, previous, kind);
+        }
+        if let Some((collection, json)) = definition {
+            self.definitions.retain(|known| (known.collection, &known.json) != (collection, &json));
+            if kind == Kind::IndexCreated {
+                self.definitions.push(Definition { collection, json, position });
+            }
+        }
+    }
+}
+
+impl Versions {
+    fn take(&mut self, position: u64, previous: u64, kind: Kind) {
+        let (mut before, mut count) = (previous, 1);
+        while before != 0 {
+            // Of a document that is deleted nothing is kept.
+            if kind == Kind::Delete || count >= self.kept {
+                self.garbage.insert(before);
+                if kind != Kind::Delete {
+                    break;
+                }
+            }
+            before = self.previous_of(before);
+            count += 1;
+        }
+        if kind == Kind::Set {
+            self.previous.push((position, previous));
+        }
+    }
+
+    fn previous_of(&self, position: u64) -> u64 {
+        let index = self.previous.binary_search_by_key(&position, |noted| noted.0);
+        index.map_or(0, |index| self.previous[index].1)
+    }
+}
+
+/// No two records begin within so many bytes.
+const GRAIN_BYTES: u64 = 32;
+const _: () = assert!(HEAD_BYTES as u64 >= GRAIN_BYTES, "a record is at least as long as its head");
+
+/// A set of positions of records in a log.
+#[derive(Debug)]
+struct Positions(Vec<u64>);
+
+impl Positions {
+    /// For positions below `end`.
+    fn new(end: u64) -> Self {
+        let bits = (end - LOG_START).div_ceil(GRAIN_BYTES);
+        Self(vec![0; bits.div_ceil(u64::from(u64::BITS)) as usize])
+    }
+
+    fn insert(&mut self, position: u64) {
+        let (word, bit) = Self::place(position);
+        self.0[word] |= bit;
+    }
+
+    fn contains(&self, position: u64) -> bool {
+        let (word, bit) = Self::place(position);
+        self.0[word] & bit != 0
+    }
+
+    fn place(position: u64) -> (usize, u64) {
+        let number = (position - LOG_START) / GRAIN_BYTES;
+        ((number / u64::from(u64::BITS)) as usize, 1 << (number % u64::from(u64::BITS)))
+    }
+}

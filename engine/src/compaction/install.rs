@@ -1,0 +1,121 @@
+//! Owns the writer's part in a compaction: beginning it, and putting its file in the place of the old one. Never
+//! acknowledges a commit in the new file before its name is durable.
+
+use std::io;
+use std::sync::Arc;
+
+use super::target::TargetFile;
+use super::{Compacted, Compaction, History, Phase, Relocation};
+use crate::error::{Error, Result};
+use crate::key::Sequence;
+use crate::log::{Appender, LOG_START};
+use crate::paths;
+use crate::writer::{LogState, Writer};
+
+impl Writer {
+    /// Begins a compaction. Nothing, if there is nothing to compact, or the entries of the last one are still being
+    /// moved.
+    ///
+    /// What has expired travels along: purge it before.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when its file cannot be made; [`Error::Poisoned`].
+    pub fn begin_compaction(&mut self, history: History) -> Result<Option<Compaction>> {
+        self.check()?;
+        if self.log().sequence == Sequence::ZERO || self.log().moves.is_some() {
+            return Ok(None);
+        }
+        let (file_system, log) = (self.file_system(), self.log());
+        Compaction::begin(self.shared(), file_system, &log.header, &log.generation, history).map(Some)
+    }
+
+    /// Copies what is left, and puts the compacted file in the place of the old one: syncs it, renames it, syncs the
+    /// folder. Commits go on in it. The entries of the keydir are to be moved next, by [`Relocation::step`], and then
+    /// to be handed to [`Writer::finish_relocation`].
+    ///
+    /// No sync of the old file may be under way: see [`Writer::begin_sync`].
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`], if another compaction was installed since it was begun, [`Error::Io`] and
+    /// [`Error::Damaged`]: nothing has changed. [`Error::InDoubt`]: it is
+    /// not known which of the two files the folder will name after a power cut, and the writer has stopped; every
+    /// commit so far is in both. [`Error::Poisoned`].
+    ///
+    /// # Panics
+    /// When the compaction is not ready.
+    pub fn install_compaction(&mut self, mut compaction: Compaction) -> Result<(Relocation, Compacted)> {
+        self.check()?;
+        assert_eq!(compaction.phase, Phase::Ready, "it was advanced until it was ready");
+        if compaction.old.number() != self.log().header.generation {
+            return Err(Error::Cancelled);
+        }
+        let (bytes_before, end) = (self.log_end() - LOG_START, self.log_end());
+        compaction.catch_up(end, end)?;
+        self.check_walk(&compaction)?;
+        let failed = |source| Error::io("compact", &compaction.shared.path, source);
+        let (end, chain, last_record) = compaction.target.finish().map_err(failed)?;
+        self.give_name(&mut compaction)?;
+
+        let TargetFile { header, generation, lock } =
+            compaction.target.file.take().expect("a compaction is installed once");
+        let moves = Arc::new(std::mem::take(&mut compaction.target.moves));
+        let (from, to) = (compaction.old.number(), generation.number());
+        // ORDER: readers know the new generation before an entry leads there.
+        compaction.old.succeed(Arc::clone(&generation));
+        let appender = Appender::new(Arc::clone(&generation.file), end, end);
+        let (sequence, time) = (self.log().sequence, self.log().time);
+        let relocation = Relocation::new(self.shared(), from, to, &moves);
+        let moves = Some(moves);
+        let log = LogState { header, generation, moves, chain, sequence, time, last_record };
+        self.continue_in(log, appender, lock);
+        let compacted =
+            Compacted { bytes_before, bytes_after: end - LOG_START, records_dropped: compaction.dropped };
+        Ok((relocation, compacted))
+    }
+
+    /// Lets go of the old file, now that no entry leads there. Snapshots that need it keep it.
+    ///
+    /// # Panics
+    /// When the relocation is not done.
+    pub fn finish_relocation(&mut self, relocation: &Relocation) {
+        assert!(
+            relocation.is_done() && relocation.is_to(self.log().header.generation),
+            "every entry is moved"
+        );
+        self.shared().generations.store(Arc::clone(&self.log().generation));
+        self.forget_moves();
+    }
+
+    /// That the copied log is the one that this writer has written, to its last commit.
+    fn check_walk(&self, compaction: &Compaction) -> Result<()> {
+        let (place, log) = (compaction.place, self.log());
+        if (place.sequence, place.chain) == (log.sequence, log.chain) {
+            return Ok(());
+        }
+        let (path, position) = (Arc::clone(&self.shared().path), place.position);
+        Err(Error::Damaged { path, position, reason: "the log does not end with the newest commit" })
+    }
+
+    /// Gives the compacted file the database's name, durably.
+    fn give_name(&mut self, compaction: &mut Compaction) -> Result<()> {
+        let path = Arc::clone(&self.shared().path);
+        if let Err(source) = compaction.target.rename(&path) {
+            // A rename that failed has normally not happened. Whoever is not sure must not go on writing.
+            return match compaction.old.file.is_named(&path) {
+                Ok(true) => Err(Error::io("compact", &path, source)),
+                _ => Err(self.stop_between(compaction, source)),
+            };
+        }
+        // INVARIANT: no commit is acknowledged in the new file before this: a power cut could bring the old one back.
+        let synced = self.file_system().sync_directory(paths::folder(&path));
+        synced.map_err(|source| self.stop_between(compaction, source))
+    }
+
+    /// Stops writing, since either file may be the database after a power cut. Both stay locked.
+    fn stop_between(&mut self, compaction: &mut Compaction, source: io::Error) -> Error {
+        if let Some(TargetFile { lock, .. }) = compaction.target.file.take() {
+            self.hold(lock);
+        }
+        self.poison_in_doubt(source)
+    }
+}

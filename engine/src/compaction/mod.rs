@@ -1,0 +1,320 @@
+//! Owns compaction: copying what is still wanted of one generation to the next, beside commits. Never changes the
+//! generation that it reads.
+//!
+//! A compaction walks the log twice. First it learns which records a later one has replaced; each names the one before
+//! it, so the log alone tells. Then it copies the others, in the order of the log, as the base section of a new file,
+//! and every commit behind them as it is. What is committed meanwhile is caught up with, until so little is left that
+//! the writer does the rest itself: see [`Writer::install_compaction`](crate::Writer::install_compaction).
+
+mod garbage;
+mod install;
+mod moves;
+mod relocation;
+mod target;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::fs::FileSystem;
+use crate::generation::Generation;
+use crate::key::{Sequence, Timestamp};
+use crate::log::{BaseSoFar, Chain, Head, Header, LOG_START, Mark, Payload, Place, Scanner, Step};
+use crate::view::Shared;
+use garbage::Garbage;
+pub(crate) use moves::Moves;
+pub use relocation::Relocation;
+use target::Target;
+
+/// How much of the log one step reads.
+const STEP_BYTES: u64 = 1 << 20;
+/// The writer takes over when no more than this is left to copy.
+const CAUGHT_UP_BYTES: u64 = 256 << 10;
+/// How often a compaction that never catches up syncs before it is handed to the writer all the same.
+const SYNCS_MAX: u32 = 8;
+
+/// What a compaction keeps besides the newest version of each document.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum History {
+    /// Nothing.
+    #[default]
+    None,
+    /// Of each document that is there, so many of its last versions, the newest included.
+    Versions(u32),
+    /// Every version that was the newest at some time within this long.
+    For(Duration),
+}
+
+/// A compaction under way, to be advanced step by step on any thread. Dropping it leaves everything as it was.
+#[derive(Debug)]
+pub struct Compaction {
+    shared: Arc<Shared>,
+    old: Arc<Generation>,
+    old_end: u64,
+    garbage: Garbage,
+    target: Target,
+    phase: Phase,
+    /// How far the walk through the old generation has come.
+    place: Place,
+    /// The time of the last commit before that place.
+    time: Timestamp,
+    expected: Option<Expected>,
+    dropped: u64,
+    syncs: u32,
+    cancelled: Arc<AtomicBool>,
+}
+
+/// What a compaction without history must find in the log: what the view shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Expected {
+    documents: u64,
+    bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Learning which records were replaced.
+    Marking,
+    /// Copying the base section.
+    Copying,
+    /// Copying commits.
+    CatchingUp,
+    /// The writer can do the rest.
+    Ready,
+    /// Everything must be kept.
+    Pointless,
+}
+
+/// How far a compaction is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CompactionStep {
+    /// There is more to do; so many bytes of the log were read in this step.
+    Working {
+        /// The bytes.
+        bytes: u64,
+    },
+    /// It is to be handed to [`Writer::install_compaction`](crate::Writer::install_compaction).
+    Ready,
+    /// There is nothing in the file that need not be kept.
+    Pointless,
+}
+
+/// What a compaction has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Compacted {
+    /// The length of the log before it, in bytes.
+    pub bytes_before: u64,
+    /// The length of the log after it, in bytes.
+    pub bytes_after: u64,
+    /// How many records were left out.
+    pub records_dropped: u64,
+}
+
+/// Stops a compaction from another thread.
+#[derive(Clone, Debug)]
+pub struct CancelCompaction(Weak<AtomicBool>);
+
+impl CancelCompaction {
+    /// Makes the compaction fail with [`Error::Cancelled`] soon, unless the writer has taken it over.
+    pub fn cancel(&self) {
+        if let Some(cancelled) = self.0.upgrade() {
+            cancelled.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Compaction {
+    /// Begins a compaction of the generation with this header, up to what is published now.
+    pub(crate) fn begin(
+        shared: &Arc<Shared>,
+        file_system: &Arc<dyn FileSystem>,
+        header: &Header,
+        old: &Arc<Generation>,
+        history: History,
+    ) -> Result<Self> {
+        let target = Target::create(file_system, &shared.path, header)
+            .map_err(|source| Error::io("begin to compact", &shared.path, source))?;
+        let view = shared.view.load();
+        let now = shared.now();
+        let expected = Expected { documents: view.counts.total(), bytes: view.live_bytes };
+        let (shared, old, old_end) = (Arc::clone(shared), Arc::clone(old), view.log_end);
+        let place = start(header);
+        Ok(Self {
+            garbage: Garbage::new(history, now, old_end),
+            shared,
+            old,
+            old_end,
+            target,
+            phase: Phase::Marking,
+            place,
+            time: Timestamp(0),
+            expected: (history == History::None).then_some(expected),
+            dropped: 0,
+            syncs: 0,
+            cancelled: Arc::default(),
+        })
+    }
+
+    /// What stops this compaction from another thread.
+    #[must_use]
+    pub fn canceller(&self) -> CancelCompaction {
+        CancelCompaction(Arc::downgrade(&self.cancelled))
+    }
+
+    /// Does some more of it: about a megabyte, or one sync.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`]; [`Error::Damaged`] when the log is not what it should be; [`Error::Io`].
+    pub fn step(&mut self) -> Result<CompactionStep> {
+        if self.cancelled.load(Ordering::Relaxed) {
+            return Err(Error::Cancelled);
+        }
+        let before = self.place.position;
+        match self.phase {
+            Phase::Marking => self.mark()?,
+            Phase::Copying => self.copy_base()?,
+            Phase::CatchingUp => self.catch_up_or_sync()?,
+            Phase::Ready | Phase::Pointless => {}
+        }
+        Ok(match self.phase {
+            Phase::Ready => CompactionStep::Ready,
+            Phase::Pointless => CompactionStep::Pointless,
+            _ => CompactionStep::Working { bytes: self.place.position.saturating_sub(before) },
+        })
+    }
+
+    fn mark(&mut self) -> Result<()> {
+        let Self { shared, old, old_end, garbage, place, .. } = self;
+        let stop = (place.position + STEP_BYTES).min(*old_end);
+        let mut walk = Walk::new(shared, old, *place, *old_end)?;
+        while walk.place().position < stop {
+            let in_base = walk.place().base.is_some();
+            match walk.next(|position, head, payload| garbage.note(position, head, payload))? {
+                None => garbage.settle_base_record(),
+                Some(_) if in_base => garbage.settle_base_end(walk.place().sequence),
+                Some(mark) if garbage.settle_commit(walk.place().sequence, mark.time) => {}
+                Some(_) => return self.begin_copying(),
+            }
+        }
+        self.place = walk.place();
+        if self.place.position >= self.old_end { self.begin_copying() } else { Ok(()) }
+    }
+
+    fn begin_copying(&mut self) -> Result<()> {
+        self.place = start(self.target.old_header());
+        let floor = self.place.base.map_or(Sequence::ZERO, |base| base.state_of);
+        let keeps_all = self.garbage.cut() <= floor;
+        self.phase = if keeps_all { Phase::Pointless } else { Phase::Copying };
+        Ok(())
+    }
+
+    fn copy_base(&mut self) -> Result<()> {
+        let Self { shared, old, old_end, garbage, target, place, .. } = self;
+        let stop = place.position + STEP_BYTES;
+        let mut walk = Walk::new(shared, old, *place, *old_end)?;
+        while walk.place().position < stop && walk.place().sequence < garbage.cut() {
+            let mut dropped = 0;
+            let mark = walk.next(|position, head, payload| match payload {
+                Some(payload) if garbage.keeps(position, head.kind) => {
+                    target.push_to_base(position, head, payload, garbage);
+                }
+                _ => dropped += 1,
+            })?;
+            self.dropped += dropped;
+            self.time = mark.map_or(self.time, |mark| mark.time);
+            target.write_if_full().map_err(|source| Error::io("compact", &shared.path, source))?;
+        }
+        self.place = walk.place();
+        if self.place.sequence == self.garbage.cut() {
+            self.check_base()?;
+            self.target.end_base(self.garbage.cut(), self.time);
+            self.phase = Phase::CatchingUp;
+        }
+        Ok(())
+    }
+
+    /// That the base section holds what readers see, no more and no less, before anything rests on it.
+    fn check_base(&self) -> Result<()> {
+        let copied = Expected { documents: self.target.documents(), bytes: self.target.document_bytes() };
+        match self.expected {
+            Some(expected) if expected != copied => Err(Error::Damaged {
+                path: Arc::clone(&self.shared.path),
+                position: LOG_START,
+                reason: "the log holds other documents than were read from it",
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn catch_up_or_sync(&mut self) -> Result<()> {
+        let end = self.shared.view.load().log_end;
+        let behind = end - self.place.position;
+        let is_last = self.syncs == SYNCS_MAX;
+        if behind > CAUGHT_UP_BYTES && !is_last {
+            return self.catch_up((self.place.position + STEP_BYTES).min(end), end);
+        }
+        if self.syncs > 0 && (behind + self.target.unsynced() <= CAUGHT_UP_BYTES || is_last) {
+            self.phase = Phase::Ready;
+            return Ok(());
+        }
+        self.syncs += 1;
+        self.target.sync().map_err(|source| Error::io("compact", &self.shared.path, source))
+    }
+
+    /// Copies commits as they are, until `stop` is reached in a log that ends at `end`.
+    fn catch_up(&mut self, stop: u64, end: u64) -> Result<()> {
+        let Self { shared, old, target, place, .. } = self;
+        let mut walk = Walk::new(shared, old, *place, end)?;
+        while walk.place().position < stop {
+            let mark = walk.next(|position, head, payload| target.push(position, head, payload))?;
+            target.end_commit(mark.expect("behind the base section there are commits only").time);
+            target.write_if_full().map_err(|source| Error::io("compact", &shared.path, source))?;
+        }
+        self.place = walk.place();
+        Ok(())
+    }
+}
+
+/// Where the walk through the log of a file with this header begins.
+fn start(header: &Header) -> Place {
+    Place {
+        position: LOG_START,
+        sequence: Sequence::ZERO,
+        chain: Chain::start(header.file_id, header.generation),
+        base: (header.history_floor > Sequence::ZERO).then(|| BaseSoFar::new(header.history_floor)),
+    }
+}
+
+/// The walk through a log that has been found to be whole: anything else in it is damage.
+struct Walk<'g> {
+    shared: &'g Shared,
+    scanner: Scanner<'g>,
+}
+
+impl<'g> Walk<'g> {
+    fn new(shared: &'g Shared, generation: &'g Generation, place: Place, end: u64) -> Result<Self> {
+        let scanner = Scanner::until(&*generation.file, generation.seed, place, end)
+            .map_err(|source| Error::io("read", &shared.path, source))?;
+        Ok(Self { shared, scanner })
+    }
+
+    fn place(&self) -> Place {
+        self.scanner.place()
+    }
+
+    /// Walks over the next commit, and returns its mark, or over the next record of the base section.
+    fn next(&mut self, visit: impl FnMut(u64, &Head, Option<Payload<'_>>)) -> Result<Option<Mark>> {
+        let position = self.scanner.place().position;
+        let step = self.scanner.next(visit).map_err(|source| Error::io("read", &self.shared.path, source))?;
+        let reason = match step {
+            Step::Commit(mark) => return Ok(Some(mark)),
+            Step::Base => return Ok(None),
+            Step::Bad(reason) => reason,
+            Step::End => "the log ends before its end",
+        };
+        Err(Error::Damaged { path: Arc::clone(&self.shared.path), position, reason })
+    }
+}

@@ -1,0 +1,52 @@
+//! Owns moving the entries of the keydir to the places where a compaction has put their records. Never changes which
+//! record an entry leads to.
+
+use std::sync::Arc;
+
+use super::Moves;
+use crate::generation::Location;
+use crate::view::Shared;
+
+/// What is left to do after a compaction was installed, on any thread and beside commits and readers: until it is done,
+/// the old file is kept open, and documents are read from it.
+#[derive(Debug)]
+pub struct Relocation {
+    shared: Arc<Shared>,
+    from: u64,
+    to: u64,
+    moves: Arc<Moves>,
+    next_part: usize,
+}
+
+impl Relocation {
+    pub(super) fn new(shared: &Arc<Shared>, from: u64, to: u64, moves: &Arc<Moves>) -> Self {
+        Self { shared: Arc::clone(shared), from, to, moves: Arc::clone(moves), next_part: 0 }
+    }
+
+    /// Moves the entries of one part of the keydir, and says whether there are more. A reader of one of these keys
+    /// waits some microseconds at most.
+    pub fn step(&mut self) -> bool {
+        let Self { shared, from, to, moves, next_part } = self;
+        if *next_part == shared.keydir.parts() {
+            return false;
+        }
+        shared.keydir.relocate_part(*next_part, |location| {
+            // INVARIANT: only an entry that leads to the old file is moved; what was committed since stays.
+            location.is_in(*from).then(|| {
+                let position = moves.find(location.position());
+                Location::new(*to, position.expect("a compaction keeps every record that an entry leads to"))
+            })
+        });
+        *next_part += 1;
+        true
+    }
+
+    /// Whether every part has been done.
+    pub(super) fn is_done(&self) -> bool {
+        self.next_part == self.shared.keydir.parts()
+    }
+
+    pub(super) fn is_to(&self, generation: u64) -> bool {
+        self.to == generation
+    }
+}

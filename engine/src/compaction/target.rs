@@ -1,0 +1,201 @@
+//! Owns the file that a compaction writes. Never gives it the database's name.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::Moves;
+use super::garbage::Garbage;
+use crate::fs::{FileSystem, OpenMode, write_all};
+use crate::generation::Generation;
+use crate::key::{CollectionId, Sequence, Timestamp};
+use crate::lock::FileLock;
+use crate::log::{Chain, Head, Header, Kind, LOG_START, NewRecord, Payload, RecordWriter, record_bytes};
+use crate::paths;
+
+/// How much is written at a time.
+const WRITE_BYTES: usize = 1 << 20;
+
+/// A generation that is being written, under a name of its own. Dropping it removes the file, unless it has been
+/// taken over.
+#[derive(Debug)]
+pub(super) struct Target {
+    file_system: Arc<dyn FileSystem>,
+    path: PathBuf,
+    /// What it has of its own, once nothing can be taken back.
+    pub(super) file: Option<TargetFile>,
+    old_header: Header,
+    encoded: RecordWriter,
+    pub(super) moves: Moves,
+    last_record: u64,
+    documents: u64,
+    document_bytes: u64,
+    base_records: u64,
+}
+
+/// The file, its lock, and what it says of itself.
+#[derive(Debug)]
+pub(super) struct TargetFile {
+    pub(super) header: Header,
+    pub(super) generation: Arc<Generation>,
+    pub(super) lock: FileLock,
+}
+
+impl Target {
+    /// Makes the file that is to follow the one with this header.
+    pub(super) fn create(
+        file_system: &Arc<dyn FileSystem>,
+        database: &Path,
+        old_header: &Header,
+    ) -> io::Result<Self> {
+        let path = paths::temporary(database);
+        let file = file_system.open(&path, OpenMode::CreateNew)?;
+        // The lock tells other processes that this temporary is not a dead one's, and is held when the file gets the
+        // database's name.
+        let lock = FileLock::take(&file)?.ok_or(io::ErrorKind::ResourceBusy)?;
+        let header =
+            Header { generation: old_header.generation + 1, synced: LOG_START, ..old_header.clone() };
+        let generation = Generation::new(&header, file);
+        let chain = Chain::start(header.file_id, header.generation);
+        let (start, time) = (LOG_START, Timestamp(0));
+        let encoded = RecordWriter::new(Vec::new(), start, generation.seed, chain, time, start);
+        Ok(Self {
+            file_system: Arc::clone(file_system),
+            path,
+            file: Some(TargetFile { header, generation, lock }),
+            old_header: old_header.clone(),
+            encoded,
+            moves: Moves::default(),
+            last_record: 0,
+            documents: 0,
+            document_bytes: 0,
+            base_records: 0,
+        })
+    }
+
+    pub(super) fn old_header(&self) -> &Header {
+        &self.old_header
+    }
+
+    /// How many documents the base section shows, and how many bytes their records have.
+    pub(super) fn documents(&self) -> u64 {
+        self.documents
+    }
+
+    pub(super) fn document_bytes(&self) -> u64 {
+        self.document_bytes
+    }
+
+    /// Copies a record of the old generation into the base section.
+    pub(super) fn push_to_base(
+        &mut self,
+        position: u64,
+        head: &Head,
+        payload: Payload<'_>,
+        garbage: &Garbage,
+    ) {
+        let previous = self.moved(head.previous, |previous| garbage.keeps(previous, Kind::Set));
+        let record = NewRecord { kind: head.kind, sequence: head.sequence, previous, payload: Some(payload) };
+        let placed = self.encoded.push_to_base(&record, head.ordinal);
+        self.moves.push(position, placed.position);
+        self.base_records += 1;
+        if head.kind == Kind::Set && !garbage.is_replaced(position) {
+            self.documents += 1;
+            self.document_bytes += record_bytes(head.payload_bytes);
+        }
+    }
+
+    /// Ends the base section, which holds the state after this commit.
+    pub(super) fn end_base(&mut self, state_of: Sequence, time: Timestamp) {
+        let count = self.base_records.to_le_bytes();
+        let payload = Payload { collection: CollectionId::ROOT, expires_at: None, key: "", document: &count };
+        let (kind, sequence) = (Kind::BaseEnd, state_of);
+        let record = NewRecord { kind, sequence, previous: 0, payload: Some(payload) };
+        self.last_record = self.encoded.push(&record).position;
+        self.end_commit(time);
+        if let Some(file) = &mut self.file {
+            file.header.history_floor = state_of;
+        }
+    }
+
+    /// Copies a record of a commit that is copied whole.
+    pub(super) fn push(&mut self, position: u64, head: &Head, payload: Option<Payload<'_>>) {
+        let previous = self.moved(head.previous, |_| true);
+        let record = NewRecord { kind: head.kind, sequence: head.sequence, previous, payload };
+        let placed = self.encoded.push(&record);
+        self.moves.push(position, placed.position);
+        self.last_record = placed.position;
+    }
+
+    /// Ends a commit of this time.
+    pub(super) fn end_commit(&mut self, time: Timestamp) {
+        self.encoded.set_time(time);
+        self.encoded.end_commit();
+    }
+
+    pub(super) fn write_if_full(&mut self) -> io::Result<()> {
+        if self.encoded.bytes().len() >= WRITE_BYTES { self.write() } else { Ok(()) }
+    }
+
+    /// How much of it is not synced yet, in bytes.
+    pub(super) fn unsynced(&self) -> u64 {
+        self.encoded.range().end - self.file.as_ref().expect(NOT_TAKEN).header.synced
+    }
+
+    /// Writes and syncs everything up to here, and then both copies of a header that says so.
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        self.write()?;
+        let end = self.encoded.range().end;
+        let TargetFile { header, generation, .. } = self.file.as_mut().expect(NOT_TAKEN);
+        generation.file.sync()?;
+        header.synced = end;
+        for _copy in 0..2 {
+            header.counter += 1;
+            write_all(&*generation.file, &header.encode(), header.position())?;
+        }
+        Ok(())
+    }
+
+    /// Writes and syncs the rest, its headers included; nothing is written by this any more. Returns where the log
+    /// ends, its chain value, and its last record.
+    pub(super) fn finish(&mut self) -> io::Result<(u64, Chain, u64)> {
+        self.write()?;
+        self.file.as_ref().expect(NOT_TAKEN).generation.file.sync()?;
+        Ok((self.encoded.range().end, self.encoded.chain(), self.last_record))
+    }
+
+    /// Gives the file the database's name, in the place of the one that has it.
+    pub(super) fn rename(&self, database: &Path) -> io::Result<()> {
+        self.file_system.rename(&self.path, database)
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        let file = self.file.as_ref().expect(NOT_TAKEN);
+        write_all(&*file.generation.file, self.encoded.bytes(), self.encoded.range().start)?;
+        self.encoded.forget_written();
+        Ok(())
+    }
+
+    /// The new position of a record's previous version; 0 if that is not kept.
+    fn moved(&self, previous: u64, is_kept: impl Fn(u64) -> bool) -> u64 {
+        match previous {
+            0 => 0,
+            previous if is_kept(previous) => self.moves.find(previous).unwrap_or(0),
+            _ => 0,
+        }
+    }
+}
+
+/// Why there is a file to write to.
+const NOT_TAKEN: &str = "a file is written until it is taken over, and no longer";
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        if self.file.is_some()
+            && let Err(error) = self.file_system.remove(&self.path)
+        {
+            // The next opening removes it as well.
+            tracing::warn!(%error, path = %self.path.display(), "could not remove an unfinished compaction");
+        }
+    }
+}

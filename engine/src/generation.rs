@@ -1,0 +1,152 @@
+//! Owns the log files that an open database reads from: one, and behind it those that compactions have replaced, for as
+//! long as somebody needs them. Never writes.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::fs::File;
+use crate::log::{Header, Seed};
+
+/// The low bits of a generation's number that a [`Location`] holds.
+const TAG_BITS: u32 = 16;
+const POSITION_BITS: u32 = u64::BITS - TAG_BITS;
+
+/// Where a record is: in which generation, and at which position there. 0 is nowhere.
+///
+/// Of the generation's number it holds as much as tells apart those that are open at one time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Location(u64);
+
+/// One log file between two compactions.
+///
+/// Each knows its successor. So whoever holds one can read whatever is moved from it to later ones, and a file is
+/// closed when nobody holds it or an earlier one.
+#[derive(Debug)]
+pub(crate) struct Generation {
+    number: u64,
+    pub(crate) file: Arc<dyn File>,
+    pub(crate) seed: Seed,
+    next: OnceLock<Arc<Generation>>,
+}
+
+impl Location {
+    pub(crate) const NOWHERE: Self = Self(0);
+
+    /// `position` lies below 2^48.
+    pub(crate) fn new(generation: u64, position: u64) -> Self {
+        debug_assert!(position >> POSITION_BITS == 0, "positions have 48 bits");
+        Self(generation << POSITION_BITS | position)
+    }
+
+    pub(crate) fn position(self) -> u64 {
+        self.0 & ((1 << POSITION_BITS) - 1)
+    }
+
+    pub(crate) fn is_in(self, generation: u64) -> bool {
+        self.0 >> POSITION_BITS == generation & ((1 << TAG_BITS) - 1)
+    }
+}
+
+impl Generation {
+    pub(crate) fn new(header: &Header, file: Arc<dyn File>) -> Arc<Self> {
+        let (number, seed) = (header.generation, Seed::new(header.file_id, header.generation));
+        Arc::new(Self { number, file, seed, next: OnceLock::new() })
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Before every location in it.
+    pub(crate) fn start(&self) -> Location {
+        Location::new(self.number, 0)
+    }
+
+    /// The generation that a location is in: this one, or one that came after it. Nothing if it came before.
+    pub(crate) fn of(&self, location: Location) -> Option<&Self> {
+        self.onwards().find(|generation| location.is_in(generation.number))
+    }
+
+    /// The generation that is written to.
+    pub(crate) fn newest(&self) -> &Self {
+        self.onwards().last().expect("it begins with this one")
+    }
+
+    /// Notes which generation has taken the place of this one.
+    pub(crate) fn succeed(&self, next: Arc<Self>) {
+        self.next.set(next).expect("a generation is replaced once, by the only writer");
+    }
+
+    /// This generation and those that came after it.
+    pub(crate) fn onwards(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |generation| generation.next.get().map(Arc::as_ref))
+    }
+}
+
+impl Drop for Generation {
+    /// One after the other: a snapshot may have held back more of them than a stack has room for.
+    fn drop(&mut self) {
+        let mut next = self.next.take();
+        while let Some(generation) = next {
+            next = Arc::into_inner(generation).and_then(|mut generation| generation.next.take());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::fs::{FileSystem, MemoryFs, OpenMode};
+    use crate::key::{Sequence, Timestamp};
+    use crate::log::LOG_START;
+
+    fn generation(number: u64) -> Arc<Generation> {
+        let file = MemoryFs::new().open(Path::new("/f"), OpenMode::CreateNew).expect("it is new");
+        let header = Header {
+            compatible: 0,
+            read_only_compatible: 0,
+            incompatible: 0,
+            file_id: [7; 16],
+            generation: number,
+            counter: 0,
+            history_floor: Sequence::ZERO,
+            synced: LOG_START,
+            created: Timestamp(1),
+        };
+        Generation::new(&header, file)
+    }
+
+    #[test]
+    fn a_location_is_found_from_its_generation_and_from_earlier_ones() {
+        let generations: Vec<_> = (0xFFFE..0x1_0002).map(generation).collect();
+        for pair in generations.windows(2) {
+            pair[0].succeed(Arc::clone(&pair[1]));
+        }
+        for (index, wanted) in generations.iter().enumerate() {
+            let location = Location::new(wanted.number(), 0xFFFF_FFFF_FFF8);
+            assert_eq!(location.position(), 0xFFFF_FFFF_FFF8);
+            for (from, start) in generations.iter().enumerate() {
+                let found = start.of(location).map(Generation::number);
+                assert_eq!(found, (from <= index).then_some(wanted.number()), "from {from} to {index}");
+            }
+        }
+        assert_eq!(generations[0].newest().number(), 0x1_0001);
+    }
+
+    #[test]
+    fn a_chain_of_any_length_is_dropped() {
+        let first = generation(1);
+        let mut last = Arc::clone(&first);
+        for number in 2..200_000 {
+            let next = generation(number);
+            last.succeed(Arc::clone(&next));
+            last = next;
+        }
+        let watched = Arc::downgrade(&last);
+        drop(last);
+        assert!(watched.upgrade().is_some(), "the first holds all that came after it");
+        drop(first);
+        assert!(watched.upgrade().is_none());
+    }
+}
