@@ -2,8 +2,11 @@
 
 use std::time::Instant;
 
-use ferrumdb_engine::{Committed, FieldPath, IndexBuild, Replaced, Sequence, Transaction};
+use ferrumdb_engine::{
+    Committed, Compaction, FieldPath, IndexBuild, Relocation, Replaced, Sequence, Transaction,
+};
 
+use crate::compactions::{CompactionAnswer, CompactionReport};
 use crate::error::{Error, Result};
 use crate::index_builds::BuildAnswer;
 use crate::transaction::Counts;
@@ -23,6 +26,16 @@ pub(crate) enum Command {
     DropIndex(FieldPath, Reply<Sequence>),
     /// Tell a build what has changed since its snapshot.
     IndexRound(Box<IndexBuild>, oneshot::Sender<BuildAnswer>),
+    /// Compact the database.
+    Compact(Reply<CompactionReport>),
+    /// Stop the compaction, if there is one.
+    CancelCompaction(Reply<bool>),
+    /// Put a compacted file in the place of the old one.
+    InstallCompaction(Box<Compaction>, oneshot::Sender<CompactionAnswer>),
+    /// Let go of the old file.
+    FinishRelocation(Relocation),
+    /// Take note of how the compaction ended.
+    CompactionDone(Result<CompactionReport>),
     /// The syncer has finished: look at its result.
     SyncDone,
     /// Somebody stands in the line for room: look at it.
@@ -85,8 +98,11 @@ impl Command {
             Self::Sync(reply) => reply.answer(Err(error.clone())),
             Self::CreateIndex(_, reply) | Self::DropIndex(_, reply) => reply.answer(Err(error.clone())),
             Self::Close(Some(reply)) => reply.answer(Err(error.clone())),
-            // A build whose question is not answered ends.
-            Self::IndexRound(..) | Self::SyncDone | Self::Nudge | Self::Close(None) => {}
+            Self::Compact(reply) => reply.answer(Err(error.clone())),
+            Self::CancelCompaction(reply) => reply.answer(Err(error.clone())),
+            // A build or a compaction whose question is not answered ends.
+            Self::IndexRound(..) | Self::InstallCompaction(..) | Self::FinishRelocation(_) => {}
+            Self::CompactionDone(_) | Self::SyncDone | Self::Nudge | Self::Close(None) => {}
         }
     }
 }

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::compactions::{AutoCompaction, CompactionSettings};
 use crate::error::{Cause, Error, Result};
 use crate::fs::{DiskFs, FileSystem, MemoryFs};
 use crate::fsync_policy::ADVICE;
-use crate::{Clock, FsyncPolicy, Limits};
+use crate::{Clock, FsyncPolicy, History, Limits};
 
 /// The file that is opened where no path is given.
 pub(crate) const DEFAULT_PATH: &str = "ferrum.db";
@@ -37,6 +38,7 @@ pub struct Config {
     pub(crate) cache_bytes: Option<u64>,
     pub(crate) inbox_bytes: usize,
     pub(crate) lock_timeout: Duration,
+    pub(crate) compaction: CompactionSettings,
     pub(crate) file_system: Arc<dyn FileSystem>,
     pub(crate) clock: Option<Arc<dyn Clock>>,
 }
@@ -52,6 +54,7 @@ impl Config {
             cache_bytes: None,
             inbox_bytes: 64 << 20,
             lock_timeout: Duration::ZERO,
+            compaction: CompactionSettings { auto: Some(AutoCompaction::default()), ..Default::default() },
             file_system: Arc::new(DiskFs),
             clock: None,
         }
@@ -113,6 +116,28 @@ impl Config {
     #[must_use]
     pub fn with_lock_timeout(mut self, timeout: Duration) -> Self {
         self.lock_timeout = timeout;
+        self
+    }
+
+    /// When the database compacts itself, or `None` for never. Default: when half of the log is garbage, and that is
+    /// 64 MiB or more. It waits as long as a snapshot from before an earlier compaction is open.
+    #[must_use]
+    pub fn with_auto_compaction(mut self, auto: impl Into<Option<AutoCompaction>>) -> Self {
+        self.compaction.auto = auto.into();
+        self
+    }
+
+    /// How much of the log a compaction reads in a second at most, in bytes. Default: as much as it can.
+    #[must_use]
+    pub fn with_compaction_rate(mut self, bytes_per_second: impl Into<Option<u64>>) -> Self {
+        self.compaction.bytes_per_second = bytes_per_second.into();
+        self
+    }
+
+    /// What a compaction keeps of earlier versions. Default [`History::None`].
+    #[must_use]
+    pub fn keep_history(mut self, history: History) -> Self {
+        self.compaction.history = history;
         self
     }
 

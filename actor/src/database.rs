@@ -15,6 +15,7 @@ use crossbeam_utils::CachePadded;
 use ferrumdb_engine::{self as engine, Reader};
 
 use crate::command::{Command, Reply};
+use crate::compactions::CompactionReport;
 use crate::config::{Config, DEFAULT_PATH};
 use crate::error::{Error, Result};
 use crate::link::Link;
@@ -103,6 +104,32 @@ impl FerrumDB {
     pub fn sync(&self) -> Pending<()> {
         let (reply, receiver) = Reply::channel();
         self.0.link.send(Command::Sync(reply), receiver)
+    }
+
+    /// Writes the database anew without what is not needed any more: replaced and deleted documents, and those that have
+    /// expired. Reads and writes go on meanwhile; the answer is what it has won. If one is under way, the answer is
+    /// that one's.
+    ///
+    /// It needs room for a second file, and takes the place of the old one only when it is whole and durable. Snapshots
+    /// that are open go on reading the old file, which takes its room until they are gone: [`Stats::held_bytes`].
+    ///
+    /// # Errors
+    /// [`Cancelled`](crate::ErrorKind::Cancelled) by [`cancel_compaction`](Self::cancel_compaction) or a closing;
+    /// [`Io`](crate::ErrorKind::Io), for instance when the disk is full, and [`Damaged`](crate::ErrorKind::Damaged)
+    /// when the log is not what was written: nothing has changed then. [`InDoubt`](crate::ErrorKind::InDoubt) when the
+    /// new name could not be made durable: nothing is lost, and the database must be opened again to write.
+    pub fn compact(&self) -> Pending<CompactionReport> {
+        let (reply, receiver) = Reply::channel();
+        self.0.link.send(Command::Compact(reply), receiver)
+    }
+
+    /// Stops a compaction that is under way, whoever has begun it. The answer is whether there was one.
+    ///
+    /// # Errors
+    /// [`Closed`](crate::ErrorKind::Closed), [`Forked`](crate::ErrorKind::Forked).
+    pub fn cancel_compaction(&self) -> Pending<bool> {
+        let (reply, receiver) = Reply::channel();
+        self.0.link.send(Command::CancelCompaction(reply), receiver)
     }
 
     /// Closes the database for all handles: what was accepted is committed and synced, and the file is free for

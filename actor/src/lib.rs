@@ -53,6 +53,7 @@
 //! What happens when things go wrong is said by [`ErrorKind`], and every error's text says what to do.
 
 mod command;
+mod compactions;
 mod config;
 mod database;
 mod error;
@@ -74,13 +75,14 @@ mod syncer;
 mod transaction;
 mod writer_thread;
 
+pub use compactions::{AutoCompaction, CompactionReport};
 pub use config::Config;
 pub use database::FerrumDB;
 pub use error::{Error, ErrorKind, Result};
 pub use expiry::Ttl;
 pub use ferrumdb_engine::{
-    Clock, Document, FieldPath, IndexInfo, Key, Keys, Limits, ManualClock, PathError, RecoveryReport,
-    Sequence, Stats, SystemClock, Timestamp, fs,
+    Clock, Document, FieldPath, History, IndexInfo, Key, Keys, Limits, ManualClock, PathError,
+    RecoveryReport, Sequence, Stats, SystemClock, Timestamp, fs,
 };
 pub use fsync_policy::FsyncPolicy;
 pub use metrics::{Distribution, Metrics};

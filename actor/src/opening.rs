@@ -20,7 +20,7 @@ use crate::link::Link;
 use crate::metered::MeteredFs;
 use crate::pending::Pending;
 use crate::syncer::Syncer;
-use crate::writer_thread::WriterThread;
+use crate::writer_thread::{Closed, WriterThread};
 
 /// How often a locked file is tried again.
 const LOCK_RETRY: Duration = Duration::from_millis(10);
@@ -62,7 +62,7 @@ impl Life {
         };
         reply.answer(Ok(FerrumDB::new(Arc::clone(&self.link), reader, Arc::clone(&self.slot))));
         match catch_unwind(AssertUnwindSafe(|| thread.run(&mut self.inbox))) {
-            Ok((outcome, closing)) => self.end(outcome.map_err(Error::from), closing),
+            Ok(closed) => self.end(closed),
             Err(panic) => self.end_in_panic(reason(&*panic)),
         }
     }
@@ -76,7 +76,9 @@ impl Life {
             FsyncPolicy::Always | FsyncPolicy::Never => None,
         };
         let link = Arc::clone(&self.link);
-        Ok((WriterThread::new(writer, reader.clone(), link, config.fsync_policy, syncer), reader))
+        let policy = config.fsync_policy;
+        let thread = WriterThread::new(writer, reader.clone(), link, policy, syncer, config.compaction);
+        Ok((thread, reader))
     }
 
     /// Opens the file, trying again while another opening holds its lock, as long as the config says and somebody waits.
@@ -96,9 +98,15 @@ impl Life {
         }
     }
 
-    fn end(mut self, outcome: Result<()>, closing: Option<Reply<()>>) {
+    fn end(mut self, closed: Closed) {
+        let Closed { outcome, reply: closing, compacting } = closed;
+        let outcome = outcome.map_err(Error::from);
         self.link.end(outcome.clone());
         let others = self.inbox.refuse_rest(&self.link.closed());
+        if let Some(thread) = compacting {
+            // What it may have to say has been said by its panic.
+            let _ = thread.join();
+        }
         if closing.is_none()
             && let Err(error) = &outcome
         {

@@ -2,12 +2,16 @@
 //! never answers before the commit has returned.
 
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use ferrumdb_engine::{Durability, Error as EngineError, FieldPath, IndexBuild, Reader, Sequence, Writer};
+use ferrumdb_engine::{
+    Compaction, Durability, Error as EngineError, FieldPath, IndexBuild, Reader, Sequence, Writer,
+};
 
 use crate::FsyncPolicy;
 use crate::command::{Command, Reply, Write};
+use crate::compactions::{CompactionAnswer, CompactionSettings, Compactions};
 use crate::error::Error;
 use crate::group::Group;
 use crate::hints::Hints;
@@ -20,6 +24,16 @@ use crate::syncer::Syncer;
 
 /// A writer that has had nothing to do for so long notes in the log how far it is synced.
 const MARK_AFTER: Duration = Duration::from_secs(1);
+
+/// How the writer thread ended.
+pub(crate) struct Closed {
+    /// How closing went.
+    pub(crate) outcome: Result<(), EngineError>,
+    /// Who asked for it.
+    pub(crate) reply: Option<Reply<()>>,
+    /// The thread of a compaction that was stopped, which ends once the inbox refuses it.
+    pub(crate) compacting: Option<JoinHandle<()>>,
+}
 
 pub(crate) struct WriterThread {
     writer: Writer,
@@ -34,6 +48,7 @@ pub(crate) struct WriterThread {
     purge: PurgePlan,
     builds: IndexBuilds,
     hints: Hints,
+    compactions: Compactions,
 }
 
 impl WriterThread {
@@ -44,17 +59,33 @@ impl WriterThread {
         link: Arc<Link>,
         policy: FsyncPolicy,
         syncer: Option<Syncer>,
+        compactions: CompactionSettings,
     ) -> Self {
         let (group, purge) = (Group::default(), PurgePlan::default());
         let (builds, hints) = (IndexBuilds::default(), Hints::default());
+        let compactions = Compactions::new(compactions);
         // After a crash the recovered log is synced, and nothing in it says so yet.
         let mark_due =
             reader.stats().is_ok_and(|stats| !stats.recovery.clean).then(|| Instant::now() + MARK_AFTER);
-        Self { writer, reader, link, policy, syncer, group, sync_begun: None, mark_due, purge, builds, hints }
+        let sync_begun = None;
+        Self {
+            writer,
+            reader,
+            link,
+            policy,
+            syncer,
+            group,
+            sync_begun,
+            mark_due,
+            purge,
+            builds,
+            hints,
+            compactions,
+        }
     }
 
-    /// Carries out commands until one says to close; returns how closing went, and who asked for it.
-    pub(crate) fn run(mut self, inbox: &mut Inbox) -> (Result<(), EngineError>, Option<Reply<()>>) {
+    /// Carries out commands until one says to close.
+    pub(crate) fn run(mut self, inbox: &mut Inbox) -> Closed {
         let mut just_worked = false;
         loop {
             let command = inbox.next(self.deadline(), just_worked);
@@ -67,7 +98,16 @@ impl WriterThread {
                 }
                 Some(Command::DropIndex(path, reply)) => self.drop_index(&path, reply),
                 Some(Command::IndexRound(build, reply)) => self.index_round(*build, reply),
-                Some(Command::Close(reply)) => return (self.close(), reply),
+                Some(Command::Compact(reply)) => self.compactions.want(reply),
+                Some(Command::CancelCompaction(reply)) => {
+                    reply.answer(Ok(self.compactions.cancel()));
+                }
+                Some(Command::InstallCompaction(compaction, reply)) => {
+                    self.install_compaction(*compaction, reply);
+                }
+                Some(Command::FinishRelocation(relocation)) => self.writer.finish_relocation(&relocation),
+                Some(Command::CompactionDone(outcome)) => self.compactions.finish(&self.writer, outcome),
+                Some(Command::Close(reply)) => return self.close(reply),
                 Some(Command::SyncDone | Command::Nudge) | None => {}
             }
             self.tend();
@@ -109,14 +149,32 @@ impl WriterThread {
         let _ = reply.send(answer);
     }
 
-    fn close(mut self) -> Result<(), EngineError> {
+    fn install_compaction(&mut self, compaction: Compaction, reply: oneshot::Sender<CompactionAnswer>) {
+        // A hint of the old file would wait for a sync that never comes, and a sync of it would tell of the new one.
+        self.hints.finish();
+        let answer = match self.await_syncer() {
+            Ok(()) => Compactions::install(&mut self.writer, compaction),
+            Err(error) => CompactionAnswer::Failed(error.into()),
+        };
+        self.mark_due = Some(Instant::now() + MARK_AFTER);
+        // A compaction that is gone has been cancelled; then its entries are moved here.
+        if let Err(unsent) = reply.send(answer)
+            && let CompactionAnswer::Installed(mut relocation, _) = unsent.into_inner()
+        {
+            while relocation.step() {}
+            self.writer.finish_relocation(&relocation);
+        }
+    }
+
+    fn close(mut self, reply: Option<Reply<()>>) -> Closed {
         self.builds.cancel_all();
+        let compacting = self.compactions.stop();
         self.hints.finish();
         let synced = self.await_syncer();
         if let Some(syncer) = self.syncer.take() {
             syncer.stop();
         }
-        synced.and(self.writer.close())
+        Closed { outcome: synced.and(self.writer.close()), reply, compacting }
     }
 
     /// Waits for the sync that is under way: the system tells a failure once, and the one who is told must be the one
@@ -137,7 +195,8 @@ impl WriterThread {
 
     /// When the writer has something to do of its own accord.
     fn deadline(&self) -> Option<Instant> {
-        [self.log_due(), self.purge_due()].into_iter().flatten().min()
+        let compaction_due = self.compactions.is_wanted().then(Instant::now);
+        [self.log_due(), self.purge_due(), compaction_due].into_iter().flatten().min()
     }
 
     /// When the log is to be synced beside commits, or marked.
@@ -179,6 +238,18 @@ impl WriterThread {
         if is_due(self.purge_due()) {
             self.purge();
         }
+        self.compactions.want_if_due(&self.writer);
+        if self.compactions.is_wanted() {
+            self.begin_compaction();
+        }
+    }
+
+    /// Begins the compaction that is wanted, once what has expired is purged: it does not travel.
+    fn begin_compaction(&mut self) {
+        let expired = self.writer.next_expiry().is_some_and(|next| next <= self.reader.now());
+        if !expired || self.writer.is_poisoned() || !self.purge() {
+            self.compactions.begin(&mut self.writer, &self.link);
+        }
     }
 
     fn tend_log(&mut self) {
@@ -196,12 +267,14 @@ impl WriterThread {
         }
     }
 
-    /// Removes some of the documents that have expired. What is left comes after the commits that wait.
-    fn purge(&mut self) {
+    /// Removes some of the documents that have expired, and says whether it could. What is left comes after the commits
+    /// that wait.
+    fn purge(&mut self) -> bool {
         let outcome = self.writer.purge_expired(purge::DOCUMENTS_MAX, self.durability());
         let end = Instant::now();
         self.mark_due = Some(end + MARK_AFTER);
-        self.purge.done(outcome.is_ok(), end);
+        let worked = outcome.is_ok();
+        self.purge.done(worked, end);
         match outcome {
             Ok(purged) => self.link.counters.add(Counter::Purged, purged),
             Err(error) => {
@@ -209,6 +282,7 @@ impl WriterThread {
                 tracing::error!(%error, "expired documents could not be purged");
             }
         }
+        worked
     }
 
     fn is_syncing(&self) -> bool {

@@ -116,6 +116,11 @@ impl Applier {
         &mut self.builds
     }
 
+    /// The bytes of the records that hold the newest version of a document.
+    pub(crate) fn live_bytes(&self) -> u64 {
+        self.next.live_bytes
+    }
+
     /// The key that expires first.
     pub(crate) fn first_expiring(&self) -> Option<&Expiring> {
         self.next.expiring.first()

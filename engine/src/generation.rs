@@ -1,7 +1,7 @@
 //! Owns the log files that an open database reads from: one, and behind it those that compactions have replaced, for as
 //! long as somebody needs them. Never writes.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use crate::fs::File;
 use crate::log::{Header, Seed};
@@ -79,6 +79,27 @@ impl Generation {
     /// This generation and those that came after it.
     pub(crate) fn onwards(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |generation| generation.next.get().map(Arc::as_ref))
+    }
+}
+
+/// The generations that were replaced, as long as they are open.
+#[derive(Debug, Default)]
+pub(crate) struct Retired(Mutex<Vec<Weak<Generation>>>);
+
+impl Retired {
+    pub(crate) fn push(&self, generation: &Arc<Generation>) {
+        let mut retired = self.lock();
+        retired.retain(|held| held.strong_count() > 0);
+        retired.push(Arc::downgrade(generation));
+    }
+
+    /// Those that somebody still needs.
+    pub(crate) fn open(&self) -> Vec<Arc<Generation>> {
+        self.lock().iter().filter_map(Weak::upgrade).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Weak<Generation>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::fs::File;
 use crate::key::Sequence;
 use crate::log::LOG_START;
 use crate::view::Shared;
@@ -21,6 +22,8 @@ pub struct Stats {
     pub documents: u64,
     /// The length of the file, space prepared ahead included, in bytes.
     pub file_bytes: u64,
+    /// What files from before a compaction take, in bytes, since snapshots still read them. They have no name any more.
+    pub held_bytes: u64,
     /// The length of the log, in bytes.
     pub log_bytes: u64,
     /// The part of the log that holds the newest version of a document, in bytes.
@@ -58,13 +61,17 @@ impl Stats {
         let view = shared.view.load_full();
         let log_bytes = view.log_end - LOG_START;
         let generations = shared.generations.load();
-        let file_bytes =
-            generations.newest().file.len().map_err(|source| Error::io("measure", &shared.path, source))?;
+        let measured =
+            |file: &dyn File| file.len().map_err(|source| Error::io("measure", &shared.path, source));
+        let file_bytes = measured(&*generations.newest().file)?;
+        let held = shared.retired.open();
+        let held_bytes = held.iter().map(|generation| measured(&*generation.file)).sum::<Result<u64>>()?;
         Ok(Self {
             path: shared.path.to_path_buf(),
             sequence: view.sequence,
             documents: view.counts.total(),
             file_bytes,
+            held_bytes,
             log_bytes,
             live_bytes: view.live_bytes,
             dead_bytes: log_bytes - view.live_bytes,

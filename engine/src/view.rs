@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::expiry::{Expiring, ExpiryTimes};
-use crate::generation::Generation;
+use crate::generation::{Generation, Retired};
 use crate::index::catalog::{Catalog, OldValues};
 use crate::index::ordered::OrderedSet;
 use crate::key::{CollectionId, Sequence, Timestamp};
@@ -30,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     /// The oldest generation that an entry of the keydir may lead to; by it, the later ones.
     pub(crate) generations: ArcSwap<Generation>,
+    pub(crate) retired: Retired,
     pub(crate) keydir: Keydir,
     pub(crate) undo: UndoMap,
     pub(crate) expiry_times: ExpiryTimes,

@@ -13,7 +13,9 @@ use crate::hint::{HintTask, HintedCommit, Hints};
 use crate::key::{Sequence, Timestamp};
 use crate::keydir::Entry;
 use crate::lock::FileLock;
-use crate::log::{AppendFault, Appender, Chain, Header, Kind, NewRecord, Payload, RecordWriter, Syncs};
+use crate::log::{
+    AppendFault, Appender, Chain, Header, Kind, LOG_START, NewRecord, Payload, RecordWriter, Syncs,
+};
 use crate::stage::StagedGroup;
 use crate::transaction::{Outcome, Transaction};
 use crate::view::Shared;
@@ -221,6 +223,24 @@ impl Writer {
         let LogState { header: Header { file_id, generation, .. }, chain, last_record, .. } = self.log;
         let commit = HintedCommit { file_id, generation, last_record, chain: chain.value() };
         Some(self.hints.begin(&self.shared, commit, self.appender.watch_synced()))
+    }
+
+    /// The length of the log, in bytes.
+    #[must_use]
+    pub fn log_bytes(&self) -> u64 {
+        self.appender.end() - LOG_START
+    }
+
+    /// The part of the log that does not hold the newest version of a document, in bytes.
+    #[must_use]
+    pub fn dead_bytes(&self) -> u64 {
+        self.log_bytes() - self.applier.live_bytes()
+    }
+
+    /// How many files from before a compaction are still open, since a snapshot or the relocation needs them.
+    #[must_use]
+    pub fn held_generations(&self) -> usize {
+        self.shared.retired.open().len()
     }
 
     /// The position up to which the log is known to be synced.

@@ -115,10 +115,12 @@ impl FerrumDB {
     }
 
     fn replacing(&self, key: Key, change: ferrumdb_engine::Result<Change>) -> Pending<Option<Document>> {
+        // ORDER: the snapshot first. It keeps the file of whatever the commit will replace.
+        let snapshot = self.0.reader.snapshot();
         let pending = self.change(key.clone(), None, change, WriteReply::Replaced);
-        let (link, reader) = (Arc::clone(&self.0.link), self.0.reader.clone());
+        let link = Arc::clone(&self.0.link);
         pending.then(move |replaced| {
-            let read = |replaced| reader.replaced(CollectionId::ROOT, &key, &replaced);
+            let read = |replaced| snapshot.replaced(CollectionId::ROOT, &key, &replaced);
             replaced.map(read).transpose().map_err(|error| link.counted(Error::from(error).about(&key)))
         })
     }

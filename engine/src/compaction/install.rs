@@ -61,6 +61,7 @@ impl Writer {
         let moves = Arc::new(std::mem::take(&mut compaction.target.moves));
         let (from, to) = (compaction.old.number(), generation.number());
         // ORDER: readers know the new generation before an entry leads there.
+        self.shared().retired.push(&compaction.old);
         compaction.old.succeed(Arc::clone(&generation));
         let appender = Appender::new(Arc::clone(&generation.file), end, end);
         let (sequence, time) = (self.log().sequence, self.log().time);

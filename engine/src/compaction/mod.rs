@@ -98,7 +98,10 @@ pub enum CompactionStep {
     /// It is to be handed to [`Writer::install_compaction`](crate::Writer::install_compaction).
     Ready,
     /// There is nothing in the file that need not be kept.
-    Pointless,
+    Pointless {
+        /// The length of the log.
+        log_bytes: u64,
+    },
 }
 
 /// What a compaction has done.
@@ -164,12 +167,18 @@ impl Compaction {
         CancelCompaction(Arc::downgrade(&self.cancelled))
     }
 
+    /// Whether somebody has stopped it.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
     /// Does some more of it: about a megabyte, or one sync.
     ///
     /// # Errors
     /// [`Error::Cancelled`]; [`Error::Damaged`] when the log is not what it should be; [`Error::Io`].
     pub fn step(&mut self) -> Result<CompactionStep> {
-        if self.cancelled.load(Ordering::Relaxed) {
+        if self.is_cancelled() {
             return Err(Error::Cancelled);
         }
         let before = self.place.position;
@@ -181,7 +190,7 @@ impl Compaction {
         }
         Ok(match self.phase {
             Phase::Ready => CompactionStep::Ready,
-            Phase::Pointless => CompactionStep::Pointless,
+            Phase::Pointless => CompactionStep::Pointless { log_bytes: self.old_end - LOG_START },
             _ => CompactionStep::Working { bytes: self.place.position.saturating_sub(before) },
         })
     }

@@ -10,6 +10,7 @@ use super::format::HEADER_BYTES;
 use super::header::HintHeader;
 use super::write::Blocks;
 use crate::fs::{FileSystem, MemoryFs, OpenMode, read_full};
+use crate::generation::Location;
 use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::keydir::Entry;
 use crate::log::{Header, HeaderState, LOG_START, Seed};
@@ -108,16 +109,17 @@ fn a_hint_is_used_only_if_its_totals_are_right() {
 fn a_hint_is_used_only_if_its_entries_can_be_there() {
     let fixture = Fixture::new();
     let end = fixture.header.log_end;
-    for position in [0, LOG_START - 8, LOG_START + 1, end, u64::MAX - 7] {
+    for position in [0, LOG_START - 8, LOG_START + 1, end, (1 << 48) - 8] {
         let wrong = |_: &mut HintHeader, entries: &mut Vec<(Key, Entry, Option<Timestamp>)>| {
             let entry = entries[0].1;
-            entries[0].1 = Entry::new(position, entry.sequence, entry.ordinal(), entry.payload_bytes);
+            entries[0].1 =
+                Entry::new(Location::new(1, position), entry.sequence, entry.ordinal(), entry.payload_bytes);
         };
         assert!(!fixture.is_used(wrong), "{position}");
     }
     assert!(!fixture.is_used(|header, entries| {
         let entry = entries[0].1;
-        entries[0].1 = Entry::new(entry.position(), header.sequence.next(), 0, entry.payload_bytes);
+        entries[0].1 = Entry::new(entry.location, header.sequence.next(), 0, entry.payload_bytes);
     }));
 }
 

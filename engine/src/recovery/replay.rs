@@ -13,7 +13,7 @@ use crate::apply::Applier;
 use crate::cache::DocumentCache;
 use crate::error::{Error, Result};
 use crate::fs::{File, FileSystem, read_full, write_all};
-use crate::generation::{Generation, Location};
+use crate::generation::{Generation, Location, Retired};
 use crate::hint::{Hints, Start, Walked};
 use crate::indexing::Definitions;
 use crate::key::{CollectionId, Key, Sequence, Timestamp};
@@ -52,6 +52,7 @@ pub(super) fn recover(
         path: Arc::from(path),
         limits: options.limits,
         generations: ArcSwap::from(Arc::clone(&generation)),
+        retired: Retired::default(),
         keydir: start.keydir,
         undo: UndoMap::new(),
         expiry_times: start.expiry_times,

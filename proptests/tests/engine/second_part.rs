@@ -429,7 +429,7 @@ impl History {
         match step {
             Ok(CompactionStep::Ready) => {}
             Ok(CompactionStep::Working { .. }) => return self.compaction = Some(compaction),
-            Ok(CompactionStep::Pointless) => return,
+            Ok(CompactionStep::Pointless { .. }) => return,
             Err(Error::Io { .. }) if is_failing || self.is_faulty => return,
             Err(error) => panic!("{}: {error}", self.at),
         }

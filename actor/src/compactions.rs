@@ -1,0 +1,251 @@
+//! Owns when the database is compacted, the thread that does it, and the writer's part in it. Never lets it hold up a
+//! commit for longer than its last quarter of a megabyte takes, and the syncs that put it in place.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use ferrumdb_engine::{
+    CancelCompaction, Compacted, Compaction, CompactionStep, Error as EngineError, History, Relocation,
+    Writer,
+};
+use serde::Serialize;
+
+use crate::command::{Command, Reply};
+use crate::error::{Cause, Error, Result};
+use crate::link::Link;
+
+/// How long the compacting thread sleeps at a time to keep to its rate: it is stopped within that.
+const NAP: Duration = Duration::from_millis(20);
+
+/// When a database compacts itself: as soon as both hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AutoCompaction {
+    /// The part of the log that a compaction would win, in percent.
+    pub dead_percent: u8,
+    /// The bytes of the log that a compaction would win.
+    pub dead_bytes: u64,
+}
+
+impl Default for AutoCompaction {
+    /// Half of the log, and 64 MiB.
+    fn default() -> Self {
+        Self { dead_percent: 50, dead_bytes: 64 << 20 }
+    }
+}
+
+/// What a compaction has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct CompactionReport {
+    /// The length of the log before it, in bytes.
+    pub bytes_before: u64,
+    /// The length of the log after it, in bytes.
+    pub bytes_after: u64,
+    /// How many records were left out: documents that had been replaced, deleted or had expired, and deletions.
+    pub records_dropped: u64,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// What the configuration says about compactions.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CompactionSettings {
+    pub(crate) auto: Option<AutoCompaction>,
+    pub(crate) history: History,
+    pub(crate) bytes_per_second: Option<u64>,
+}
+
+/// What the writer says to a compaction that is ready.
+pub(crate) enum CompactionAnswer {
+    /// Its file is in place.
+    Installed(Relocation, Compacted),
+    /// It could not be.
+    Failed(Error),
+}
+
+/// What the writer knows of compactions.
+#[derive(Default)]
+pub(crate) struct Compactions {
+    settings: CompactionSettings,
+    /// Who waits for the one that is wanted or under way.
+    waiting: Vec<Reply<CompactionReport>>,
+    is_wanted: bool,
+    running: Option<Running>,
+    /// The garbage below which the database does not compact itself again: what the last time has left, and more.
+    not_below: u64,
+}
+
+struct Running {
+    cancel: CancelCompaction,
+    thread: JoinHandle<()>,
+}
+
+impl Compactions {
+    pub(crate) fn new(settings: CompactionSettings) -> Self {
+        Self { settings, ..Self::default() }
+    }
+
+    /// Asks for a compaction, or for the answer of the one that is under way.
+    pub(crate) fn want(&mut self, reply: Reply<CompactionReport>) {
+        self.waiting.push(reply);
+        self.is_wanted = self.running.is_none();
+    }
+
+    /// Whether one is to begin as soon as nothing is left to be purged.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.is_wanted
+    }
+
+    /// Asks for a compaction if there is enough garbage.
+    pub(crate) fn want_if_due(&mut self, writer: &Writer) {
+        let Some(auto) = self.settings.auto else { return };
+        if self.running.is_none()
+            && writer.dead_bytes() >= auto.dead_bytes.max(self.not_below)
+            && writer.dead_bytes() / 100 >= writer.log_bytes() / 10_000 * u64::from(auto.dead_percent)
+            && !writer.is_poisoned()
+            // A snapshot that holds an old file back would hold back one more.
+            && writer.held_generations() == 0
+        {
+            self.is_wanted = true;
+        }
+    }
+
+    /// Begins the one that is wanted.
+    pub(crate) fn begin(&mut self, writer: &mut Writer, link: &Arc<Link>) {
+        self.is_wanted = false;
+        match writer.begin_compaction(self.settings.history) {
+            Ok(Some(compaction)) => {
+                let cancel = compaction.canceller();
+                match compact_on_a_thread(compaction, self.settings.bytes_per_second, link) {
+                    Ok(thread) => self.running = Some(Running { cancel, thread }),
+                    Err(error) => self.finish(writer, Err(error)),
+                }
+            }
+            Ok(None) => self.finish(writer, Ok(unchanged(writer.log_bytes(), Duration::ZERO))),
+            Err(error) => self.finish(writer, Err(link.counted(error.into()))),
+        }
+    }
+
+    /// Puts the compacted file in the place of the old one.
+    pub(crate) fn install(writer: &mut Writer, compaction: Compaction) -> CompactionAnswer {
+        match writer.install_compaction(compaction) {
+            Ok((relocation, compacted)) => CompactionAnswer::Installed(relocation, compacted),
+            Err(error) => CompactionAnswer::Failed(error.into()),
+        }
+    }
+
+    /// Takes note of how the one under way ended, and answers whoever waits.
+    pub(crate) fn finish(&mut self, writer: &Writer, outcome: Result<CompactionReport>) {
+        self.running = None;
+        let step = self.settings.auto.unwrap_or_default().dead_bytes;
+        self.not_below = writer.dead_bytes() + step / 2;
+        match &outcome {
+            Ok(report) => tracing::info!(?report, "compacted the database"),
+            Err(error) => tracing::warn!(%error, "the database was not compacted"),
+        }
+        self.answer(&outcome);
+    }
+
+    /// Stops the one that is wanted or under way, and says whether there was one.
+    pub(crate) fn cancel(&mut self) -> bool {
+        if let Some(running) = &self.running {
+            running.cancel.cancel();
+            return true;
+        }
+        self.answer(&cancelled());
+        std::mem::take(&mut self.is_wanted)
+    }
+
+    /// Stops everything, since the database is closing. The thread ends once its last question has been refused.
+    pub(crate) fn stop(&mut self) -> Option<JoinHandle<()>> {
+        self.cancel();
+        self.answer(&cancelled());
+        self.running.take().map(|running| running.thread)
+    }
+
+    fn answer(&mut self, outcome: &Result<CompactionReport>) {
+        self.waiting.drain(..).for_each(|reply| reply.answer(outcome.clone()));
+    }
+}
+
+fn cancelled() -> Result<CompactionReport> {
+    Err(EngineError::Cancelled.into())
+}
+
+fn unchanged(bytes: u64, took: Duration) -> CompactionReport {
+    CompactionReport { bytes_before: bytes, bytes_after: bytes, records_dropped: 0, took }
+}
+
+/// Tells the writer how the compaction ended, even if its thread panics.
+struct Ending<'l> {
+    link: &'l Link,
+    outcome: Option<Result<CompactionReport>>,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        let outcome = self.outcome.take().unwrap_or_else(cancelled);
+        self.link.outbox().insist(Command::CompactionDone(outcome));
+    }
+}
+
+fn compact_on_a_thread(
+    compaction: Compaction,
+    bytes_per_second: Option<u64>,
+    link: &Arc<Link>,
+) -> Result<JoinHandle<()>> {
+    let link = Arc::clone(link);
+    let path = link.path().to_owned();
+    let compact = move || {
+        let mut ending = Ending { link: &link, outcome: None };
+        ending.outcome = Some(run(compaction, bytes_per_second, &link));
+    };
+    let thread = std::thread::Builder::new().name("ferrumdb-compact".to_owned()).spawn(compact);
+    thread.map_err(|source| Error::new(Cause::Thread { path, source: Arc::new(source) }))
+}
+
+fn run(mut compaction: Compaction, bytes_per_second: Option<u64>, link: &Link) -> Result<CompactionReport> {
+    let start = Instant::now();
+    let mut pace = Pace { start, bytes_per_second, bytes: 0 };
+    loop {
+        match compaction.step()? {
+            CompactionStep::Working { bytes } => pace.keep(bytes, || compaction.is_cancelled()),
+            CompactionStep::Pointless { log_bytes } => return Ok(unchanged(log_bytes, start.elapsed())),
+            CompactionStep::Ready => break,
+        }
+    }
+    let (reply, receiver) = oneshot::channel();
+    if !link.outbox().insist(Command::InstallCompaction(Box::new(compaction), reply)) {
+        return Err(link.closed());
+    }
+    let (mut relocation, compacted) = match receiver.recv().map_err(|oneshot::RecvError| link.closed())? {
+        CompactionAnswer::Installed(relocation, compacted) => (relocation, compacted),
+        CompactionAnswer::Failed(error) => return Err(error),
+    };
+    while relocation.step() {}
+    link.outbox().insist(Command::FinishRelocation(relocation));
+    let Compacted { bytes_before, bytes_after, records_dropped, .. } = compacted;
+    Ok(CompactionReport { bytes_before, bytes_after, records_dropped, took: start.elapsed() })
+}
+
+/// Keeps a compaction to its rate.
+struct Pace {
+    start: Instant,
+    bytes_per_second: Option<u64>,
+    bytes: u64,
+}
+
+impl Pace {
+    /// Waits until so many more bytes may have been read.
+    fn keep(&mut self, bytes: u64, is_cancelled: impl Fn() -> bool) {
+        self.bytes += bytes;
+        let Some(rate) = self.bytes_per_second else { return };
+        let due = Duration::from_secs_f64(self.bytes as f64 / rate.max(1) as f64);
+        while !is_cancelled()
+            && let Some(left) = due.checked_sub(self.start.elapsed())
+        {
+            std::thread::sleep(left.min(NAP));
+        }
+    }
+}
