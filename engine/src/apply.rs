@@ -73,9 +73,6 @@ impl Applier {
         }
         let replaced = self.shared.keydir.put(&hashed, key, entry);
         self.tally(change, replaced);
-        if let Some(index_change) = &change.index_change {
-            self.next.catalog.update(hashed.collection, key, index_change);
-        }
         for build in &mut self.builds {
             build.note(hashed.collection, key);
         }
@@ -149,9 +146,12 @@ impl Applier {
         }
     }
 
-    /// Brings the next view's totals up to a change, which replaced `old`.
+    /// Brings the next view's totals and indexes up to a change, which replaced `old`.
     fn tally(&mut self, change: &StagedChange<'_>, old: Option<Entry>) {
         let &StagedChange { hashed: Hashed { collection, .. }, key, entry, expires_at, .. } = change;
+        if let Some(index_change) = &change.index_change {
+            self.next.catalog.update(collection, key, index_change);
+        }
         if let Some(old) = old.filter(|old| !old.is_tombstone()) {
             self.next.counts.subtract(collection);
             self.next.live_bytes -= record_bytes(old.payload_bytes);

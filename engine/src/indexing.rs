@@ -16,6 +16,7 @@ use crate::log::{Kind, Payload};
 use crate::reader::Reader;
 use crate::snapshot::Snapshot;
 use crate::transaction::{Change, Prepared, Transaction};
+use crate::view::Shared;
 use crate::writer::{Durability, Writer};
 
 impl Writer {
@@ -142,44 +143,114 @@ impl Reader {
 pub(crate) struct Definitions(Vec<(CollectionId, IndexDefinition)>);
 
 impl Definitions {
-    /// Notes a record of a definition.
+    /// Notes a record of a definition, and returns that.
     ///
     /// # Errors
     /// When this build cannot read it.
-    pub(crate) fn note(&mut self, kind: Kind, collection: CollectionId, stored: &[u8]) -> io::Result<()> {
+    pub(crate) fn note(
+        &mut self,
+        kind: Kind,
+        collection: CollectionId,
+        stored: &[u8],
+    ) -> io::Result<IndexDefinition> {
         let unreadable = |reason: String| io::Error::new(io::ErrorKind::InvalidData, reason);
         let text = std::str::from_utf8(stored).map_err(|error| unreadable(error.to_string()))?;
         let definition = IndexDefinition::from_json(text).map_err(|error| unreadable(error.to_string()))?;
         self.0.retain(|known| *known != (collection, definition.clone()));
         if kind == Kind::IndexCreated {
-            self.0.push((collection, definition));
+            self.0.push((collection, definition.clone()));
         }
-        Ok(())
+        Ok(definition)
     }
 
-    /// The indexes, filled from the documents of a log that was just read into the snapshot's keydir.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The indexes: those that are `known` as they are, though one may have been dropped and created again, and the
+    /// others filled from the documents of a log that was just read into the snapshot's keydir.
     ///
     /// # Errors
     /// When a document cannot be read.
-    pub(crate) fn build(self, snapshot: &Snapshot) -> Result<Catalog> {
+    pub(crate) fn build(self, snapshot: &Snapshot, known: &Catalog) -> Result<Catalog> {
         let mut catalog = Catalog::default();
         let mut collections: Vec<_> = self.0.iter().map(|(collection, _)| *collection).collect();
         collections.sort_unstable();
         collections.dedup();
         for wanted in collections {
-            let of_collection = self.0.iter().filter(|(collection, _)| *collection == wanted);
-            let mut builders: Vec<_> = of_collection
+            let of_collection = || self.0.iter().filter(|(collection, _)| *collection == wanted);
+            let mut builders: Vec<_> = of_collection()
+                .filter(|(_, definition)| known.get(wanted, &definition.path).is_none())
                 .map(|(_, definition)| IndexBuilder::new(Arc::new(definition.clone())))
                 .collect();
-            snapshot.each_document(wanted, |key, text| {
-                for builder in &mut builders {
-                    let values = extract(text, &builder.definition().path);
-                    builder.add(key, &values);
-                }
-                Ok(())
-            })?;
-            builders.into_iter().for_each(|builder| catalog.add(wanted, builder.finish()));
+            if !builders.is_empty() {
+                snapshot.each_document(wanted, |key, text| {
+                    for builder in &mut builders {
+                        let values = extract(text, &builder.definition().path);
+                        builder.add(key, &values);
+                    }
+                    Ok(())
+                })?;
+            }
+            let mut built = builders.into_iter().map(IndexBuilder::finish);
+            for (_, definition) in of_collection() {
+                let known = known.get(wanted, &definition.path).map(|published| published.index.clone());
+                let index =
+                    known.or_else(|| built.next()).expect("what is not known was built, in this order");
+                catalog.add(wanted, index);
+            }
         }
         Ok(catalog)
+    }
+}
+
+/// How many old documents are read at least, and which part of all at most, to bring the indexes of a hint up to the
+/// commits behind it. Each costs a read of its own; past so many, reading all documents in order costs less.
+const OLD_READS_MIN: u64 = 1024;
+const OLD_READS_PARTS: u64 = 16;
+
+/// Brings the indexes of a hint up to the commits behind it.
+#[derive(Debug)]
+pub(crate) struct CatchUp {
+    old_reads_left: u64,
+}
+
+impl CatchUp {
+    /// For a hint of so many documents.
+    pub(crate) fn new(documents: u64) -> Self {
+        Self { old_reads_left: OLD_READS_MIN.max(documents / OLD_READS_PARTS) }
+    }
+
+    /// What a change means for the indexes in `catalog` before it is applied; `document` is the new one, `None` for a
+    /// deletion. An index that cannot be kept up with is taken out: it is filled anew when the whole log was read.
+    pub(crate) fn index_change(
+        &mut self,
+        shared: &Shared,
+        catalog: &mut Catalog,
+        key: &Hashed<'_>,
+        document: Option<&[u8]>,
+    ) -> Option<IndexChange> {
+        if !catalog.is_indexed(key.collection) {
+            return None;
+        }
+        let new = match document.map(std::str::from_utf8) {
+            None => Ok(catalog.nothing(key.collection)),
+            Some(text) => text.map(|text| catalog.extract(key.collection, text)),
+        };
+        let entry = shared.keydir.find(key);
+        let old_reads_left = self.old_reads_left.checked_sub(u64::from(entry.is_some()));
+        let (Ok(new), Some(old_reads_left)) = (new, old_reads_left) else {
+            *catalog = Catalog::default();
+            return None;
+        };
+        self.old_reads_left = old_reads_left;
+        let old = match entry {
+            Some(entry) => {
+                let old = shared.old_values(catalog, key, &entry);
+                old.expect("while a database is being opened, it has one generation")
+            }
+            None => OldValues::Known(catalog.nothing(key.collection)),
+        };
+        Some(IndexChange { old, new })
     }
 }

@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used)] // A test may panic.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use ferrumdb_engine::{
     Reader, RecoveryReport, Sequence, Timestamp, Transaction, Writer, open,
 };
 use proptest::prelude::*;
+use serde_json::{Value, json};
 
 const PATH: &str = "/hint.db";
 const HINT: &str = "/hint.db.hint";
@@ -26,15 +28,18 @@ struct Database {
     clock: ManualClock,
 }
 
+type Documents = BTreeMap<(CollectionId, String), (String, Sequence, Option<Timestamp>)>;
+
 /// Everything that can be seen of a database.
 #[derive(Debug, PartialEq)]
 struct Seen {
     sequence: Sequence,
-    documents: BTreeMap<(CollectionId, String), (String, Sequence, Option<Timestamp>)>,
+    documents: Documents,
     counts: [u64; 2],
     /// Documents with those that have expired and are not purged, and the log's live and dead bytes.
     sizes: [u64; 3],
-    found: Vec<String>,
+    /// Each index, with the entries that it has.
+    indexes: Vec<(CollectionId, String, u64)>,
     next_expiry: Option<Timestamp>,
     clean: bool,
 }
@@ -88,21 +93,85 @@ impl Database {
             }
         }
         let stats = self.reader.stats().unwrap();
-        let snapshot = self.reader.snapshot();
-        let mut found = Vec::new();
-        for index in snapshot.indexes() {
-            let keys = snapshot.find(ROOT, &index.path, &serde_json::json!(1)).unwrap();
-            found.push(format!("{} {:?} {keys:?}", index.path, index.collection));
-        }
+        self.assert_indexes_answer_as_a_scan(&documents);
+        let indexes = self.reader.snapshot().indexes().into_iter();
         Seen {
             sequence: self.reader.sequence(),
             documents,
             counts: [self.reader.count(ROOT), self.reader.count(OTHER)],
             sizes: [stats.documents, stats.live_bytes, stats.dead_bytes],
-            found,
+            indexes: indexes.map(|index| (index.collection, index.path.to_string(), index.entries)).collect(),
             next_expiry: self.writer.next_expiry(),
             clean: stats.recovery.clean,
         }
+    }
+
+    fn assert_indexes_answer_as_a_scan(&self, documents: &Documents) {
+        let snapshot = self.reader.snapshot();
+        let probes = || (0..FIELDS).map(field).flat_map(|value| values_at(&value, &[])).chain([json!(null)]);
+        for index in snapshot.indexes() {
+            let path = index.path.to_string();
+            let path: Vec<_> = path.split('.').collect();
+            let scan = |is_wanted: &dyn Fn(&Value) -> bool| -> BTreeSet<String> {
+                let of_collection =
+                    documents.iter().filter(|((collection, _), _)| *collection == index.collection);
+                let found = of_collection.filter(|(_, (text, ..))| {
+                    let document = serde_json::from_str(text).unwrap();
+                    values_at(&document, &path).iter().any(is_wanted)
+                });
+                found.map(|((_, key), _)| key.clone()).collect()
+            };
+            let same = |found: Vec<Key>, scanned: BTreeSet<String>| {
+                assert_eq!(found.len(), scanned.len());
+                assert_eq!(found.into_iter().map(String::from).collect::<BTreeSet<_>>(), scanned);
+            };
+            for probe in probes() {
+                let found = snapshot.find(index.collection, &index.path, &probe).unwrap();
+                same(found, scan(&|value| *value == probe));
+            }
+            let all = (Bound::Unbounded, Bound::Unbounded);
+            for reverse in [false, true] {
+                let found = snapshot.find_range(index.collection, &index.path, all, reverse).unwrap();
+                same(found, scan(&|_| true));
+            }
+        }
+    }
+}
+
+/// How many values there are of the field that is indexed.
+const FIELDS: usize = 12;
+
+/// One of the values of the field that is indexed: plain ones, null, one that is long, two that are told apart only
+/// beyond the cut, and arrays and objects, one of which has nothing below it.
+fn field(number: usize) -> Value {
+    match number % FIELDS {
+        0 => json!(0),
+        1 => json!(1),
+        2 => json!("text"),
+        3 => json!(null),
+        4 => json!(true),
+        5 => json!("l".repeat(600)),
+        6 => json!(format!("{}6", "c".repeat(1030))),
+        7 => json!(format!("{}7", "c".repeat(1030))),
+        8 => json!([1, "text"]),
+        9 => json!([{"x": 1}, {"x": "text"}, {}]),
+        10 => json!({"x": 0}),
+        _ => json!([]),
+    }
+}
+
+/// The values of a document at a path of names.
+fn values_at(value: &Value, path: &[&str]) -> Vec<Value> {
+    match (path.split_first(), value) {
+        (None, Value::Array(items)) => [std::slice::from_ref(value), items].concat(),
+        (None, _) => vec![value.clone()],
+        (Some((name, rest)), Value::Object(fields)) => {
+            fields.get(*name).map_or(vec![json!(null)], |value| values_at(value, rest))
+        }
+        (Some(_), Value::Array(items)) => {
+            items.iter().filter(|item| item.is_object()).flat_map(|item| values_at(item, path)).collect()
+        }
+        (Some(_), _) => vec![json!(null)],
     }
 }
 
@@ -312,6 +381,7 @@ fn hints_are_written_beside_commits() {
             transaction.set(ROOT, Key::from(format!("k{number}")), document("first"), Some(Timestamp(5_000)));
         });
     }
+    take_step(&mut database, &mut None, &Step::Index(0), 0, 0);
     for round in 0..5 {
         database.writer.sync().unwrap();
         let task = database.writer.begin_hint().unwrap();
@@ -320,7 +390,11 @@ fn hints_are_written_beside_commits() {
             let number = (number * 7 + round * 311) % 2_000;
             database.commit(Durability::Appended, |transaction| match number % 3 {
                 0 => transaction.delete(ROOT, Key::from(format!("k{number}"))),
-                _ => transaction.set(ROOT, Key::from(format!("k{number}")), document("second"), None),
+                _ => {
+                    let second =
+                        EncodedDocument::from_serialize(&json!({"n": field(number)}), &Limits::default());
+                    transaction.set(ROOT, Key::from(format!("k{number}")), second.unwrap(), None);
+                }
             });
         }
         writing.join().unwrap();
@@ -465,15 +539,18 @@ fn a_power_cut_on_closing_loses_nothing() {
     });
 }
 
+/// The indexes that come and go.
+const INDEXES: [(CollectionId, &str); 4] = [(ROOT, "n"), (OTHER, "n"), (ROOT, "n.x"), (ROOT, "k")];
+
 #[derive(Clone, Debug)]
 enum Step {
-    Set { other: bool, key: u8, expires: Option<u64>, synced: bool },
+    Set { other: bool, key: u8, field: Option<usize>, expires: Option<u64>, synced: bool },
     Delete { other: bool, key: u8 },
     Expire { key: u8, expires: Option<u64> },
     Wait { milliseconds: u64 },
     Purge,
     Mark,
-    Index,
+    Index(usize),
     BeginHint,
     RunHint,
     Reopen(Ending),
@@ -489,14 +566,14 @@ enum Ending {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let expires = || proptest::option::of(0..500_u64);
     let step = prop_oneof![
-        8 => (any::<bool>(), 0..12_u8, expires(), any::<bool>())
-            .prop_map(|(other, key, expires, synced)| Step::Set { other, key, expires, synced }),
+        8 => (any::<bool>(), 0..12_u8, proptest::option::weighted(0.9, 0..FIELDS), expires(), any::<bool>())
+            .prop_map(|(other, key, field, expires, synced)| Step::Set { other, key, field, expires, synced }),
         4 => (any::<bool>(), 0..12_u8).prop_map(|(other, key)| Step::Delete { other, key }),
         2 => (0..12_u8, expires()).prop_map(|(key, expires)| Step::Expire { key, expires }),
         2 => (1..200_u64).prop_map(|milliseconds| Step::Wait { milliseconds }),
         1 => Just(Step::Purge),
         1 => Just(Step::Mark),
-        1 => Just(Step::Index),
+        2 => (0..INDEXES.len()).prop_map(Step::Index),
         3 => Just(Step::BeginHint),
         3 => Just(Step::RunHint),
         2 => prop_oneof![Just(Ending::Close), Just(Ending::Kill), Just(Ending::PowerCut)].prop_map(Step::Reopen),
@@ -510,10 +587,13 @@ fn take_step(database: &mut Database, task: &mut Option<HintTask>, step: &Step, 
     let durability = |synced| if synced { Durability::Synced } else { Durability::Appended };
     let key = |key: u8| Key::from("k".repeat(usize::from(key) * 3));
     match *step {
-        Step::Set { other, key: name, expires, synced } => {
+        Step::Set { other, key: name, field: value, expires, synced } => {
             database.commit(durability(synced), |transaction| {
-                let text = format!(r#"{{"n":{},"k":{number}}}"#, number % 3);
-                let document = EncodedDocument::from_json(text.as_bytes(), &Limits::default()).unwrap();
+                let fields = match value {
+                    Some(value) => json!({"n": field(value), "k": number}),
+                    None => json!({"k": number}),
+                };
+                let document = EncodedDocument::from_serialize(&fields, &Limits::default()).unwrap();
                 transaction.set(if other { OTHER } else { ROOT }, key(name), document, at(expires));
             })
         }
@@ -527,15 +607,16 @@ fn take_step(database: &mut Database, task: &mut Option<HintTask>, step: &Step, 
             database.writer.purge_expired(3, Durability::Appended).unwrap();
         }
         Step::Mark => database.writer.append_sync_mark().unwrap(),
-        Step::Index => {
-            let path = FieldPath::parse("n").unwrap();
-            match database.writer.begin_index(ROOT, path.clone()) {
+        Step::Index(index) => {
+            let (collection, path) = INDEXES[index];
+            let path = FieldPath::parse(path).unwrap();
+            match database.writer.begin_index(collection, path.clone()) {
                 Ok(mut build) => {
                     build.run().unwrap();
                     let round = database.writer.index_round(&build);
                     database.writer.install_index(build, round, Durability::Appended).unwrap();
                 }
-                Err(_) => drop(database.writer.drop_index(ROOT, &path, Durability::Appended).unwrap()),
+                Err(_) => drop(database.writer.drop_index(collection, &path, Durability::Appended).unwrap()),
             }
         }
         Step::BeginHint => *task = database.writer.begin_hint(),

@@ -39,10 +39,11 @@ pub(super) mod block {
     pub(in crate::hint) const CHECKSUM: usize = 16;
 }
 
-/// The kinds of blocks. Index contents will have one of their own.
+/// The kinds of blocks.
 pub(super) mod kind {
     pub(in crate::hint) const KEYDIR: u32 = 1;
     pub(in crate::hint) const INDEXES: u32 = 2;
+    pub(in crate::hint) const CONTENTS: u32 = 3;
     pub(in crate::hint) const END: u32 = 255;
 }
 
@@ -63,10 +64,24 @@ pub(super) mod entry {
 pub(super) const ENTRY_EXPIRES: u32 = 1 << 31;
 
 /// The bytes of an entry of the indexes before its definition.
-pub(super) const INDEX_BYTES: usize = 8;
+pub(super) const INDEX_BYTES: usize = 24;
 
 /// Offsets within an entry of the indexes.
 pub(super) mod index {
     pub(in crate::hint) const COLLECTION: usize = 0;
     pub(in crate::hint) const DEFINITION_BYTES: usize = 4;
+    pub(in crate::hint) const ENTRIES: usize = 8;
+    pub(in crate::hint) const DOCUMENTS: usize = 16;
 }
+
+/// The bytes of an entry of an index's contents before its value.
+pub(super) const CONTENT_BYTES: usize = 6;
+
+/// Offsets within an entry of an index's contents.
+pub(super) mod content {
+    pub(in crate::hint) const NUMBER: usize = 0;
+    pub(in crate::hint) const VALUE_BYTES: usize = 4;
+}
+
+/// The bit of a value's length that says that the value was cut.
+pub(super) const VALUE_CUT: u16 = 1 << 15;

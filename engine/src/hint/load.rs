@@ -4,9 +4,8 @@
 use std::io;
 use std::path::Path;
 
-use super::format::{
-    BLOCK_HEAD_BYTES, ENTRY_BYTES, ENTRY_EXPIRES, HEADER_BYTES, INDEX_BYTES, block as at, entry, index, kind,
-};
+use super::contents::Contents;
+use super::format::{BLOCK_HEAD_BYTES, ENTRY_BYTES, ENTRY_EXPIRES, HEADER_BYTES, block as at, entry, kind};
 use super::header::{HintHeader, checksum};
 use super::write::block_checksum;
 use crate::expiry::{Expiring, ExpiryTimes};
@@ -133,15 +132,19 @@ fn load(hint: &dyn File, log: &dyn File, seed: Seed, log_header: &Header) -> Res
         let (kind, entries) = blocks.next(&mut buffer)?;
         let filled = match kind {
             kind::KEYDIR => filling.keydir_block(entries, &buffer),
-            kind::INDEXES => filling.index_block(entries, &buffer),
+            kind::INDEXES => filling.contents.index_block(entries, &buffer, hint_bytes),
+            kind::CONTENTS => filling.contents.contents_block(entries, &buffer),
             kind::END if blocks.position == hint_bytes => break,
             _ => None,
         };
         filled.ok_or(Unfit::Because("one of its blocks is malformed"))?;
     }
+    let (definitions, catalog) =
+        std::mem::take(&mut filling.contents).finish().ok_or(Unfit::Because("an index is not complete"))?;
+    filling.view.catalog = catalog;
     let walked = Walked {
         place,
-        definitions: std::mem::take(&mut filling.definitions),
+        definitions,
         time: mark.time.max(log_header.created),
         // The last mark's claim is the farthest of all marks before the place: claims never go back.
         claim: mark.synced.max(log_header.synced),
@@ -208,7 +211,7 @@ struct Filling<'h> {
     keydir: Keydir,
     expiry_times: ExpiryTimes,
     expiring: Vec<Expiring>,
-    definitions: Definitions,
+    contents: Contents,
     view: View,
 }
 
@@ -219,7 +222,7 @@ impl<'h> Filling<'h> {
             keydir: Keydir::with_seeds(header.hash_seeds, header.documents as usize),
             expiry_times: ExpiryTimes::new(),
             expiring: Vec::new(),
-            definitions: Definitions::default(),
+            contents: Contents::default(),
             view: View::default(),
         }
     }
@@ -266,6 +269,7 @@ impl<'h> Filling<'h> {
         if self.keydir.put(&hashed, &key, found).is_some() {
             return None;
         }
+        self.contents.document(collection, &key);
         self.view.counts.add(collection);
         self.view.live_bytes += record_bytes(found.payload_bytes);
         if let Some(at) = expires_at {
@@ -273,18 +277,6 @@ impl<'h> Filling<'h> {
             self.expiring.push(Expiring { at, collection, key });
         }
         Some(())
-    }
-
-    fn index_block(&mut self, entries: u32, mut bytes: &[u8]) -> Option<()> {
-        for _ in 0..entries {
-            let (fixed, rest) = bytes.split_at_checked(INDEX_BYTES)?;
-            let (definition, rest) =
-                rest.split_at_checked(read_u32(fixed, index::DEFINITION_BYTES) as usize)?;
-            let collection = CollectionId(read_u32(fixed, index::COLLECTION));
-            self.definitions.note(Kind::IndexCreated, collection, definition).ok()?;
-            bytes = rest;
-        }
-        bytes.is_empty().then_some(())
     }
 
     /// The state, if the totals are those of the header.

@@ -1,6 +1,7 @@
-//! Owns the hint file: the keydir as of one commit, beside the database, so that opening need not walk the whole log.
+//! Owns the hint file: the keydir and the indexes as of one commit, so that opening need not walk the whole log.
 //! Never decides what the database holds: it is a cache that can be deleted, and the log has the last word.
 
+mod contents;
 mod format;
 mod header;
 mod load;

@@ -6,12 +6,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::contents::Numbers;
 use super::format::{
-    BLOCK_BYTES, BLOCK_HEAD_BYTES, ENTRY_BYTES, ENTRY_EXPIRES, HEADER_BYTES, INDEX_BYTES, block as at, entry,
-    index, kind,
+    BLOCK_BYTES, BLOCK_HEAD_BYTES, CONTENT_BYTES, ENTRY_BYTES, ENTRY_EXPIRES, HEADER_BYTES, INDEX_BYTES,
+    VALUE_CUT, block as at, content, entry, index, kind,
 };
 use super::header::{HintHeader, checksum};
 use crate::fs::{File, FileSystem, OpenMode, write_all};
+use crate::index::IndexEntry;
+use crate::index::catalog::Published;
+use crate::index::value::IndexValue;
 use crate::key::{CollectionId, Key, Timestamp};
 use crate::keydir::Entry;
 use crate::lock::FileLock;
@@ -92,17 +96,24 @@ impl HintTask {
         // The lock tells other processes that this temporary is not a dead one's.
         let _lock = FileLock::take(&file)?;
         let mut blocks = Blocks::begin(&*file, &self.header)?;
-        for published in self.snapshot.view().catalog.iter() {
-            blocks.index(published.collection, &published.definition().to_json())?;
+        let view = self.snapshot.view();
+        for Published { collection, index, .. } in view.catalog.iter() {
+            let (entries, documents) = (index.len() as u64, index.documents() as u64);
+            blocks.index(*collection, &index.definition().to_json(), entries, documents)?;
         }
+        let mut numbers = Numbers::new(view);
         let (keydir, mut copy) = (&self.shared.keydir, Vec::new());
         for part in 0..keydir.parts() {
             keydir.copy_part_of_all(part, &mut copy);
             for (collection, key, newest) in copy.drain(..) {
                 if let Some(entry) = self.snapshot.at_pin(collection, newest, || key.clone()) {
                     blocks.document(collection, &key, &entry, self.shared.expiry_times.get(&entry))?;
+                    numbers.push(collection, key);
                 }
             }
+        }
+        for published in view.catalog.iter() {
+            blocks.contents(published, &numbers)?;
         }
         let bytes = blocks.finish()?;
         self.file_system.rename(temporary, &paths::hint(database))?;
@@ -156,13 +167,47 @@ impl<'f> Blocks<'f> {
         Ok(())
     }
 
-    fn index(&mut self, collection: CollectionId, definition: &str) -> io::Result<()> {
+    pub(super) fn index(
+        &mut self,
+        collection: CollectionId,
+        definition: &str,
+        entries: u64,
+        documents: u64,
+    ) -> io::Result<()> {
         self.next_entry(kind::INDEXES)?;
         let mut bytes = [0; INDEX_BYTES];
         write_u32(&mut bytes, index::COLLECTION, collection.0);
         write_u32(&mut bytes, index::DEFINITION_BYTES, definition.len() as u32);
+        write_u64(&mut bytes, index::ENTRIES, entries);
+        write_u64(&mut bytes, index::DOCUMENTS, documents);
         self.buffer.extend_from_slice(&bytes);
         self.buffer.extend_from_slice(definition.as_bytes());
+        Ok(())
+    }
+
+    fn contents(&mut self, published: &Published, numbers: &Numbers) -> io::Result<()> {
+        let documents = numbers.of(published.collection);
+        let mut before = None;
+        for IndexEntry { value, key } in published.index.iter() {
+            let number = documents
+                .and_then(|documents| documents.get(key))
+                .ok_or_else(|| io::Error::other("an index holds a document that has no number"))?;
+            self.content(*number, (before != Some(value)).then_some(value))?;
+            before = Some(value);
+        }
+        Ok(())
+    }
+
+    /// Adds an entry of the contents of the index whose turn it is. Without a value, it has that of the one before.
+    pub(super) fn content(&mut self, number: u32, value: Option<&IndexValue>) -> io::Result<()> {
+        self.next_entry(kind::CONTENTS)?;
+        let stored = value.map(IndexValue::as_bytes).unwrap_or_default();
+        let flag = if value.is_none_or(IndexValue::is_exact) { 0 } else { VALUE_CUT };
+        let mut bytes = [0; CONTENT_BYTES];
+        write_u32(&mut bytes, content::NUMBER, number);
+        bytes[content::VALUE_BYTES..].copy_from_slice(&(stored.len() as u16 | flag).to_le_bytes());
+        self.buffer.extend_from_slice(&bytes);
+        self.buffer.extend_from_slice(stored);
         Ok(())
     }
 

@@ -23,6 +23,8 @@ pub(super) const OBJECT: u8 = 0x40;
 pub(super) const ARRAY: u8 = 0x50;
 const FALSE: u8 = 0x60;
 const TRUE: u8 = 0x61;
+/// All that a key begins with.
+pub(super) const KINDS: [u8; 7] = [NULL, NUMBER, STRING, OBJECT, ARRAY, FALSE, TRUE];
 
 /// Every integer up to here has a float of its own.
 const EXACT_MAX: u64 = 1 << 53;

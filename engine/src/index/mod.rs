@@ -55,7 +55,8 @@ pub(crate) struct Index {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Totals {
-    /// The documents that have more than one entry.
+    /// The documents that have an entry, and of those the ones that have more than one.
+    documents: usize,
     multiple: usize,
     /// The memory that entries hold beside themselves.
     heap_bytes: usize,
@@ -67,9 +68,36 @@ impl Index {
         Self { definition, entries: Entries::new(), totals: Totals::default() }
     }
 
+    /// The index of entries in their order, each once, which belong to so many documents, and of those to so many more
+    /// than once. Nothing, if they come in another order.
+    pub(crate) fn from_sorted(
+        definition: Arc<IndexDefinition>,
+        entries: Vec<IndexEntry>,
+        documents: usize,
+        multiple: usize,
+    ) -> Option<Self> {
+        let is_sorted = entries.is_sorted_by(|left, right| left < right);
+        let heap_bytes = entries.iter().map(IndexEntry::heap_bytes).sum();
+        is_sorted.then(|| Self {
+            definition,
+            entries: Entries::from_sorted(entries),
+            totals: Totals { documents, multiple, heap_bytes },
+        })
+    }
+
     /// What it is made of.
     pub(crate) fn definition(&self) -> &Arc<IndexDefinition> {
         &self.definition
+    }
+
+    /// All entries, by value and then by key.
+    pub(crate) fn iter(&self) -> Range<'_, IndexEntry> {
+        self.entries.iter()
+    }
+
+    /// How many documents have an entry: all but those that hold nothing at the path.
+    pub(crate) fn documents(&self) -> usize {
+        self.totals.documents
     }
 
     /// How many entries there are: one for each document and each of its distinct values.
@@ -102,6 +130,7 @@ impl Index {
     pub(crate) fn forget(&mut self, key: &Key) {
         let values: Vec<_> =
             self.entries.iter().filter(|entry| entry.key == *key).map(|entry| entry.value.clone()).collect();
+        self.totals.documents -= usize::from(!values.is_empty());
         self.totals.multiple -= usize::from(values.len() > 1);
         values.iter().for_each(|value| self.remove_entry(key, value));
     }
@@ -109,6 +138,8 @@ impl Index {
     /// Puts a document's new values in the place of its old ones. What both hold is left alone.
     pub(crate) fn replace(&mut self, key: &Key, old: &Extracted, new: &Extracted) {
         let (mut old, mut new) = (old.as_slice(), new.as_slice());
+        self.totals.documents -= usize::from(!old.is_empty());
+        self.totals.documents += usize::from(!new.is_empty());
         self.totals.multiple -= usize::from(old.len() > 1);
         self.totals.multiple += usize::from(new.len() > 1);
         loop {
@@ -223,6 +254,7 @@ impl IndexBuilder {
     /// Adds a document.
     pub(crate) fn add(&mut self, key: &Key, values: &Extracted) {
         let values = values.as_slice();
+        self.totals.documents += usize::from(!values.is_empty());
         self.totals.multiple += usize::from(values.len() > 1);
         for value in values {
             let entry = IndexEntry { value: value.clone(), key: key.clone() };

@@ -114,6 +114,32 @@ proptest! {
         prop_assert!(index.entries.iter().eq(rebuilt.entries.iter()));
         prop_assert_eq!(index.totals, rebuilt.totals);
         prop_assert_eq!(index.approximate_bytes(), rebuilt.approximate_bytes());
+
+        let entries: Vec<_> = index
+            .iter()
+            .map(|IndexEntry { value, key }| {
+                let value = IndexValue::from_stored(value.as_bytes(), !value.is_exact()).unwrap();
+                IndexEntry { value, key: key.clone() }
+            })
+            .collect();
+        let Totals { documents: having, multiple, .. } = index.totals;
+        prop_assert_eq!(having, documents.values().filter(|held| !values(held).as_slice().is_empty()).count());
+        prop_assert_eq!(multiple, documents.values().filter(|held| values(held).as_slice().len() > 1).count());
+        let sorted = |entries| Index::from_sorted(definition(), entries, having, multiple);
+        let mut wrong = entries.clone();
+        if let Some(last) = wrong.last().cloned() {
+            wrong.push(last);
+            prop_assert!(sorted(wrong).is_none(), "an entry stands there twice");
+        }
+        let mut wrong = entries.clone();
+        wrong.reverse();
+        prop_assert_eq!(sorted(wrong).is_none(), entries.len() > 1);
+        let loaded = sorted(entries).unwrap();
+        prop_assert!(loaded.entries.iter().eq(index.entries.iter()));
+        prop_assert_eq!(loaded.totals, index.totals);
+        for value in &probes {
+            assert_finds_like_a_scan(&loaded, &documents, value);
+        }
     }
 }
 

@@ -90,6 +90,15 @@ impl IndexValue {
         }
     }
 
+    /// The key with these bytes, of which more followed if it was cut. Nothing, if none has them.
+    pub(crate) fn from_stored(bytes: &[u8], is_cut: bool) -> Option<Self> {
+        let fits = if is_cut { bytes.len() == VALUE_BYTES_MAX } else { bytes.len() <= VALUE_BYTES_MAX };
+        if !fits || !encode::KINDS.contains(bytes.first()?) {
+            return None;
+        }
+        Some(if is_cut { Self(Repr::Cut(Arc::from(bytes))) } else { Self::whole(bytes) })
+    }
+
     /// Whether the key stands for this one value. Else it was cut, and a document that it leads to is to be checked.
     pub(crate) fn is_exact(&self) -> bool {
         !matches!(self.0, Repr::Cut(_))
@@ -132,14 +141,18 @@ impl IndexValue {
         Self(Repr::Inline { len: INLINE_LENS[content.len() + 1], bytes })
     }
 
-    fn from_encoder(mut encoded: Vec<u8>) -> Self {
-        if encoded.len() > VALUE_BYTES_MAX {
-            encoded.truncate(VALUE_BYTES_MAX);
-            return Self(Repr::Cut(Arc::from(encoded)));
+    fn from_encoder(encoded: Vec<u8>) -> Self {
+        match encoded.split_at_checked(VALUE_BYTES_MAX) {
+            Some((start, rest)) if !rest.is_empty() => Self(Repr::Cut(Arc::from(start))),
+            _ => Self::whole(&encoded),
         }
-        match encoded.split_first() {
+    }
+
+    #[inline]
+    fn whole(bytes: &[u8]) -> Self {
+        match bytes.split_first() {
             Some((&class, content)) if content.len() < INLINE_MAX => Self::short(class, content),
-            _ => Self(Repr::Long(Arc::from(encoded))),
+            _ => Self(Repr::Long(Arc::from(bytes))),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Owns bringing a database back from its log: walking it, judging its tail, and making the rest durable. Never invents a commit.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
@@ -15,9 +16,10 @@ use crate::error::{Error, Result};
 use crate::fs::{File, FileSystem, read_full, write_all};
 use crate::generation::{Generation, Location, Retired};
 use crate::hint::{Hints, Start, Walked};
-use crate::indexing::Definitions;
+use crate::index::catalog::Catalog;
+use crate::indexing::{CatchUp, Definitions};
 use crate::key::{CollectionId, Key, Sequence, Timestamp};
-use crate::keydir::{Entry, Keydir};
+use crate::keydir::Entry;
 use crate::lock::FileLock;
 use crate::log::{
     Appender, Beyond, Chain, Head, Header, Kind, LOG_START, Mark, Payload, Place, Scanner, Step,
@@ -64,7 +66,7 @@ pub(super) fn recover(
         latest: AtomicU64::new(0),
     });
     let mut applier = Applier::new(Arc::clone(&shared));
-    let mut log = Log::read(&generation, start.walked, &mut applier, &shared.keydir)
+    let mut log = Log::read(&generation, start.walked, &mut applier, &shared)
         .map_err(|source| Error::io("read", path, source))?;
     let report = log.settle(&*file_system, path, &file)?;
     shared.recovery.set(report).expect("recovery reports once");
@@ -72,7 +74,8 @@ pub(super) fn recover(
     let file_bytes = file.len().map_err(|source| Error::io("measure", path, source))?;
     let appender = Appender::new(file, log.end, file_bytes);
     applier.publish(log.sequence, log.end, log.time);
-    let catalog = std::mem::take(&mut log.definitions).build(&Snapshot::new(&shared))?;
+    let definitions = std::mem::take(&mut log.definitions);
+    let catalog = definitions.build(&Snapshot::new(&shared), applier.catalog())?;
     *applier.catalog_mut() = catalog;
     applier.publish(log.sequence, log.end, log.time);
     let (sequence, last_record) = (log.sequence, log.last_record);
@@ -108,19 +111,21 @@ impl Log {
         generation: &Generation,
         walked: Walked,
         applier: &mut Applier,
-        keydir: &Keydir,
+        shared: &Shared,
     ) -> io::Result<Self> {
         let mut scanner = Scanner::new(&*generation.file, generation.seed, walked.place)?;
         let hint = walked.hinted();
         let Walked { mut claim, mut time, mut definitions, last_record, closed, .. } = walked;
         let mut staged = Staged::new(generation.number(), closed, last_record);
+        let mut catch_up = CatchUp::new(shared.view.load().counts.total());
         let last = loop {
-            match scanner.next(|position, head, payload| staged.push(position, head, payload))? {
+            let catalog = applier.catalog();
+            match scanner.next(|at, head, payload| staged.push(at, head, payload, catalog))? {
                 // A base section counts whole or not at all too: without its end, nothing of this is ever seen.
-                Step::Base => staged.apply(applier, keydir, &mut definitions)?,
+                Step::Base => staged.apply(applier, shared, &mut catch_up, &mut definitions)?,
                 Step::Commit(Mark { synced, time: commit_time, .. }) => {
                     // INVARIANT: nothing of a commit is applied before its mark has been seen and its chain holds.
-                    staged.apply(applier, keydir, &mut definitions)?;
+                    staged.apply(applier, shared, &mut catch_up, &mut definitions)?;
                     claim = claim.max(synced);
                     time = time.max(commit_time);
                     staged.closed = staged.last_kind == Some(Kind::CloseMark);
@@ -240,6 +245,24 @@ struct Change {
     key: Key,
     entry: Entry,
     expires_at: Option<Timestamp>,
+    /// The document, if an index is to be brought up to it.
+    document: Option<Box<[u8]>>,
+}
+
+impl Change {
+    fn apply(&self, applier: &mut Applier, shared: &Shared, catch_up: &mut CatchUp) {
+        let Self { collection, key, entry, expires_at, document } = self;
+        let (hashed, catalog) = (shared.keydir.hash(*collection, key), applier.catalog_mut());
+        let index_change = catch_up.index_change(shared, catalog, &hashed, document.as_deref());
+        applier.apply_unread(&StagedChange {
+            hashed,
+            key,
+            old: None,
+            entry: *entry,
+            expires_at: *expires_at,
+            index_change: index_change.map(Cow::Owned),
+        });
+    }
 }
 
 impl Staged {
@@ -252,13 +275,12 @@ impl Staged {
     fn apply(
         &mut self,
         applier: &mut Applier,
-        keydir: &Keydir,
+        shared: &Shared,
+        catch_up: &mut CatchUp,
         definitions: &mut Definitions,
     ) -> io::Result<()> {
-        for Change { collection, key, entry, expires_at } in self.changes.drain(..) {
-            let hashed = keydir.hash(collection, &key);
-            let (old, index_change) = (None, None);
-            applier.apply_unread(&StagedChange { hashed, key: &key, old, entry, expires_at, index_change });
+        for change in self.changes.drain(..) {
+            change.apply(applier, shared, catch_up);
         }
         for (kind, collection, definition) in self.definitions.drain(..) {
             definitions.note(kind, collection, &definition)?;
@@ -266,7 +288,7 @@ impl Staged {
         Ok(())
     }
 
-    fn push(&mut self, position: u64, head: &Head, payload: Option<Payload<'_>>) {
+    fn push(&mut self, position: u64, head: &Head, payload: Option<Payload<'_>>, catalog: &Catalog) {
         self.last_kind = Some(head.kind);
         self.last_record = position;
         let Some(Payload { collection, expires_at, key, document }) = payload else { return };
@@ -282,6 +304,8 @@ impl Staged {
             Kind::BaseEnd | Kind::SyncMark | Kind::CloseMark => return,
         };
         let entry = if expires_at.is_some() { entry.expiring() } else { entry };
-        self.changes.push(Change { collection, key: Key::from(key), entry, expires_at });
+        let is_wanted = head.kind == Kind::Set && catalog.is_indexed(collection);
+        let document = is_wanted.then(|| Box::from(document));
+        self.changes.push(Change { collection, key: Key::from(key), entry, expires_at, document });
     }
 }

@@ -315,3 +315,24 @@ fn a_value_too_deep_for_any_document_is_refused() {
     let deep = (0..300).fold(Value::Null, |inner, _| Value::Array(vec![inner]));
     assert!(matches!(Operand::new(&deep), Err(crate::Error::TooDeep { .. })));
 }
+
+#[test]
+fn only_bytes_that_a_key_can_have_come_back_as_one() {
+    for value in [json!(null), json!(-1), json!(""), json!("x".repeat(1023)), json!([{"a": true}, false])] {
+        let key = key(&value);
+        assert_eq!(IndexValue::from_stored(key.as_bytes(), false), Some(key));
+    }
+    let cut = key(&json!("x".repeat(1024)));
+    assert_eq!(IndexValue::from_stored(cut.as_bytes(), true), Some(cut.clone()));
+    assert_ne!(
+        IndexValue::from_stored(cut.as_bytes(), false),
+        Some(cut.clone()),
+        "a key of just that length"
+    );
+    assert_eq!(IndexValue::from_stored(&cut.as_bytes()[1..], true), None);
+    assert_eq!(IndexValue::from_stored(&[cut.as_bytes(), b"x"].concat(), true), None);
+    assert_eq!(IndexValue::from_stored(&[cut.as_bytes(), b"x"].concat(), false), None);
+    for unknown in [&b""[..], b"\0", b"\x31", b"\xFFx"] {
+        assert_eq!(IndexValue::from_stored(unknown, false), None);
+    }
+}
