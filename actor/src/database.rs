@@ -22,7 +22,7 @@ use crate::link::Link;
 use crate::metrics::Metrics;
 use crate::opening::{self, ThreadSlot};
 use crate::pending::Pending;
-use crate::{Limits, Stats};
+use crate::{EncryptionKey, Limits, Stats};
 
 /// A handle to an open database. Clones are cheap and stand for the same database; use them from as many threads and
 /// tasks as you like.
@@ -104,6 +104,33 @@ impl FerrumDB {
     pub fn sync(&self) -> Pending<()> {
         let (reply, receiver) = Reply::channel();
         self.0.link.send(Command::Sync(reply), receiver)
+    }
+
+    /// Lets another key open the database from now on, and the one that it was opened with no more. When the answer
+    /// comes, that is durable.
+    ///
+    /// What is stored is not encrypted anew: a [`compact`](Self::compact) renews the key that the documents are encrypted
+    /// with. Copies of the file that were made before still open with the older key.
+    ///
+    /// ```
+    /// use ferrumdb::{Config, EncryptionKey, FerrumDB};
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("secret.db");
+    /// let db = FerrumDB::open(Config::new(&path).with_encryption([1; 32])).wait()?;
+    /// db.rekey(EncryptionKey::from_bytes([2; 32])).wait()?;
+    /// db.close().wait()?;
+    /// assert!(FerrumDB::open(Config::new(&path).with_encryption([1; 32])).wait().is_err());
+    /// assert!(FerrumDB::open(Config::new(&path).with_encryption([2; 32])).wait().is_ok());
+    /// # Ok::<(), ferrumdb::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`NotEncrypted`](crate::ErrorKind::NotEncrypted); [`Io`](crate::ErrorKind::Io) or
+    /// [`InDoubt`](crate::ErrorKind::InDoubt) when it could not be written: either key may then open the database.
+    pub fn rekey(&self, key: EncryptionKey) -> Pending<()> {
+        let (reply, receiver) = Reply::channel();
+        self.0.link.send(Command::Rekey(key, reply), receiver)
     }
 
     /// Writes the database anew without what is not needed any more: replaced and deleted documents, and those that have

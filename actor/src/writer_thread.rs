@@ -6,7 +6,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use ferrumdb_engine::{
-    Compaction, Durability, Error as EngineError, FieldPath, IndexBuild, Reader, Sequence, Writer,
+    Compaction, Durability, EncryptionKey, Error as EngineError, FieldPath, IndexBuild, Reader, Sequence,
+    Writer,
 };
 
 use crate::FsyncPolicy;
@@ -98,6 +99,7 @@ impl WriterThread {
                 }
                 Some(Command::DropIndex(path, reply)) => self.drop_index(&path, reply),
                 Some(Command::IndexRound(build, reply)) => self.index_round(*build, reply),
+                Some(Command::Rekey(key, reply)) => self.rekey(&key, reply),
                 Some(Command::Compact(reply)) => self.compactions.want(reply),
                 Some(Command::CancelCompaction(reply)) => {
                     reply.answer(Ok(self.compactions.cancel()));
@@ -147,6 +149,11 @@ impl WriterThread {
         self.mark_due = Some(Instant::now() + MARK_AFTER);
         // A build that is gone has been cancelled.
         let _ = reply.send(answer);
+    }
+
+    fn rekey(&mut self, key: &EncryptionKey, reply: Reply<()>) {
+        let outcome = self.await_syncer().and_then(|()| self.writer.rekey(key));
+        reply.answer(outcome.map_err(|error| self.link.counted(error.into())));
     }
 
     fn install_compaction(&mut self, compaction: Compaction, reply: oneshot::Sender<CompactionAnswer>) {
