@@ -6,6 +6,7 @@ use ferrumdb_engine::{Committed, FieldPath, IndexBuild, Replaced, Sequence, Tran
 
 use crate::error::{Error, Result};
 use crate::index_builds::BuildAnswer;
+use crate::sync::oneshot;
 use crate::transaction::Counts;
 
 /// What a command costs in the inbox besides its keys and documents: about what its own memory takes.
