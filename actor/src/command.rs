@@ -9,6 +9,7 @@ use ferrumdb_engine::{
 use crate::compactions::{CompactionAnswer, CompactionReport};
 use crate::error::{Error, Result};
 use crate::index_builds::BuildAnswer;
+use crate::sync::oneshot;
 use crate::transaction::Counts;
 
 /// What a command costs in the inbox besides its keys and documents: about what its own memory takes.

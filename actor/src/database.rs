@@ -9,7 +9,6 @@ mod writes;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
-use std::thread::ThreadId;
 
 use crossbeam_utils::CachePadded;
 use ferrumdb_engine::{self as engine, Reader};
@@ -22,6 +21,7 @@ use crate::link::Link;
 use crate::metrics::Metrics;
 use crate::opening::{self, ThreadSlot};
 use crate::pending::Pending;
+use crate::sync::thread;
 use crate::{EncryptionKey, Limits, Stats};
 
 /// A handle to an open database. Clones are cheap and stand for the same database; use them from as many threads and
@@ -39,7 +39,7 @@ struct Inner {
     link: Arc<Link>,
     reader: Reader,
     limits: Limits,
-    writer: ThreadId,
+    writer: thread::ThreadId,
     thread: ThreadSlot,
 }
 
@@ -212,7 +212,7 @@ impl FerrumDB {
 
     pub(crate) fn new(link: Arc<Link>, reader: Reader, thread: ThreadSlot) -> Self {
         let limits = reader.limits();
-        let writer = std::thread::current().id();
+        let writer = thread::current().id();
         Self(Arc::new(CachePadded::new(Inner { link, reader, limits, writer, thread })))
     }
 
@@ -250,7 +250,7 @@ impl Drop for Inner {
         }
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         // A waker or an abandoned opening may drop the last handle on the writer's own thread, which cannot wait for itself.
-        if std::thread::current().id() != self.writer
+        if thread::current().id() != self.writer
             && let Some(thread) = thread
         {
             // It catches its own panics, and has told everyone.

@@ -21,6 +21,7 @@ use crate::index_builds::{BuildAnswer, IndexBuilds};
 use crate::link::Link;
 use crate::metrics::Counter;
 use crate::purge::{self, PurgePlan};
+use crate::sync::oneshot;
 use crate::syncer::Syncer;
 
 /// A writer that has had nothing to do for so long notes in the log how far it is synced.
