@@ -2,7 +2,6 @@
 //! never answers before the commit has returned.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use ferrumdb_engine::{
@@ -21,7 +20,7 @@ use crate::index_builds::{BuildAnswer, IndexBuilds};
 use crate::link::Link;
 use crate::metrics::Counter;
 use crate::purge::{self, PurgePlan};
-use crate::sync::oneshot;
+use crate::sync::{oneshot, thread};
 use crate::syncer::Syncer;
 
 /// A writer that has had nothing to do for so long notes in the log how far it is synced.
@@ -34,7 +33,7 @@ pub(crate) struct Closed {
     /// Who asked for it.
     pub(crate) reply: Option<Reply<()>>,
     /// The thread of a compaction that was stopped, which ends once the inbox refuses it.
-    pub(crate) compacting: Option<JoinHandle<()>>,
+    pub(crate) compacting: Option<thread::JoinHandle<()>>,
 }
 
 pub(crate) struct WriterThread {
@@ -161,17 +160,12 @@ impl WriterThread {
         // A hint of the old file would wait for a sync that never comes, and a sync of it would tell of the new one.
         self.hints.finish();
         let answer = match self.await_syncer() {
-            Ok(()) => Compactions::install(&mut self.writer, compaction),
+            Ok(()) => self.compactions.install(&mut self.writer, compaction),
             Err(error) => CompactionAnswer::Failed(error.into()),
         };
         self.mark_due = Some(Instant::now() + MARK_AFTER);
-        // A compaction that is gone has been cancelled; then its entries are moved here.
-        if let Err(unsent) = reply.send(answer)
-            && let CompactionAnswer::Installed(mut relocation, _) = unsent.into_inner()
-        {
-            while relocation.step() {}
-            self.writer.finish_relocation(&relocation);
-        }
+        // Whoever asked waits for it.
+        let _ = reply.send(answer);
     }
 
     fn close(mut self, reply: Option<Reply<()>>) -> Closed {
