@@ -185,7 +185,10 @@ impl Link {
         let before = self.commit_nanos.load(Ordering::Relaxed);
         let time = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let after = if before == 0 { time } else { before - before / 8 + time / 8 };
-        self.commit_nanos.store(after, Ordering::Relaxed);
+        // Waiters look at it, and each change costs both sides: a small one is not worth it.
+        if after.abs_diff(before) > before / 16 {
+            self.commit_nanos.store(after, Ordering::Relaxed);
+        }
     }
 
     fn end_error(&self) -> Error {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -37,6 +37,9 @@ pub(crate) struct Shared {
     pub(crate) pins: Pins,
     /// INVARIANT: one pointer store publishes a commit: its sequence and everything that must agree with it.
     pub(crate) view: ArcSwap<View>,
+    /// Whether the view shows an index, for those who would look at it for nothing else: it is another one after each
+    /// commit, and to look at it costs both sides.
+    pub(crate) has_indexes: AtomicBool,
     pub(crate) cache: DocumentCache,
     pub(crate) recovery: OnceLock<RecoveryReport>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -113,7 +116,12 @@ impl View {
 impl Shared {
     /// The time: of the wall clock, and never before the newest commit or any time seen before.
     pub(crate) fn now(&self) -> Timestamp {
-        let now = self.clock.now().max(self.view.load().time).0;
+        self.now_after(self.view.load().time)
+    }
+
+    /// The same, for whoever knows the time of the newest commit.
+    pub(crate) fn now_after(&self, commit: Timestamp) -> Timestamp {
+        let now = self.clock.now().max(commit).0;
         let latest = self.latest.load(Ordering::Relaxed);
         if now > latest {
             self.latest.fetch_max(now, Ordering::Relaxed);

@@ -356,7 +356,7 @@ impl Writer {
 
     fn encoder(&mut self) -> RecordWriter {
         // The time of commits never goes back, whatever the clock does.
-        self.log.time = self.log.time.max(self.shared.now());
+        self.log.time = self.shared.now_after(self.log.time);
         let buffer = std::mem::take(&mut self.buffer);
         let (sealer, chain, time) = (self.log.sealer.clone(), self.log.chain, self.log.time);
         RecordWriter::new(buffer, self.appender.end(), sealer, chain, time, self.appender.synced())

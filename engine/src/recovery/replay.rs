@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io;
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -62,6 +62,7 @@ pub(super) fn recover(
         expiry_times: start.expiry_times,
         pins: Pins::new(),
         view: ArcSwap::from_pointee(start.view),
+        has_indexes: AtomicBool::new(false),
         cache: DocumentCache::new(options.cache_bytes),
         recovery: OnceLock::new(),
         clock: options.clock,
