@@ -64,6 +64,7 @@ mod hints;
 mod inbox;
 mod index_builds;
 mod link;
+mod live;
 mod metered;
 mod metrics;
 mod opening;

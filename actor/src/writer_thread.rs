@@ -18,6 +18,7 @@ use crate::hints::Hints;
 use crate::inbox::Inbox;
 use crate::index_builds::{BuildAnswer, IndexBuilds};
 use crate::link::Link;
+use crate::live::LivePlan;
 use crate::metrics::Counter;
 use crate::purge::{self, PurgePlan};
 use crate::syncer::Syncer;
@@ -49,6 +50,7 @@ pub(crate) struct WriterThread {
     builds: IndexBuilds,
     hints: Hints,
     compactions: Compactions,
+    live: LivePlan,
 }
 
 impl WriterThread {
@@ -81,12 +83,14 @@ impl WriterThread {
             builds,
             hints,
             compactions,
+            live: LivePlan::default(),
         }
     }
 
     /// Carries out commands until one says to close.
     pub(crate) fn run(mut self, inbox: &mut Inbox) -> Closed {
         let mut just_worked = false;
+        self.live.write_if_due(&mut self.writer);
         loop {
             let command = inbox.next(self.deadline(), just_worked);
             just_worked = matches!(command, Some(Command::Write(_)));
@@ -196,7 +200,8 @@ impl WriterThread {
     /// When the writer has something to do of its own accord.
     fn deadline(&self) -> Option<Instant> {
         let compaction_due = self.compactions.is_wanted().then(Instant::now);
-        [self.log_due(), self.purge_due(), compaction_due].into_iter().flatten().min()
+        let live_due = self.live.due(&self.writer);
+        [self.log_due(), self.purge_due(), compaction_due, live_due].into_iter().flatten().min()
     }
 
     /// When the log is to be synced beside commits, or marked.
@@ -220,6 +225,7 @@ impl WriterThread {
 
     /// Does what is due: fetches the result of a sync, begins the next, marks the log of an idle database, purges.
     fn tend(&mut self) {
+        self.live.write_if_due(&mut self.writer);
         if let Some(done) = self.syncer.as_mut().and_then(Syncer::try_finish)
             && let Err(error) = self.writer.finish_sync(done)
         {

@@ -22,6 +22,7 @@ mod indexing;
 mod json;
 mod key;
 mod keydir;
+mod live;
 mod lock;
 mod log;
 mod options;

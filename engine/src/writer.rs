@@ -12,6 +12,7 @@ use crate::generation::Generation;
 use crate::hint::{HintTask, HintedCommit, Hints};
 use crate::key::{Sequence, Timestamp};
 use crate::keydir::Entry;
+use crate::live::{Live, LiveFile};
 use crate::lock::FileLock;
 use crate::log::{
     AppendFault, Appender, Chain, Header, Kind, LOG_START, NewRecord, Payload, RecordWriter, Syncs,
@@ -46,6 +47,7 @@ pub struct Writer {
     applier: Applier,
     log: LogState,
     hints: Hints,
+    live: LiveFile,
     /// Held for as long as the writer lives.
     locks: Vec<FileLock>,
     /// Whether the log ends with a sync mark.
@@ -99,12 +101,14 @@ impl Writer {
         hints: Hints,
         lock: FileLock,
     ) -> Self {
+        let live = LiveFile::new(Arc::clone(hints.file_system()), &shared.path);
         Self {
             shared,
             appender,
             applier,
             log,
             hints,
+            live,
             locks: vec![lock],
             marked: false,
             buffer: Vec::new(),
@@ -225,6 +229,22 @@ impl Writer {
         Some(self.hints.begin(&self.shared, commit, self.appender.watch_synced()))
     }
 
+    /// Whether something was published that followers have not been told of.
+    #[must_use]
+    pub fn wants_live(&self) -> bool {
+        self.live.is_behind(self.log.header.generation, self.log.sequence)
+    }
+
+    /// Tells followers in other processes what was published last. It costs one small write, and fails without
+    /// consequences but for them; not to be called more often than about once in a millisecond.
+    pub fn write_live(&mut self) {
+        let LogState { header: Header { file_id, generation, .. }, chain, sequence, .. } = self.log;
+        // What was appended and could not be synced lies behind what is published.
+        let log_end = self.shared.view.load().log_end;
+        let (chain, process) = (chain.value(), std::process::id());
+        self.live.write(&Live { file_id, generation, sequence, log_end, chain, process });
+    }
+
     /// The length of the log, in bytes.
     #[must_use]
     pub fn log_bytes(&self) -> u64 {
@@ -280,6 +300,8 @@ impl Writer {
         self.sync_log()?;
         // ORDER: the hint last. It may describe only what is durable, the close mark included.
         self.write_last_hint();
+        // ORDER: the live file goes when the close mark is there, which tells followers that everything counts.
+        self.live.remove();
         Ok(())
     }
 
