@@ -12,7 +12,7 @@ use crate::log::record_bytes;
 use crate::stage::StagedChange;
 use crate::view::{Shared, View};
 
-/// Applies and publishes commits, for the owner and for recovery.
+/// Applies and publishes commits, for the owner, for recovery and for followers.
 #[derive(Debug)]
 pub(crate) struct Applier {
     shared: Arc<Shared>,
@@ -96,6 +96,11 @@ impl Applier {
         // ORDER: `oldest` looks at the pins after the view was stored.
         let oldest = self.shared.pins.oldest();
         self.release(oldest);
+    }
+
+    /// Takes over what is to be published of a state that was worked out elsewhere, and whose entries were applied here.
+    pub(crate) fn adopt(&mut self, view: &View) {
+        self.next = view.clone();
     }
 
     /// The indexes as they will be published next.

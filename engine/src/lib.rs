@@ -14,6 +14,7 @@ mod document;
 mod error;
 mod expiry;
 mod find;
+mod follow;
 pub mod fs;
 mod generation;
 mod hint;
@@ -45,6 +46,7 @@ pub use compaction::{CancelCompaction, Compacted, Compaction, CompactionStep, Hi
 pub use document::{Document, EncodedDocument};
 pub use error::{Error, Result};
 pub use find::IndexInfo;
+pub use follow::{Follower, OwnerWatch, Polled, follow};
 pub use hint::HintTask;
 pub use index::path::{FieldPath, PathError};
 pub use key::{CollectionId, Key, Sequence, Timestamp};

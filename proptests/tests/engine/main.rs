@@ -7,6 +7,7 @@ mod common;
 mod creation;
 mod damage;
 mod every_call;
+mod followers;
 mod keys_and_limits;
 mod locks;
 mod model;
