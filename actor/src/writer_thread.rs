@@ -112,7 +112,7 @@ impl WriterThread {
                 Some(Command::FinishRelocation(relocation)) => self.writer.finish_relocation(&relocation),
                 Some(Command::CompactionDone(outcome)) => self.compactions.finish(&self.writer, outcome),
                 Some(Command::Close(reply)) => return self.close(reply),
-                Some(Command::SyncDone | Command::Nudge) | None => {}
+                Some(Command::SyncDone | Command::Look | Command::Nudge) | None => {}
             }
             self.tend();
         }

@@ -5,7 +5,7 @@ mod adopt;
 mod load;
 mod walk;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
@@ -14,6 +14,7 @@ use crate::key::Sequence;
 use crate::live::Live;
 use crate::log::{Place, Scanner, Step};
 use crate::options::Options;
+use crate::paths;
 use crate::reader::Reader;
 use load::Followed;
 use walk::{Beside, Bounds, Ended};
@@ -108,6 +109,19 @@ impl Follower {
     #[must_use]
     pub fn sequence(&self) -> Sequence {
         self.followed.place.sequence
+    }
+
+    /// The database file, by the one path by which every name of it is known.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file that changes whenever the owner publishes something, if it tells; it may not be there. It lies beside the
+    /// database, where files appear and go when that is opened, closed or compacted.
+    #[must_use]
+    pub fn live_path(&self) -> PathBuf {
+        paths::live(&self.path)
     }
 
     /// What asks the owner how far it is, from any thread.
