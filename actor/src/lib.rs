@@ -85,7 +85,7 @@ pub use database::FerrumDB;
 pub use error::{Error, ErrorKind, Result};
 pub use expiry::Ttl;
 pub use ferrumdb_engine::{
-    Clock, Document, FieldPath, History, IndexInfo, Key, Keys, Limits, ManualClock, PathError,
+    Clock, Document, EncryptionKey, FieldPath, History, IndexInfo, Key, Keys, Limits, ManualClock, PathError,
     RecoveryReport, Sequence, Stats, SystemClock, Timestamp, fs,
 };
 pub use fsync_policy::FsyncPolicy;

@@ -16,7 +16,7 @@ use crate::key::{Sequence, Timestamp};
 use crate::live::Live;
 use crate::log::{Header, HeaderState, Place, Scanner};
 use crate::options::Options;
-use crate::recovery;
+use crate::recovery::{self, FileFound, Unlocked};
 use crate::snapshot::Snapshot;
 use crate::stats::RecoveryReport;
 use crate::view::Shared;
@@ -59,17 +59,17 @@ fn load_once(
     known: Sequence,
 ) -> Result<Followed> {
     let failed = |source| Error::io("read", path, source);
-    let (file, header) = open(file_system, path)?;
+    let (file, Unlocked { header, keyring, .. }) = open(file_system, path, options)?;
     // ORDER: what was published before the log is read can be read.
     let live = Live::read(file_system, path);
-    let generation = Generation::new(&header, Arc::clone(&file));
+    let generation = Generation::new(&header, keyring.as_deref(), Arc::clone(&file));
     let Start { keydir, expiry_times, view, walked } =
-        Start::find(file_system, path, &*file, generation.seed, &header);
+        Start::find(file_system, path, &*file, &generation.keys, &header, keyring.as_deref());
     let hint = walked.hinted();
     let Walked { place, definitions, time, claim, closed, .. } = walked;
     let shared = Shared::new(path, options.clone(), &generation, keydir, expiry_times, view);
     let mut applier = Applier::new(Arc::clone(&shared));
-    let mut scanner = Scanner::new(&*file, generation.seed, place).map_err(failed)?;
+    let mut scanner = Scanner::new(&*file, &generation.keys, place).map_err(failed)?;
     let catch_up = CatchUp::new(shared.view.load().counts.total());
     let mut unread =
         Unread { shared: &shared, applier: &mut applier, catch_up, definitions, place, time, closed };
@@ -104,13 +104,16 @@ fn judge(scanner: &mut Scanner<'_>, ended: &Ended, claim: u64, path: &Path) -> R
     Ok(())
 }
 
-fn open(file_system: &dyn FileSystem, path: &Path) -> Result<(Arc<dyn File>, Header)> {
+fn open(file_system: &dyn FileSystem, path: &Path, options: &Options) -> Result<(Arc<dyn File>, Unlocked)> {
     let file = file_system.open(path, OpenMode::Read).map_err(|source| match source.kind() {
         io::ErrorKind::IsADirectory => Error::IsADirectory { path: path.to_path_buf() },
         _ => Error::io("open", path, source),
     })?;
     match recovery::identify(&*file, path)? {
-        (_, HeaderState::Valid(header)) => Ok((file, header)),
+        (FileFound::Database, HeaderState::Valid(copies)) => {
+            let unlocked = recovery::unlock(path, copies, options.encryption.as_ref())?;
+            Ok((file, unlocked))
+        }
         (found, header) => Err(recovery::refusal(path.to_path_buf(), found, Some(header))),
     }
 }

@@ -164,7 +164,7 @@ impl Follower {
         let Followed { shared, applier, generation, place, time, .. } = &mut self.followed;
         let failed = |source| Error::io("read", &self.path, source);
         let end = live.map_or(u64::MAX, |live| live.log_end);
-        let mut scanner = Scanner::until(&*generation.file, generation.seed, *place, end).map_err(failed)?;
+        let mut scanner = Scanner::until(&*generation.file, &generation.keys, *place, end).map_err(failed)?;
         let bounds = Bounds { live, known: place.sequence, is_thorough: false };
         let mut beside = Beside::new(shared, applier, place, time);
         let walked = walk::walk(&mut scanner, generation.number(), bounds, &self.path, &mut beside);
@@ -184,14 +184,14 @@ impl Follower {
         if ended.bad.is_none() {
             return Ok(());
         }
-        let scan = || Scanner::new(&*generation.file, generation.seed, ended.place);
+        let scan = || Scanner::new(&*generation.file, &generation.keys, ended.place);
         let claim = scan().and_then(|mut scanner| scanner.beyond()).map_err(failed)?.claim;
         if claim.max(header.synced).max(ended.claim) <= ended.place.position {
             return Ok(());
         }
         // ORDER: another look after the claim was read. What was just being written is whole by then.
         match scan().and_then(|mut scanner| scanner.next(|_, _, _| ())).map_err(failed)? {
-            Step::Bad(_) => Err(self.damaged(ended)),
+            Step::Bad(_) | Step::Tampered(_) => Err(self.damaged(ended)),
             _ => Ok(()),
         }
     }

@@ -108,6 +108,8 @@ pub(super) fn walk(
             }
             Step::End => break None,
             Step::Bad(reason) => break Some(reason),
+            // No write that is under way looks like this.
+            Step::Tampered(position) => return Err(Error::Tampered { path: Arc::from(path), position }),
         }
     };
     Ok(Ended { place: scanner.place(), claim, bad })

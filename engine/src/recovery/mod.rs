@@ -5,6 +5,7 @@ mod create;
 mod replay;
 pub(crate) mod staged;
 mod torn;
+mod unlock;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,9 @@ use crate::log::{HeaderState, LOG_START, VERSION};
 use crate::options::Options;
 use crate::reader::Reader;
 use crate::writer::Writer;
-use cases::{FileAction, FileFound};
+use cases::FileAction;
+pub(crate) use cases::FileFound;
+pub(crate) use unlock::{Unlocked, unlock};
 
 /// How often opening begins anew when another process creates, replaces or removes the file at the same moment.
 const ATTEMPTS_MAX: usize = 100;
@@ -54,11 +57,12 @@ pub fn open(options: Options, file_system: Arc<dyn FileSystem>) -> Result<(Write
     for _ in 0..ATTEMPTS_MAX {
         let Some((found, held)) = look(&*file_system, &path)? else { continue };
         match (found.action(), held) {
-            (FileAction::Create, _) => create::publish(&*file_system, &path, &*options.clock)?,
-            (FileAction::Replace, Some(_held)) => create::replace(&*file_system, &path, &*options.clock)?,
-            (FileAction::Recover, Some(Held { file, lock, header: HeaderState::Valid(header) })) => {
+            (FileAction::Create, _) => create::publish(&*file_system, &path, &options)?,
+            (FileAction::Replace, Some(_held)) => create::replace(&*file_system, &path, &options)?,
+            (FileAction::Recover, Some(Held { file, lock, header: HeaderState::Valid(copies) })) => {
+                let unlocked = unlock(&path, copies, options.encryption.as_ref())?;
                 create::remove_temporaries(&*file_system, &path);
-                return replay::recover(options, file_system, &path, file, lock, header);
+                return replay::recover(options, file_system, &path, file, lock, unlocked);
             }
             (_, held) => return Err(refusal(path, found, held.map(|held| held.header))),
         }
@@ -115,6 +119,7 @@ pub(crate) fn identify(file: &dyn File, path: &Path) -> Result<(FileFound, Heade
         HeaderState::Valid(_) => FileFound::Database,
         HeaderState::Newer { .. } => FileFound::NewerVersion,
         HeaderState::UnknownFeatures { .. } => FileFound::UnknownFeatures,
+        HeaderState::UnknownEncryption(_) => FileFound::UnknownFeatures,
         HeaderState::Damaged => FileFound::DamagedHeader,
         HeaderState::Zeros => FileFound::Zeros,
         HeaderState::Foreign => FileFound::Foreign,
@@ -128,6 +133,7 @@ pub(crate) fn refusal(path: PathBuf, found: FileFound, header: Option<HeaderStat
         (_, Some(HeaderState::Newer { version })) => {
             Error::UnsupportedVersion { path, found: version, supported: VERSION }
         }
+        (_, Some(HeaderState::UnknownEncryption(error))) => Error::seal(&path, error),
         (_, Some(HeaderState::UnknownFeatures { bits })) => Error::UnsupportedFeatures { path, bits },
         (FileFound::DamagedHeader, _) => {
             Error::Damaged { path: Arc::from(path), position: 0, reason: "neither copy of its header checks" }
