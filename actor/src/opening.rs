@@ -58,7 +58,7 @@ struct Opened {
 /// What the thread does from then on.
 enum Worker {
     Writer(Box<WriterThread>),
-    Follower(FollowerThread),
+    Follower(Box<FollowerThread>),
 }
 
 impl Worker {
@@ -97,7 +97,11 @@ impl Life {
             let (follower, reader) = engine::follow(config.engine_options(), self.files(config))?;
             let progress = Arc::new(Progress::new(follower.owner()));
             let thread = FollowerThread::new(follower, Arc::clone(&progress), Arc::clone(&self.link));
-            return Ok(Opened { worker: Worker::Follower(thread), reader, progress: Some(progress) });
+            return Ok(Opened {
+                worker: Worker::Follower(Box::new(thread)),
+                reader,
+                progress: Some(progress),
+            });
         }
         let (writer, reader) = self.open_when_unlocked(config, reply)?;
         let syncer = match config.fsync_policy {

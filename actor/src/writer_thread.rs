@@ -116,6 +116,7 @@ impl WriterThread {
                 Some(Command::Close(reply)) => return self.close(reply),
                 Some(Command::SyncDone | Command::Look | Command::Nudge) | None => {}
             }
+            self.live.write_if_due(&mut self.writer);
             self.tend();
         }
     }
@@ -227,7 +228,6 @@ impl WriterThread {
 
     /// Does what is due: fetches the result of a sync, begins the next, marks the log of an idle database, purges.
     fn tend(&mut self) {
-        self.live.write_if_due(&mut self.writer);
         if let Some(done) = self.syncer.as_mut().and_then(Syncer::try_finish)
             && let Err(error) = self.writer.finish_sync(done)
         {

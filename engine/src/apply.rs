@@ -98,11 +98,6 @@ impl Applier {
         self.release(oldest);
     }
 
-    /// Takes over what is to be published of a state that was worked out elsewhere, and whose entries were applied here.
-    pub(crate) fn adopt(&mut self, view: &View) {
-        self.next = view.clone();
-    }
-
     /// The indexes as they will be published next.
     pub(crate) fn catalog(&self) -> &Catalog {
         &self.next.catalog
@@ -121,6 +116,11 @@ impl Applier {
     /// The bytes of the records that hold the newest version of a document.
     pub(crate) fn live_bytes(&self) -> u64 {
         self.next.live_bytes
+    }
+
+    /// Takes over what is to be published of a state that was worked out elsewhere, and whose entries were applied here.
+    pub(crate) fn adopt(&mut self, view: &View) {
+        self.next = view.clone();
     }
 
     /// The key that expires first.

@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use crate::fs::{File, FileSystem, OpenMode, read_full, write_all};
 use crate::key::Sequence;
+use crate::log::Header;
 use crate::log::format::{read_u32, read_u64, write_u32, write_u64};
 use crate::paths;
+use crate::writer::{LogState, Writer};
 
 /// The first bytes of a live file. 0xFF occurs in no UTF-8 text.
 const MAGIC: [u8; 16] = *b"\xFFFerrumLV\xFE\r\n\x1A\n\xFF\0";
@@ -89,6 +91,24 @@ impl Live {
             chain: read_u64(bytes, at::CHAIN),
             process: read_u32(bytes, at::PROCESS),
         })
+    }
+}
+
+impl Writer {
+    /// Whether something was published that followers have not been told of.
+    #[must_use]
+    pub fn wants_live(&self) -> bool {
+        self.live().is_behind(self.log().header.generation, self.log().sequence)
+    }
+
+    /// Tells followers in other processes what was published last. It costs one small write, and fails without
+    /// consequences but for them; not to be called more often than about once in a millisecond.
+    pub fn write_live(&mut self) {
+        let LogState { header: Header { file_id, generation, .. }, chain, sequence, .. } = *self.log();
+        // What was appended and could not be synced lies behind what is published.
+        let log_end = self.shared().view.load().log_end;
+        let (chain, process) = (chain.value(), std::process::id());
+        self.live_mut().write(&Live { file_id, generation, sequence, log_end, chain, process });
     }
 }
 

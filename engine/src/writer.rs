@@ -12,14 +12,14 @@ use crate::generation::Generation;
 use crate::hint::{HintTask, HintedCommit, Hints};
 use crate::key::{Sequence, Timestamp};
 use crate::keydir::Entry;
-use crate::live::{Live, LiveFile};
+use crate::live::LiveFile;
 use crate::lock::FileLock;
 use crate::log::{
     AppendFault, Appender, Chain, Header, Kind, LOG_START, NewRecord, Payload, RecordSealer, RecordWriter,
-    Syncs,
 };
 use crate::seal::{EncryptionKey, Keyring};
 use crate::stage::StagedGroup;
+use crate::syncing::{SyncDone, SyncTask};
 use crate::transaction::{Outcome, Transaction};
 use crate::view::Shared;
 
@@ -236,22 +236,6 @@ impl Writer {
         Some(self.hints.begin(&self.shared, commit, self.appender.watch_synced()))
     }
 
-    /// Whether something was published that followers have not been told of.
-    #[must_use]
-    pub fn wants_live(&self) -> bool {
-        self.live.is_behind(self.log.header.generation, self.log.sequence)
-    }
-
-    /// Tells followers in other processes what was published last. It costs one small write, and fails without
-    /// consequences but for them; not to be called more often than about once in a millisecond.
-    pub fn write_live(&mut self) {
-        let LogState { header: Header { file_id, generation, .. }, chain, sequence, .. } = self.log;
-        // What was appended and could not be synced lies behind what is published.
-        let log_end = self.shared.view.load().log_end;
-        let (chain, process) = (chain.value(), std::process::id());
-        self.live.write(&Live { file_id, generation, sequence, log_end, chain, process });
-    }
-
     /// The length of the log, in bytes.
     #[must_use]
     pub fn log_bytes(&self) -> u64 {
@@ -460,6 +444,14 @@ impl Writer {
         self.hints.file_system()
     }
 
+    pub(crate) fn live(&self) -> &LiveFile {
+        &self.live
+    }
+
+    pub(crate) fn live_mut(&mut self) -> &mut LiveFile {
+        &mut self.live
+    }
+
     pub(crate) fn log(&self) -> &LogState {
         &self.log
     }
@@ -492,27 +484,5 @@ impl Writer {
     pub(crate) fn poison_in_doubt(&mut self, source: io::Error) -> Error {
         self.poison = Some(Arc::from(source.to_string()));
         Error::InDoubt { source: Arc::new(source) }
-    }
-}
-
-/// A sync that was begun by [`Writer::begin_sync`], to be run on any thread.
-#[derive(Debug)]
-pub struct SyncTask {
-    syncs: Arc<Syncs>,
-    position: u64,
-}
-
-/// How a sync ended, for [`Writer::finish_sync`].
-#[derive(Debug)]
-pub struct SyncDone {
-    position: u64,
-    result: io::Result<()>,
-}
-
-impl SyncTask {
-    /// Syncs.
-    #[must_use]
-    pub fn run(self) -> SyncDone {
-        SyncDone { position: self.position, result: self.syncs.sync() }
     }
 }

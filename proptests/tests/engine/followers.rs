@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use ferrumdb_engine::fs::{Effect, Fault, FileSystem, OpenMode, SimFs, SimOperation, write_all};
 use ferrumdb_engine::{
-    CompactionStep, Durability, Error, FieldPath, Follower, History, Options, Reader, Result, Writer, follow,
+    CompactionStep, Durability, EncryptionKey, Error, FieldPath, Follower, History, Options, Reader, Result,
+    Writer, follow, open,
 };
 use serde_json::json;
 
@@ -360,6 +361,28 @@ fn another_database_or_none_at_the_path_is_told_and_what_was_shown_stays() {
     drop(follower);
     assert_eq!(contents(&reader), shown);
     assert_eq!(contents(&follow_on(&sim).unwrap().1).len(), 1, "opened again, it is what it is");
+}
+
+#[test]
+fn an_encrypted_database_is_followed_with_its_key_alone() {
+    let sim = SimFs::new(1);
+    let options = |key: Option<[u8; 32]>| {
+        let encryption = key.map(EncryptionKey::from_bytes);
+        Options { encryption, ..Options::new(PATH) }
+    };
+    let (mut writer, owner) = open(options(Some([1; 32])), Arc::new(sim.process())).unwrap();
+    appended(&mut writer, &["a=1"]).unwrap();
+    writer.write_live();
+    let (mut follower, reader) = follow(options(Some([1; 32])), Arc::new(sim.process())).unwrap();
+    // A new generation has a new data key.
+    compact(&mut writer);
+    appended(&mut writer, &["b=2"]).unwrap();
+    writer.write_live();
+    while follower.poll().unwrap().advanced {}
+    assert_eq!(contents(&reader), contents(&owner));
+    let refused = |key| follow(options(key), Arc::new(sim.process())).map(drop).unwrap_err();
+    assert!(matches!(refused(None), Error::KeyNeeded { .. }));
+    assert!(matches!(refused(Some([2; 32])), Error::WrongKey { .. }));
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use ferrumdb_engine::fs::{Effect, Fault, SimFs, SimOperation};
 use ferrumdb_engine::{
-    Durability, EncodedDocument, FieldPath, Follower, Key, Limits, ManualClock, Options, Reader, Sequence,
-    Snapshot, Timestamp, Transaction, Writer, follow, open,
+    Durability, EncodedDocument, EncryptionKey, FieldPath, Follower, Key, Limits, ManualClock, Options,
+    Reader, Sequence, Snapshot, Timestamp, Transaction, Writer, follow, open,
 };
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
@@ -70,14 +70,16 @@ struct World {
     told: u64,
     followers: Vec<(Follower, Reader)>,
     pinned: Vec<(Snapshot, State)>,
+    key: Option<EncryptionKey>,
 }
 
 impl World {
-    fn new() -> Self {
+    fn new(is_encrypted: bool) -> Self {
+        let key = is_encrypted.then(|| EncryptionKey::from_bytes([7; 32]));
         let (sim, clock) = (SimFs::new(1), ManualClock::new(Timestamp(1_000)));
         let (writer, history) = (None, BTreeMap::from([(0, State::new())]));
         let mut world =
-            Self { sim, clock, writer, history, told: 0, followers: Vec::new(), pinned: Vec::new() };
+            Self { sim, clock, writer, history, told: 0, followers: Vec::new(), pinned: Vec::new(), key };
         world.reopen(true);
         world.follow(0);
         world
@@ -87,6 +89,7 @@ impl World {
         let mut options = Options::new(PATH);
         options.clock = Arc::new(self.clock.clone());
         options.cache_bytes = 1 << 12;
+        options.encryption = self.key.clone();
         options
     }
 
@@ -284,14 +287,14 @@ fn seen(snapshot: &Snapshot) -> BTreeMap<String, String> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 300,
+        cases: 200,
         failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
         ..ProptestConfig::default()
     })]
 
     #[test]
-    fn any_history_is_followed(steps in steps()) {
-        let mut world = World::new();
+    fn any_history_is_followed(steps in steps(), is_encrypted in proptest::bool::weighted(0.1)) {
+        let mut world = World::new(is_encrypted);
         steps.iter().for_each(|step| world.step(step));
         world.step(&Step::Poll(true));
         let newest = world.writer().sequence();
