@@ -176,17 +176,20 @@ impl Config {
     }
 
     /// Opens the file to read only, as a follower: a live view of what another process writes there, without its lock and
-    /// without writing a byte. Every write fails with [`ReadOnly`](crate::ErrorKind::ReadOnly).
+    /// without writing a byte. Every write fails with [`ReadOnly`](crate::ErrorKind::ReadOnly). On Windows the lock of an
+    /// owner keeps others from reading, so a file can be opened like this only while nobody has it open.
     ///
     /// ```
     /// use ferrumdb::{Config, FerrumDB};
     ///
     /// # let folder = tempfile::tempdir().unwrap();
     /// # let path = folder.path().join("myapp.db");
-    /// # let owner = FerrumDB::open(&path).wait()?; // usually in another process
+    /// # #[cfg(unix)] {
+    /// let owner = FerrumDB::open(&path).wait()?; // usually in another process
     /// let db = FerrumDB::open(Config::new(&path).read_only()).wait()?;
     /// owner.set("greeting", "hello").wait()?;
     /// while db.get("greeting")?.is_none() {} // a few milliseconds
+    /// # }
     /// # Ok::<(), ferrumdb::Error>(())
     /// ```
     #[must_use]

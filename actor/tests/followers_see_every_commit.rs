@@ -1,6 +1,7 @@
 //! Holds that other processes can follow what one writes: every commit, whole, within milliseconds, through compactions
 //! and the owner's death, and without writing a byte.
 
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 use std::collections::BTreeMap;
@@ -357,7 +358,6 @@ fn what_stops_a_follower_is_told_and_reads_go_on() {
     db.close().wait().unwrap();
 }
 
-#[cfg(unix)]
 #[test]
 #[allow(clippy::print_stdout, reason = "what could not be tried is to be known")]
 fn neither_the_file_nor_its_folder_need_be_writable() {

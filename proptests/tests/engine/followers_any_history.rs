@@ -19,12 +19,17 @@ use crate::followers::{compact, index};
 const KEYS: u8 = 12;
 const VALUES: u8 = 4;
 
+/// A key, a value or none to delete it, and how many milliseconds it is to live.
+type Change = (u8, Option<u8>, Option<u8>);
+/// Transactions that are committed at once.
+type Group = Vec<Vec<Change>>;
+
 #[derive(Clone, Debug)]
 enum Step {
-    /// Commit a group of transactions, each of changes of (key, value, milliseconds to live); no value deletes.
-    Commit(Vec<Vec<(u8, Option<u8>, Option<u8>)>>, bool),
+    /// Commit a group, and sync it or not.
+    Commit(Group, bool),
     /// The same, and its write fails after so many bytes.
-    Fail(Vec<Vec<(u8, Option<u8>, Option<u8>)>>, usize),
+    Fail(Group, usize),
     Tell,
     Poll(bool),
     Compact,
@@ -125,7 +130,7 @@ impl World {
         (known + 1..=newest).for_each(|sequence| drop(self.history.insert(sequence, state.clone())));
     }
 
-    fn commit(&mut self, group: &[Vec<(u8, Option<u8>, Option<u8>)>], synced: bool) {
+    fn commit(&mut self, group: &[Vec<Change>], synced: bool) {
         let now = self.now();
         let mut transactions = Vec::new();
         for changes in group {
