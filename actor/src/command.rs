@@ -41,6 +41,8 @@ pub(crate) enum Command {
     CompactionDone(Result<CompactionReport>),
     /// The syncer has finished: look at its result.
     SyncDone,
+    /// A file that is followed has changed: look at it.
+    Look,
     /// Somebody stands in the line for room: look at it.
     Nudge,
     /// Sync, close the file and stop. Without a reply when the last handle was dropped.
@@ -106,7 +108,8 @@ impl Command {
             Self::CancelCompaction(reply) => reply.answer(Err(error.clone())),
             // A build or a compaction whose question is not answered ends.
             Self::IndexRound(..) | Self::InstallCompaction(..) | Self::FinishRelocation(_) => {}
-            Self::CompactionDone(_) | Self::SyncDone | Self::Nudge | Self::Close(None) => {}
+            Self::CompactionDone(_) | Self::SyncDone | Self::Look => {}
+            Self::Nudge | Self::Close(None) => {}
         }
     }
 }

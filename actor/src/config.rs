@@ -42,6 +42,7 @@ pub struct Config {
     pub(crate) encryption: Option<EncryptionKey>,
     pub(crate) file_system: Arc<dyn FileSystem>,
     pub(crate) clock: Option<Arc<dyn Clock>>,
+    pub(crate) read_only: bool,
 }
 
 impl Config {
@@ -59,6 +60,7 @@ impl Config {
             compaction: CompactionSettings { auto: Some(AutoCompaction::default()), ..Default::default() },
             file_system: Arc::new(DiskFs),
             clock: None,
+            read_only: false,
         }
     }
 
@@ -170,6 +172,29 @@ impl Config {
     #[must_use]
     pub fn keep_history(mut self, history: History) -> Self {
         self.compaction.history = history;
+        self
+    }
+
+    /// Opens the file to read only, as a follower: a live view of what another process writes there, without its lock and
+    /// without writing a byte. Every write fails with [`ReadOnly`](crate::ErrorKind::ReadOnly). On Windows the lock of an
+    /// owner keeps others from reading, so a file can be opened like this only while nobody has it open.
+    ///
+    /// ```
+    /// use ferrumdb::{Config, FerrumDB};
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("myapp.db");
+    /// # #[cfg(unix)] {
+    /// let owner = FerrumDB::open(&path).wait()?; // usually in another process
+    /// let db = FerrumDB::open(Config::new(&path).read_only()).wait()?;
+    /// owner.set("greeting", "hello").wait()?;
+    /// while db.get("greeting")?.is_none() {} // a few milliseconds
+    /// # }
+    /// # Ok::<(), ferrumdb::Error>(())
+    /// ```
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        self.read_only = true;
         self
     }
 

@@ -17,6 +17,7 @@ use crate::command::{Command, Reply};
 use crate::compactions::CompactionReport;
 use crate::config::{Config, DEFAULT_PATH};
 use crate::error::{Error, Result};
+use crate::lag::{Lag, Progress};
 use crate::link::Link;
 use crate::metrics::Metrics;
 use crate::opening::{self, ThreadSlot};
@@ -41,6 +42,8 @@ struct Inner {
     limits: Limits,
     writer: thread::ThreadId,
     thread: ThreadSlot,
+    /// Of a follower.
+    progress: Option<Arc<Progress>>,
 }
 
 impl FerrumDB {
@@ -187,6 +190,23 @@ impl FerrumDB {
         self.0.reader.stats().map_err(|error| self.counted(error.into()))
     }
 
+    /// How far this database is behind what its owner has published: not at all, unless it was opened by
+    /// [`Config::read_only`].
+    ///
+    /// # Errors
+    /// Why it does not come any further, if that is so: [`Replaced`](crate::ErrorKind::Replaced),
+    /// [`Damaged`](crate::ErrorKind::Damaged), or [`Io`](crate::ErrorKind::Io) when the file is gone, for instance. Reads go
+    /// on, and show what they did. [`Closed`](crate::ErrorKind::Closed), [`Forked`](crate::ErrorKind::Forked).
+    pub fn lag(&self) -> Result<Lag> {
+        self.check_many()?;
+        let Inner { link, reader, progress, .. } = &**self.0;
+        match progress {
+            None => Ok(Lag::none(reader.sequence())),
+            Some(_) if link.ended().is_some() => Err(self.counted(link.end_error())),
+            Some(progress) => progress.lag(reader).map_err(|error| self.counted(error)),
+        }
+    }
+
     /// What this database has done since it was opened. It answers after closing, too; in a forked process it tells
     /// the counts alone.
     #[must_use]
@@ -210,10 +230,15 @@ impl FerrumDB {
         self.0.link.path()
     }
 
-    pub(crate) fn new(link: Arc<Link>, reader: Reader, thread: ThreadSlot) -> Self {
+    pub(crate) fn new(
+        link: Arc<Link>,
+        reader: Reader,
+        thread: ThreadSlot,
+        progress: Option<Arc<Progress>>,
+    ) -> Self {
         let limits = reader.limits();
         let writer = thread::current().id();
-        Self(Arc::new(CachePadded::new(Inner { link, reader, limits, writer, thread })))
+        Self(Arc::new(CachePadded::new(Inner { link, reader, limits, writer, thread, progress })))
     }
 
     /// Reads that look at many keys check for a fork, too: next to their work it costs nothing.

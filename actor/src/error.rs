@@ -84,6 +84,10 @@ pub enum ErrorKind {
     InDoubt,
     /// An earlier failure stopped all writing. Reads go on.
     Poisoned,
+    /// The database was opened to read only.
+    ReadOnly,
+    /// The path of a database that is followed names another one now, or an older state of it.
+    Replaced,
     /// The database was closed.
     Closed,
     /// This process was forked from the one that opened the database.
@@ -101,6 +105,8 @@ pub(crate) enum Cause {
     Engine(engine::Error),
     #[error("{}; nothing was changed, so read it again and decide anew", Unmet { condition: *condition, found: *found })]
     Conflict { condition: Condition, found: Option<Sequence> },
+    #[error("{} was opened to read only; write in the process that owns it", path.display())]
+    ReadOnly { path: PathBuf },
     #[error("the database {} is closed; open it again", path.display())]
     Closed { path: PathBuf },
     #[error(
@@ -145,6 +151,7 @@ impl Error {
         match &self.0.cause {
             Cause::Engine(error) => engine_kind(error),
             Cause::Conflict { .. } => ErrorKind::Conflict,
+            Cause::ReadOnly { .. } => ErrorKind::ReadOnly,
             Cause::Closed { .. } => ErrorKind::Closed,
             Cause::InDoubt { .. } => ErrorKind::InDoubt,
             Cause::Poisoned { .. } => ErrorKind::Poisoned,
@@ -177,6 +184,7 @@ impl Error {
         match &self.0.cause {
             Cause::Engine(error) => engine_path(error),
             Cause::Closed { path }
+            | Cause::ReadOnly { path }
             | Cause::InDoubt { path }
             | Cause::Poisoned { path, .. }
             | Cause::Forked { path, .. }
@@ -284,6 +292,7 @@ fn engine_kind(error: &engine::Error) -> ErrorKind {
         engine::Error::IndexExists { .. } => ErrorKind::IndexExists,
         engine::Error::NoSuchIndex { .. } => ErrorKind::NoSuchIndex,
         engine::Error::Cancelled => ErrorKind::Cancelled,
+        engine::Error::Replaced { .. } => ErrorKind::Replaced,
         engine::Error::InDoubt { .. } => ErrorKind::InDoubt,
         engine::Error::Poisoned { .. } => ErrorKind::Poisoned,
         _ => ErrorKind::Other,
@@ -294,6 +303,7 @@ fn engine_path(error: &engine::Error) -> Option<&Path> {
     match error {
         engine::Error::Io { path, .. }
         | engine::Error::Damaged { path, .. }
+        | engine::Error::Replaced { path }
         | engine::Error::Tampered { path, .. } => Some(path),
         engine::Error::Locked { path, .. }
         | engine::Error::IsADirectory { path }

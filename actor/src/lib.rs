@@ -58,12 +58,15 @@ mod config;
 mod database;
 mod error;
 mod expiry;
+mod follower_thread;
 mod fsync_policy;
 mod group;
 mod hints;
 mod inbox;
 mod index_builds;
+mod lag;
 mod link;
+mod live;
 mod metered;
 mod metrics;
 mod opening;
@@ -73,6 +76,7 @@ mod spin;
 mod sync;
 mod syncer;
 mod transaction;
+mod watch;
 mod writer_thread;
 
 pub use compactions::{AutoCompaction, CompactionReport};
@@ -85,6 +89,7 @@ pub use ferrumdb_engine::{
     RecoveryReport, Sequence, Stats, SystemClock, Timestamp, fs,
 };
 pub use fsync_policy::FsyncPolicy;
+pub use lag::Lag;
 pub use metrics::{Distribution, Metrics};
 pub use pending::Pending;
 pub use transaction::Transaction;

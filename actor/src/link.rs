@@ -27,6 +27,8 @@ pub(crate) struct Link {
     state: AtomicU8,
     owner: u32,
     path: PathBuf,
+    /// Whether nothing is ever written.
+    read_only: bool,
     outbox: Outbox,
     ended: OnceLock<Result<()>>,
     /// Whether there is a second core to spin on.
@@ -38,13 +40,14 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(path: PathBuf, inbox_bytes: usize) -> (Arc<Self>, Inbox) {
+    pub(crate) fn new(path: PathBuf, inbox_bytes: usize, read_only: bool) -> (Arc<Self>, Inbox) {
         let spins = std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
         let (outbox, inbox) = inbox::channel(inbox_bytes, spins);
         let link = Self {
             state: AtomicU8::new(OPEN),
             owner: std::process::id(),
             path,
+            read_only,
             outbox,
             ended: OnceLock::new(),
             spins,
@@ -102,6 +105,7 @@ impl Link {
             return Err(self.forked());
         }
         match self.state.load(Ordering::Acquire) {
+            OPEN | PANICKED if self.read_only => Err(self.refuses_writes()),
             OPEN => Ok(()),
             PANICKED => Err(self.end_error()),
             _ => Err(self.closed()),
@@ -171,6 +175,10 @@ impl Link {
         Error::new(Cause::Closed { path: self.path.clone() })
     }
 
+    pub(crate) fn refuses_writes(&self) -> Error {
+        Error::new(Cause::ReadOnly { path: self.path.clone() })
+    }
+
     pub(crate) fn forked(&self) -> Error {
         Error::new(Cause::Forked { path: self.path.clone(), owner: self.owner })
     }
@@ -191,7 +199,8 @@ impl Link {
         }
     }
 
-    fn end_error(&self) -> Error {
+    /// Why the writer, or the follower, ended.
+    pub(crate) fn end_error(&self) -> Error {
         match self.ended.get() {
             Some(Err(error)) => error.clone(),
             _ => self.closed(),

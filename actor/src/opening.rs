@@ -13,8 +13,10 @@ use crate::command::Reply;
 use crate::config::Config;
 use crate::database::FerrumDB;
 use crate::error::{Cause, Error, Result};
+use crate::follower_thread::FollowerThread;
 use crate::fs::FileSystem;
 use crate::inbox::Inbox;
+use crate::lag::Progress;
 use crate::link::Link;
 use crate::metered::MeteredFs;
 use crate::pending::Pending;
@@ -30,7 +32,7 @@ pub(crate) type ThreadSlot = Arc<Mutex<Option<thread::JoinHandle<()>>>>;
 
 /// Starts the thread, which opens the database and answers with its first handle.
 pub(crate) fn open(config: Config) -> Pending<FerrumDB> {
-    let (link, inbox) = Link::new(config.path.clone(), config.inbox_bytes);
+    let (link, inbox) = Link::new(config.path.clone(), config.inbox_bytes, config.read_only);
     let (reply, receiver) = Reply::channel();
     let slot = ThreadSlot::default();
     let life = Life { link: Arc::clone(&link), inbox, slot: Arc::clone(&slot) };
@@ -46,6 +48,28 @@ pub(crate) fn open(config: Config) -> Pending<FerrumDB> {
     }
 }
 
+/// A database that was opened.
+struct Opened {
+    worker: Worker,
+    reader: Reader,
+    progress: Option<Arc<Progress>>,
+}
+
+/// What the thread does from then on.
+enum Worker {
+    Writer(Box<WriterThread>),
+    Follower(Box<FollowerThread>),
+}
+
+impl Worker {
+    fn run(self, inbox: &mut Inbox) -> Closed {
+        match self {
+            Self::Writer(thread) => thread.run(inbox),
+            Self::Follower(thread) => thread.run(inbox),
+        }
+    }
+}
+
 struct Life {
     link: Arc<Link>,
     inbox: Inbox,
@@ -55,19 +79,30 @@ struct Life {
 impl Life {
     fn live(mut self, config: &Config, reply: Reply<FerrumDB>) {
         let opened = catch_unwind(AssertUnwindSafe(|| self.open(config, &reply)));
-        let (thread, reader) = match opened {
+        let Opened { worker, reader, progress } = match opened {
             Ok(Ok(opened)) => opened,
             Ok(Err(error)) => return reply.answer(Err(error)),
             Err(panic) => return reply.answer(Err(self.link.end_in_panic(reason(&*panic)))),
         };
-        reply.answer(Ok(FerrumDB::new(Arc::clone(&self.link), reader, Arc::clone(&self.slot))));
-        match catch_unwind(AssertUnwindSafe(|| thread.run(&mut self.inbox))) {
+        let db = FerrumDB::new(Arc::clone(&self.link), reader, Arc::clone(&self.slot), progress);
+        reply.answer(Ok(db));
+        match catch_unwind(AssertUnwindSafe(|| worker.run(&mut self.inbox))) {
             Ok(closed) => self.end(closed),
             Err(panic) => self.end_in_panic(reason(&*panic)),
         }
     }
 
-    fn open(&self, config: &Config, reply: &Reply<FerrumDB>) -> Result<(WriterThread, Reader)> {
+    fn open(&self, config: &Config, reply: &Reply<FerrumDB>) -> Result<Opened> {
+        if config.read_only {
+            let (follower, reader) = engine::follow(config.engine_options(), self.files(config))?;
+            let progress = Arc::new(Progress::new(follower.owner()));
+            let thread = FollowerThread::new(follower, Arc::clone(&progress), Arc::clone(&self.link));
+            return Ok(Opened {
+                worker: Worker::Follower(Box::new(thread)),
+                reader,
+                progress: Some(progress),
+            });
+        }
         let (writer, reader) = self.open_when_unlocked(config, reply)?;
         let syncer = match config.fsync_policy {
             FsyncPolicy::Periodic(_) => Some(Syncer::start(Arc::clone(&self.link)).map_err(|source| {
@@ -78,14 +113,17 @@ impl Life {
         let link = Arc::clone(&self.link);
         let policy = config.fsync_policy;
         let thread = WriterThread::new(writer, reader.clone(), link, policy, syncer, config.compaction);
-        Ok((thread, reader))
+        Ok(Opened { worker: Worker::Writer(Box::new(thread)), reader, progress: None })
+    }
+
+    fn files(&self, config: &Config) -> Arc<dyn FileSystem> {
+        Arc::new(MeteredFs::new(Arc::clone(&config.file_system), Arc::clone(&self.link)))
     }
 
     /// Opens the file, trying again while another opening holds its lock, as long as the config says and somebody waits.
     fn open_when_unlocked(&self, config: &Config, reply: &Reply<FerrumDB>) -> Result<(Writer, Reader)> {
         let start = Instant::now();
-        let files: Arc<dyn FileSystem> =
-            Arc::new(MeteredFs::new(Arc::clone(&config.file_system), Arc::clone(&self.link)));
+        let files = self.files(config);
         loop {
             match engine::open(config.engine_options(), Arc::clone(&files)) {
                 Err(engine::Error::Locked { .. })

@@ -18,6 +18,7 @@ use crate::hints::Hints;
 use crate::inbox::Inbox;
 use crate::index_builds::{BuildAnswer, IndexBuilds};
 use crate::link::Link;
+use crate::live::LivePlan;
 use crate::metrics::Counter;
 use crate::purge::{self, PurgePlan};
 use crate::sync::{oneshot, thread};
@@ -50,6 +51,7 @@ pub(crate) struct WriterThread {
     builds: IndexBuilds,
     hints: Hints,
     compactions: Compactions,
+    live: LivePlan,
 }
 
 impl WriterThread {
@@ -82,12 +84,14 @@ impl WriterThread {
             builds,
             hints,
             compactions,
+            live: LivePlan::default(),
         }
     }
 
     /// Carries out commands until one says to close.
     pub(crate) fn run(mut self, inbox: &mut Inbox) -> Closed {
         let mut just_worked = false;
+        self.live.write_if_due(&mut self.writer);
         loop {
             let command = inbox.next(self.deadline(), just_worked);
             just_worked = matches!(command, Some(Command::Write(_)));
@@ -110,8 +114,9 @@ impl WriterThread {
                 Some(Command::FinishRelocation(relocation)) => self.writer.finish_relocation(&relocation),
                 Some(Command::CompactionDone(outcome)) => self.compactions.finish(&self.writer, outcome),
                 Some(Command::Close(reply)) => return self.close(reply),
-                Some(Command::SyncDone | Command::Nudge) | None => {}
+                Some(Command::SyncDone | Command::Look | Command::Nudge) | None => {}
             }
+            self.live.write_if_due(&mut self.writer);
             self.tend();
         }
     }
@@ -198,7 +203,8 @@ impl WriterThread {
     /// When the writer has something to do of its own accord.
     fn deadline(&self) -> Option<Instant> {
         let compaction_due = self.compactions.is_wanted().then(Instant::now);
-        [self.log_due(), self.purge_due(), compaction_due].into_iter().flatten().min()
+        let live_due = self.live.due(&self.writer);
+        [self.log_due(), self.purge_due(), compaction_due, live_due].into_iter().flatten().min()
     }
 
     /// When the log is to be synced beside commits, or marked.

@@ -15,7 +15,7 @@ fn waiters_are_in_doubt_later_writes_refused_and_reads_go_on() {
     db.set("before", 1).wait().unwrap();
 
     sim.inject(Fault::new(SimOperation::Sync, Effect::Block));
-    sim.inject(Fault::new(SimOperation::Write, Effect::Panic).nth(2));
+    sim.inject(Fault::new(SimOperation::Write, Effect::Panic).nth(2).on("/data.db"));
     let first = db.set("first", 1);
     while sim.blocked() == 0 {
         std::thread::yield_now();

@@ -88,7 +88,7 @@ fn a_commit_waits_for_one_round_at_most() {
     let (db, clock) = open(&sim, FsyncPolicy::Never);
     fill(&db, 5_000);
     let filled = db.stats().unwrap().sequence;
-    sim.inject(Fault::new(SimOperation::Write, Effect::Block));
+    sim.inject(Fault::new(SimOperation::Write, Effect::Block).on("/data.db"));
     clock.set(Timestamp(START + 10));
     eventually("no purge has begun", || sim.blocked() == 1);
     let commit = db.set("key", 1);
@@ -103,7 +103,9 @@ fn a_purge_that_fails_is_counted_and_tried_again() {
     let (db, clock) = open(&sim, FsyncPolicy::Never);
     fill(&db, 3);
     let errors = db.metrics().errors;
-    sim.inject(Fault::new(SimOperation::Write, Effect::Error(std::io::ErrorKind::StorageFull)));
+    sim.inject(
+        Fault::new(SimOperation::Write, Effect::Error(std::io::ErrorKind::StorageFull)).on("/data.db"),
+    );
     clock.set(Timestamp(START + 10));
     eventually("the failure is not counted", || db.metrics().errors > errors);
     let failed = Instant::now();

@@ -13,7 +13,7 @@ use crate::log::record_bytes;
 use crate::stage::StagedChange;
 use crate::view::{Shared, View};
 
-/// Applies and publishes commits, for the owner and for recovery.
+/// Applies and publishes commits, for the owner, for recovery and for followers.
 #[derive(Debug)]
 pub(crate) struct Applier {
     shared: Arc<Shared>,
@@ -121,6 +121,11 @@ impl Applier {
     /// The bytes of the records that hold the newest version of a document.
     pub(crate) fn live_bytes(&self) -> u64 {
         self.next.live_bytes
+    }
+
+    /// Takes over what is to be published of a state that was worked out elsewhere, and whose entries were applied here.
+    pub(crate) fn adopt(&mut self, view: &View) {
+        self.next = view.clone();
     }
 
     /// The key that expires first.

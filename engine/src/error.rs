@@ -118,6 +118,12 @@ pub enum Error {
         /// What is wrong with them.
         reason: &'static str,
     },
+    /// A database that is followed was replaced: by another one, or by an older state of itself.
+    #[error("{} is not the database any more that was opened; open it again", path.display())]
+    Replaced {
+        /// The file.
+        path: Arc<Path>,
+    },
     /// A key is longer than the options allow.
     #[error("the key has {len} bytes, and the limit is {max}; shorten it or raise the limit")]
     KeyTooLong {

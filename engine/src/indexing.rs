@@ -1,8 +1,8 @@
 //! Owns which indexes there are: creating one beside commits, dropping one, and bringing them back when the log is opened. Never looks for a document.
 
 use std::io;
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::build::{BuildRound, IndexBuild};
 use crate::error::{Error, Result};

@@ -194,6 +194,19 @@ impl Keydir {
         }
     }
 
+    /// Gives the key this entry if the one that it has is of the same record, and says whether it is.
+    pub(crate) fn relocate(&self, key: &Hashed<'_>, entry: Entry) -> bool {
+        let (part, shard) = self.place(key);
+        let mut guard = part.shards()[shard].write();
+        match guard.get_mut(key.hash, |(stored, _)| stored.is(key)) {
+            Some((_, found)) if !found.get().is_tombstone() && found.get().id() == entry.id() => {
+                *found.get_mut() = entry;
+                true
+            }
+            _ => false,
+        }
+    }
+
     fn remove_where(&self, key: &Hashed<'_>, condition: impl Fn(&Entry) -> bool) -> Option<Entry> {
         let (part, shard) = self.place(key);
         let mut guard = part.shards()[shard].write();

@@ -10,6 +10,8 @@ const TEMPORARY: &str = ".new-";
 const TORN: &str = ".torn-";
 /// What follows it in the name of the hint file.
 const HINT: &str = ".hint";
+/// What follows it in the name of the live file.
+const LIVE: &str = ".live";
 /// The hexadecimal digits at the end of a temporary's name.
 const TEMPORARY_DIGITS: usize = 16;
 
@@ -36,6 +38,11 @@ pub(crate) fn torn(database: &Path, sequence: Sequence, number: u32) -> PathBuf 
 /// Where the hint file of this database is.
 pub(crate) fn hint(database: &Path) -> PathBuf {
     beside(database, HINT)
+}
+
+/// Where the live file of this database is.
+pub(crate) fn live(database: &Path) -> PathBuf {
+    beside(database, LIVE)
 }
 
 /// The folder that holds the database.

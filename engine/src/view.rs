@@ -18,7 +18,7 @@ use crate::index::ordered::OrderedSet;
 use crate::key::{CollectionId, Sequence, Timestamp};
 use crate::keydir::{Entry, Hashed, Keydir};
 use crate::log::{ReadFault, read_document};
-use crate::options::Limits;
+use crate::options::{Limits, Options};
 use crate::pins::Pins;
 use crate::stats::RecoveryReport;
 use crate::undo::UndoMap;
@@ -114,6 +114,33 @@ impl View {
 }
 
 impl Shared {
+    /// What both halves see of a database that is being opened with this state.
+    pub(crate) fn new(
+        path: &Path,
+        options: Options,
+        generation: &Arc<Generation>,
+        keydir: Keydir,
+        expiry_times: ExpiryTimes,
+        view: View,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            path: Arc::from(path),
+            limits: options.limits,
+            generations: ArcSwap::from(Arc::clone(generation)),
+            retired: Retired::default(),
+            keydir,
+            undo: UndoMap::new(),
+            expiry_times,
+            pins: Pins::new(),
+            view: ArcSwap::from_pointee(view),
+            has_indexes: AtomicBool::new(false),
+            cache: DocumentCache::new(options.cache_bytes),
+            recovery: OnceLock::new(),
+            clock: options.clock,
+            latest: AtomicU64::new(0),
+        })
+    }
+
     /// The time: of the wall clock, and never before the newest commit or any time seen before.
     pub(crate) fn now(&self) -> Timestamp {
         self.now_after(self.view.load().time)

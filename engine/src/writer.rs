@@ -12,13 +12,14 @@ use crate::generation::Generation;
 use crate::hint::{HintTask, HintedCommit, Hints};
 use crate::key::{Sequence, Timestamp};
 use crate::keydir::Entry;
+use crate::live::LiveFile;
 use crate::lock::FileLock;
 use crate::log::{
     AppendFault, Appender, Chain, Header, Kind, LOG_START, NewRecord, Payload, RecordSealer, RecordWriter,
-    Syncs,
 };
 use crate::seal::{EncryptionKey, Keyring};
 use crate::stage::StagedGroup;
+use crate::syncing::{SyncDone, SyncTask};
 use crate::transaction::{Outcome, Transaction};
 use crate::view::Shared;
 
@@ -48,6 +49,7 @@ pub struct Writer {
     applier: Applier,
     log: LogState,
     hints: Hints,
+    live: LiveFile,
     /// Held for as long as the writer lives.
     locks: Vec<FileLock>,
     /// Whether the log ends with a sync mark.
@@ -104,12 +106,14 @@ impl Writer {
         hints: Hints,
         lock: FileLock,
     ) -> Self {
+        let live = LiveFile::new(Arc::clone(hints.file_system()), &shared.path);
         Self {
             shared,
             appender,
             applier,
             log,
             hints,
+            live,
             locks: vec![lock],
             marked: false,
             buffer: Vec::new(),
@@ -284,6 +288,8 @@ impl Writer {
         self.sync_log()?;
         // ORDER: the hint last. It may describe only what is durable, the close mark included.
         self.write_last_hint();
+        // ORDER: the live file goes when the close mark is there, which tells followers that everything counts.
+        self.live.remove();
         Ok(())
     }
 
@@ -438,6 +444,14 @@ impl Writer {
         self.hints.file_system()
     }
 
+    pub(crate) fn live(&self) -> &LiveFile {
+        &self.live
+    }
+
+    pub(crate) fn live_mut(&mut self) -> &mut LiveFile {
+        &mut self.live
+    }
+
     pub(crate) fn log(&self) -> &LogState {
         &self.log
     }
@@ -470,27 +484,5 @@ impl Writer {
     pub(crate) fn poison_in_doubt(&mut self, source: io::Error) -> Error {
         self.poison = Some(Arc::from(source.to_string()));
         Error::InDoubt { source: Arc::new(source) }
-    }
-}
-
-/// A sync that was begun by [`Writer::begin_sync`], to be run on any thread.
-#[derive(Debug)]
-pub struct SyncTask {
-    syncs: Arc<Syncs>,
-    position: u64,
-}
-
-/// How a sync ended, for [`Writer::finish_sync`].
-#[derive(Debug)]
-pub struct SyncDone {
-    position: u64,
-    result: io::Result<()>,
-}
-
-impl SyncTask {
-    /// Syncs.
-    #[must_use]
-    pub fn run(self) -> SyncDone {
-        SyncDone { position: self.position, result: self.syncs.sync() }
     }
 }

@@ -213,6 +213,12 @@ impl<'f> Scanner<'f> {
         unreachable!("a commit has at most 2^32 records, since each fills an ordinal of 32 bits")
     }
 
+    /// Whether nothing but zeros, or nothing at all, stands where the next head would: a look at that place alone.
+    pub(crate) fn is_blank(&mut self) -> io::Result<bool> {
+        let bytes = self.window(self.position, HEAD_BYTES)?;
+        Ok(bytes.iter().all(|byte| *byte == 0))
+    }
+
     /// Looks at everything beyond the last good commit.
     pub(crate) fn beyond(&mut self) -> io::Result<Beyond> {
         let mut found = Beyond { end: self.position, ..Beyond::default() };

@@ -3,6 +3,7 @@
 mod cases;
 mod create;
 mod replay;
+pub(crate) mod staged;
 mod torn;
 mod unlock;
 
@@ -17,8 +18,9 @@ use crate::log::{HeaderState, LOG_START, VERSION};
 use crate::options::Options;
 use crate::reader::Reader;
 use crate::writer::Writer;
-use cases::{FileAction, FileFound};
-use unlock::unlock;
+use cases::FileAction;
+pub(crate) use cases::FileFound;
+pub(crate) use unlock::{Unlocked, unlock};
 
 /// How often opening begins anew when another process creates, replaces or removes the file at the same moment.
 const ATTEMPTS_MAX: usize = 100;
@@ -76,7 +78,7 @@ struct Held {
     header: HeaderState,
 }
 
-fn canonical(file_system: &dyn FileSystem, path: &Path) -> Result<PathBuf> {
+pub(crate) fn canonical(file_system: &dyn FileSystem, path: &Path) -> Result<PathBuf> {
     file_system.canonical(path).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => Error::NoSuchFolder { path: path.to_path_buf() },
         _ => Error::io("find", path, source),
@@ -101,8 +103,14 @@ fn look(file_system: &dyn FileSystem, path: &Path) -> Result<Option<(FileFound, 
     if !file.is_named(path).map_err(|source| Error::io("check the name of", path, source))? {
         return Ok(None);
     }
+    let (found, header) = identify(&*file, path)?;
+    Ok(Some((found, Some(Held { file, lock, header }))))
+}
+
+/// Finds out what a file is by its first bytes.
+pub(crate) fn identify(file: &dyn File, path: &Path) -> Result<(FileFound, HeaderState)> {
     let mut start = vec![0; LOG_START as usize];
-    let read = read_full(&*file, &mut start, 0).map_err(|source| Error::io("read", path, source))?;
+    let read = read_full(file, &mut start, 0).map_err(|source| Error::io("read", path, source))?;
     start.truncate(read);
     let header = HeaderState::of_file(&start);
     let found = match &header {
@@ -116,10 +124,10 @@ fn look(file_system: &dyn FileSystem, path: &Path) -> Result<Option<(FileFound, 
         HeaderState::Zeros => FileFound::Zeros,
         HeaderState::Foreign => FileFound::Foreign,
     };
-    Ok(Some((found, Some(Held { file, lock, header }))))
+    Ok((found, header))
 }
 
-fn refusal(path: PathBuf, found: FileFound, header: Option<HeaderState>) -> Error {
+pub(crate) fn refusal(path: PathBuf, found: FileFound, header: Option<HeaderState>) -> Error {
     match (found, header) {
         (FileFound::Folder, _) => Error::IsADirectory { path },
         (_, Some(HeaderState::Newer { version })) => {
@@ -130,6 +138,7 @@ fn refusal(path: PathBuf, found: FileFound, header: Option<HeaderState>) -> Erro
         (FileFound::DamagedHeader, _) => {
             Error::Damaged { path: Arc::from(path), position: 0, reason: "neither copy of its header checks" }
         }
+        (FileFound::Empty, _) => Error::NotADatabase { path, found: "it is empty" },
         (FileFound::Zeros, _) => Error::NotADatabase { path, found: "it begins with nothing but zeros" },
         _ => Error::NotADatabase { path, found: "it begins otherwise" },
     }

@@ -1,38 +1,27 @@
 //! Owns bringing a database back from its log: walking it, judging its tail, and making the rest durable. Never invents a commit.
 
-use std::borrow::Cow;
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, OnceLock};
-
-use arc_swap::ArcSwap;
+use std::sync::Arc;
 
 use super::cases::{Claim, TailAction, TailFound};
+use super::staged::Staged;
 use super::torn;
 use super::unlock::Unlocked;
 use crate::apply::Applier;
-use crate::cache::DocumentCache;
 use crate::error::{Error, Result};
 use crate::fs::{File, FileSystem, read_full, write_all};
-use crate::generation::{Generation, Location, Retired};
+use crate::generation::Generation;
 use crate::hint::{Hints, Start, Walked};
-use crate::index::catalog::Catalog;
 use crate::indexing::{CatchUp, Definitions};
-use crate::key::{CollectionId, Key, Sequence, Timestamp};
-use crate::keydir::Entry;
+use crate::key::{Sequence, Timestamp};
 use crate::lock::FileLock;
-use crate::log::{
-    Appender, Beyond, Chain, Head, Kind, LOG_START, Mark, Payload, Place, RecordSealer, Scanner, Step,
-};
+use crate::log::{Appender, Beyond, Chain, Kind, LOG_START, Mark, Place, RecordSealer, Scanner, Step};
 use crate::options::Options;
 use crate::paths;
-use crate::pins::Pins;
 use crate::reader::Reader;
 use crate::snapshot::Snapshot;
-use crate::stage::StagedChange;
 use crate::stats::RecoveryReport;
-use crate::undo::UndoMap;
 use crate::view::Shared;
 use crate::writer::{LogState, Writer};
 
@@ -52,22 +41,7 @@ pub(super) fn recover(
     let generation = Generation::new(&header, keyring.as_deref(), Arc::clone(&file));
     let start = Start::find(&*file_system, path, &*file, &generation.keys, &header, keyring.as_deref());
     let hinted_end = start.walked.place.position;
-    let shared = Arc::new(Shared {
-        path: Arc::from(path),
-        limits: options.limits,
-        generations: ArcSwap::from(Arc::clone(&generation)),
-        retired: Retired::default(),
-        keydir: start.keydir,
-        undo: UndoMap::new(),
-        expiry_times: start.expiry_times,
-        pins: Pins::new(),
-        view: ArcSwap::from_pointee(start.view),
-        has_indexes: AtomicBool::new(false),
-        cache: DocumentCache::new(options.cache_bytes),
-        recovery: OnceLock::new(),
-        clock: options.clock,
-        latest: AtomicU64::new(0),
-    });
+    let shared = Shared::new(path, options, &generation, start.keydir, start.expiry_times, start.view);
     let mut applier = Applier::new(Arc::clone(&shared));
     let mut log = Log::read(&generation, start.walked, &mut applier, &shared)
         .map_err(|source| Error::io("read", path, source))?;
@@ -130,7 +104,9 @@ impl Log {
         let mut catch_up = CatchUp::new(shared.view.load().counts.total());
         let last = loop {
             let catalog = applier.catalog();
-            match scanner.next(|at, head, payload| staged.push(at, head, payload, catalog))? {
+            match scanner
+                .next(|at, head, payload| staged.push(at, head, payload, |id| catalog.is_indexed(id)))?
+            {
                 // A base section counts whole or not at all too: without its end, nothing of this is ever seen.
                 Step::Base => staged.apply(applier, shared, &mut catch_up, &mut definitions)?,
                 Step::Commit(Mark { synced, time: commit_time, .. }) => {
@@ -242,87 +218,5 @@ impl Log {
             position += len as u64;
         }
         file.sync()
-    }
-}
-
-/// The changes of a commit whose mark has not been seen yet.
-struct Staged {
-    generation: u64,
-    changes: Vec<Change>,
-    definitions: Vec<(Kind, CollectionId, Box<[u8]>)>,
-    last_kind: Option<Kind>,
-    last_record: u64,
-    /// Of the last commit whose mark has been seen: the record that carries it, and whether that is a close mark.
-    last_marked: u64,
-    closed: bool,
-}
-
-struct Change {
-    collection: CollectionId,
-    key: Key,
-    entry: Entry,
-    expires_at: Option<Timestamp>,
-    /// The document, if an index is to be brought up to it.
-    document: Option<Box<[u8]>>,
-}
-
-impl Change {
-    fn apply(&self, applier: &mut Applier, shared: &Shared, catch_up: &mut CatchUp) {
-        let Self { collection, key, entry, expires_at, document } = self;
-        let (hashed, catalog) = (shared.keydir.hash(*collection, key), applier.catalog_mut());
-        let index_change = catch_up.index_change(shared, catalog, &hashed, document.as_deref());
-        applier.apply_unread(&StagedChange {
-            hashed,
-            key,
-            old: None,
-            entry: *entry,
-            expires_at: *expires_at,
-            index_change: index_change.map(Cow::Owned),
-        });
-    }
-}
-
-impl Staged {
-    fn new(generation: u64, closed: bool, last_marked: u64) -> Self {
-        let (changes, definitions) = (Vec::new(), Vec::new());
-        Self { generation, changes, definitions, last_kind: None, last_record: 0, last_marked, closed }
-    }
-
-    /// Applies what was staged, and forgets it.
-    fn apply(
-        &mut self,
-        applier: &mut Applier,
-        shared: &Shared,
-        catch_up: &mut CatchUp,
-        definitions: &mut Definitions,
-    ) -> io::Result<()> {
-        for change in self.changes.drain(..) {
-            change.apply(applier, shared, catch_up);
-        }
-        for (kind, collection, definition) in self.definitions.drain(..) {
-            definitions.note(kind, collection, &definition)?;
-        }
-        Ok(())
-    }
-
-    fn push(&mut self, position: u64, head: &Head, payload: Option<Payload<'_>>, catalog: &Catalog) {
-        self.last_kind = Some(head.kind);
-        self.last_record = position;
-        let Some(Payload { collection, expires_at, key, document }) = payload else { return };
-        let entry = match head.kind {
-            Kind::Set => {
-                let location = Location::new(self.generation, position);
-                Entry::new(location, head.sequence, head.ordinal, head.payload_bytes)
-            }
-            Kind::Delete => Entry::tombstone(head.sequence, head.ordinal),
-            Kind::IndexCreated | Kind::IndexDropped => {
-                return self.definitions.push((head.kind, collection, Box::from(document)));
-            }
-            Kind::BaseEnd | Kind::SyncMark | Kind::CloseMark => return,
-        };
-        let entry = if expires_at.is_some() { entry.expiring() } else { entry };
-        let is_wanted = head.kind == Kind::Set && catalog.is_indexed(collection);
-        let document = is_wanted.then(|| Box::from(document));
-        self.changes.push(Change { collection, key: Key::from(key), entry, expires_at, document });
     }
 }

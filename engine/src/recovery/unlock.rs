@@ -8,18 +8,18 @@ use crate::log::{Header, HeaderCopy};
 use crate::seal::{EncryptionKey, Keyring, SealError};
 
 /// The header that holds, and the keys if the file is encrypted.
-pub(super) struct Unlocked {
-    pub(super) header: Header,
-    pub(super) keyring: Option<Arc<Keyring>>,
+pub(crate) struct Unlocked {
+    pub(crate) header: Header,
+    pub(crate) keyring: Option<Arc<Keyring>>,
     /// Whether the copies of the header want different keys, since a change of the key was interrupted.
-    pub(super) is_rekeyed_in_part: bool,
+    pub(crate) is_rekeyed_in_part: bool,
 }
 
 /// Tries the key on the copies of a header, of which the first holds.
 ///
 /// A change of the key that was interrupted leaves two copies with different keys. Either opens the file, and then the
 /// change is finished or taken back: nobody was told that it was done.
-pub(super) fn unlock(path: &Path, copies: Vec<HeaderCopy>, key: Option<&EncryptionKey>) -> Result<Unlocked> {
+pub(crate) fn unlock(path: &Path, copies: Vec<HeaderCopy>, key: Option<&EncryptionKey>) -> Result<Unlocked> {
     let newest = copies.iter().map(|copy| copy.header.counter).max().unwrap_or(0);
     let is_encrypted = copies.iter().any(|copy| copy.header.encryption.is_some());
     let is_rekeyed_in_part = match &copies[..] {

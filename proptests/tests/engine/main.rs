@@ -7,6 +7,8 @@ mod common;
 mod creation;
 mod damage;
 mod every_call;
+mod followers;
+mod followers_any_history;
 mod keys_and_limits;
 mod locks;
 mod model;
