@@ -15,8 +15,6 @@ pub(crate) const READ_ONLY_COMPATIBLE_KNOWN: u64 = 0;
 pub(crate) const HEADER_BYTES: usize = 4096;
 /// Where the log begins.
 pub(crate) const LOG_START: u64 = 2 * HEADER_BYTES as u64;
-/// Positions lie below this.
-pub(crate) const POSITION_END: u64 = 1 << 48;
 
 /// Offsets within a header copy.
 pub(crate) mod header {
