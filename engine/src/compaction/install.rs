@@ -33,10 +33,12 @@ impl Writer {
     /// folder. Commits go on in it. The entries of the keydir are to be moved next, by [`Relocation::step`], and then
     /// to be handed to [`Writer::finish_relocation`].
     ///
-    /// No sync of the old file may be under way: see [`Writer::begin_sync`].
+    /// A sync of the old file that is still under way says nothing about the new one, which is synced itself: see
+    /// [`Writer::finish_sync`].
     ///
     /// # Errors
-    /// [`Error::Cancelled`], if another compaction was installed since it was begun, [`Error::Io`] and
+    /// [`Error::Cancelled`], if another compaction was installed or the database was opened again since it was begun,
+    /// [`Error::Io`] and
     /// [`Error::Damaged`]: nothing has changed. [`Error::InDoubt`]: it is
     /// not known which of the two files the folder will name after a power cut, and the writer has stopped; every
     /// commit so far is in both. [`Error::Poisoned`].
@@ -46,7 +48,7 @@ impl Writer {
     pub fn install_compaction(&mut self, mut compaction: Compaction) -> Result<(Relocation, Compacted)> {
         self.check()?;
         assert_eq!(compaction.phase, Phase::Ready, "it was advanced until it was ready");
-        if compaction.old.number() != self.log().header.generation {
+        if !Arc::ptr_eq(&compaction.old, &self.log().generation) {
             return Err(Error::Cancelled);
         }
         let (bytes_before, end) = (self.log_end() - LOG_START, self.log_end());
