@@ -4,8 +4,10 @@
 
 mod bytes;
 mod common;
+mod compaction;
 mod creation;
 mod damage;
+mod decoded;
 mod every_call;
 mod keys_and_limits;
 mod locks;
