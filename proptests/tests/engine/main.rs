@@ -4,6 +4,7 @@
 
 mod bytes;
 mod common;
+mod compacted;
 mod compaction;
 mod creation;
 mod damage;
