@@ -56,7 +56,7 @@ pub fn open(options: Options, file_system: Arc<dyn FileSystem>) -> Result<(Write
             (FileAction::Create, _) => create::publish(&*file_system, &path, &*options.clock)?,
             (FileAction::Replace, Some(_held)) => create::replace(&*file_system, &path, &*options.clock)?,
             (FileAction::Recover, Some(Held { file, lock, header: HeaderState::Valid(header) })) => {
-                create::remove_temporaries(&*file_system, &path);
+                create::remove_temporaries(&*file_system, &path, &*file);
                 return replay::recover(options, file_system, &path, file, lock, header);
             }
             (_, held) => return Err(refusal(path, found, held.map(|held| held.header))),
