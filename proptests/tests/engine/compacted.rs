@@ -2,22 +2,23 @@
 //! asked to keep, as the bytes of the file say.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use ferrumdb_engine::fs::{FileSystem, MemoryFs, OpenMode, SimFs, read_full};
+use ferrumdb_engine::fs::{Effect, Fault, FileSystem, MemoryFs, OpenMode, SimFs, SimOperation, read_full};
 use ferrumdb_engine::{
-    CollectionId, CompactionStep, Condition, Durability, FieldPath, History, Key, ManualClock, Options,
-    Reader, Sequence, Snapshot, Timestamp, Transaction, Writer, open,
+    CollectionId, CompactionStep, Condition, Durability, Error, FieldPath, History, Key, ManualClock,
+    Options, Reader, Sequence, Snapshot, Timestamp, Transaction, Writer, open,
 };
 use ferrumdb_proptests::Random;
 use serde_json::json;
 
 use crate::common::{
-    Contents, PATH, ROOT, appended, assert_goes_on, bytes_of, contents, document, open_on, synced,
+    Contents, PATH, ROOT, appended, assert_goes_on, bytes_of, contents, document, expected, open_on, synced,
 };
 use crate::compaction::{advance, begin, compact, ready, relocate};
 use crate::decoded::{DELETE, Decoded, Entry, INDEX_CREATED, SET};
@@ -228,6 +229,45 @@ fn everything_that_is_not_garbage_survives_any_number_of_compactions() {
     let (_, reader) = open_with(&sim, &clock);
     clock.set(Timestamp(0));
     assert_eq!(seen(&reader).into_keys().collect::<Vec<_>>(), ["persisted"], "what has expired stays gone");
+}
+
+#[test]
+fn what_was_refused_or_taken_back_never_appears() {
+    let sim = SimFs::new(1);
+    let (mut writer, reader) = open_on(&sim).unwrap();
+    synced(&mut writer, &["a=1", "b=2"]).unwrap();
+    let refused = |writer: &mut Writer| {
+        let mut transaction = Transaction::new();
+        transaction.require(ROOT, Key::from("a"), Condition::Absent);
+        transaction.set(ROOT, Key::from("refused"), document("1"), None);
+        assert!(writer.commit(&[transaction], Durability::Synced).unwrap().remove(0).is_err());
+    };
+    let taken_back = |writer: &mut Writer, bytes| {
+        // The space ahead is there, so that this is the commit's own write; some of it arrives.
+        sim.inject(Fault::new(SimOperation::Write, Effect::PartialThenError(bytes, ErrorKind::Other)));
+        assert!(matches!(appended(writer, &["taken=1", "a=9"]), Err(Error::Io { .. })));
+    };
+    for bytes in [0, 60, 130] {
+        refused(&mut writer);
+        taken_back(&mut writer, bytes);
+        let mut compaction = begin(&mut writer, History::Versions(5));
+        refused(&mut writer);
+        taken_back(&mut writer, bytes);
+        assert!(advance(&mut compaction).unwrap());
+        taken_back(&mut writer, bytes);
+        let (relocation, _) = writer.install_compaction(compaction).unwrap();
+        taken_back(&mut writer, bytes);
+        relocate(&mut writer, relocation);
+        synced(&mut writer, &["b=2"]).unwrap();
+        let mut known =
+            Decoded::read(&bytes_of(&sim)).all().map(|entry| entry.key.clone()).collect::<Vec<_>>();
+        known.retain(|key| !["", "a", "b"].contains(&key.as_str()));
+        assert_eq!(known, Vec::<String>::new());
+    }
+    let state = contents(&reader);
+    assert_eq!(state, expected(&[("a", "1"), ("b", "2")]));
+    drop((writer, reader));
+    assert_goes_on(&sim, &state);
 }
 
 /// The records that a compaction of this log, which begins at `now`, has to keep: those of the base section, and the
