@@ -15,7 +15,7 @@ const PARTS_PER_UNIT: u32 = 100;
 pub(super) enum Compacting {
     #[default]
     Idle,
-    Stepping(Compaction),
+    Stepping(Box<Compaction>),
     Relocating(Relocation),
 }
 
@@ -61,7 +61,7 @@ impl Opened {
                 };
                 let begun = self.writer.begin_compaction(history)?;
                 Ok(begun.map(|compaction| {
-                    self.compacting = Compacting::Stepping(compaction);
+                    self.compacting = Compacting::Stepping(Box::new(compaction));
                     Unit::Other
                 }))
             }
@@ -72,7 +72,7 @@ impl Opened {
                 }
                 CompactionStep::Pointless { .. } => Ok(None),
                 CompactionStep::Ready => {
-                    let (relocation, _) = self.writer.install_compaction(compaction)?;
+                    let (relocation, _) = self.writer.install_compaction(*compaction)?;
                     self.compacting = Compacting::Relocating(relocation);
                     Ok(Some(Unit::Installed))
                 }

@@ -118,7 +118,9 @@ fn a_snapshot_stays_exact_through_several_compactions_and_holds_the_old_files_un
 fn a_snapshot_of_the_middle_of_a_relocation_sees_what_was_and_holds_only_what_it_needs() {
     let sim = SimFs::new(1);
     let (mut writer, reader) = open_on(&sim).unwrap();
-    (0..2_000).for_each(|n| drop(appended(&mut writer, &[&format!("k{}={n}", n % 1_000)]).unwrap()));
+    for number in 0..2_000 {
+        appended(&mut writer, &[&format!("k{}={number}", number % 1_000)]).unwrap();
+    }
     let mut held = Vec::new();
     for _ in 0..3 {
         let compaction = ready(&mut writer, History::None);
@@ -408,7 +410,9 @@ fn an_empty_log_and_one_that_is_to_be_kept_whole_are_not_compacted() {
     let (sim, clock) = (SimFs::new(1), ManualClock::new(Timestamp(1_000)));
     let (mut writer, reader) = open_with(&sim, &clock);
     assert!(writer.begin_compaction(History::None).unwrap().is_none());
-    (0..5).for_each(|number| drop(appended(&mut writer, &[&format!("a={number}")]).unwrap()));
+    for number in 0..5 {
+        appended(&mut writer, &[&format!("a={number}")]).unwrap();
+    }
     let before = bytes_of(&sim);
     let mut compaction = begin(&mut writer, History::For(Duration::from_millis(1)));
     let step = loop {

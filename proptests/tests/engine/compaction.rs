@@ -650,6 +650,7 @@ fn while_the_file_is_replaced_no_second_opening_succeeds() {
             writer
         });
         while sim.blocked() == 0 {
+            assert!(!installing.is_finished(), "{operation:?} is a part of it");
             thread::yield_now();
         }
         let second = sim.process();
