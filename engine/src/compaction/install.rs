@@ -38,7 +38,7 @@ impl Writer {
     ///
     /// # Errors
     /// [`Error::Cancelled`], if another compaction was installed or the database was opened again since it was begun,
-    /// [`Error::Io`] and
+    /// [`Error::Io`], also if another file has the database's name by now, and
     /// [`Error::Damaged`]: nothing has changed. [`Error::InDoubt`]: it is
     /// not known which of the two files the folder will name after a power cut, and the writer has stopped; every
     /// commit so far is in both. [`Error::Poisoned`].
@@ -102,10 +102,18 @@ impl Writer {
     /// Gives the compacted file the database's name, durably.
     fn give_name(&mut self, compaction: &mut Compaction) -> Result<()> {
         let path = Arc::clone(&self.shared().path);
+        let failed = |source| Error::io("compact", &path, source);
+        // INVARIANT: only the old file is replaced. Somebody may have moved it away, and put another in its place.
+        if !compaction.old.file.is_named(&path).map_err(failed)? {
+            return Err(failed(io::Error::new(
+                io::ErrorKind::NotFound,
+                "another file has its name, or none",
+            )));
+        }
         if let Err(source) = compaction.target.rename(&path) {
             // A rename that failed has normally not happened. Whoever is not sure must not go on writing.
             return match compaction.old.file.is_named(&path) {
-                Ok(true) => Err(Error::io("compact", &path, source)),
+                Ok(true) => Err(failed(source)),
                 _ => Err(self.stop_between(compaction, source)),
             };
         }
