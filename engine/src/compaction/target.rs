@@ -54,6 +54,8 @@ impl Target {
         // database's name.
         let lock = FileLock::take(&file)
             .and_then(|lock| lock.ok_or_else(|| io::ErrorKind::ResourceBusy.into()))
+            // Before anything is in it: the documents are for nobody who could not read them before.
+            .and_then(|lock| file_system.copy_permissions(database, &path).map(|()| lock))
             .inspect_err(|_| {
                 // Whatever is left of it, the next opening removes as well.
                 let _ = file_system.remove(&path);
