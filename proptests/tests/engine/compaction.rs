@@ -4,7 +4,9 @@
 use std::path::Path;
 use std::thread;
 
-use ferrumdb_engine::fs::{Effect, Fate, Fault, FileSystem, OpenMode, SimFs, SimOperation, write_all};
+use ferrumdb_engine::fs::{
+    DiskFs, Effect, Fate, Fault, FileSystem, OpenMode, SimFs, SimOperation, write_all,
+};
 use ferrumdb_engine::{
     Compacted, Compaction, CompactionStep, Durability, Error, History, Reader, Relocation, Result, Writer,
 };
@@ -12,7 +14,7 @@ use ferrumdb_engine::{
 use crate::bytes::{commit_ends, records, seal_header};
 use crate::common::{
     Contents, LOG_START, PATH, ROOT, appended, assert_goes_on, bytes_of, contents, disk_with, expected,
-    open_on, refusal, synced, transaction,
+    open_at, open_on, refusal, synced, transaction,
 };
 use crate::damage::assert_damaged;
 use crate::decoded::{Decoded, seal_log};
@@ -583,6 +585,67 @@ fn a_record_that_names_itself_or_a_later_one_as_the_version_before_is_damage() {
 }
 
 #[test]
+fn a_log_whose_records_name_those_of_other_keys_is_not_compacted() {
+    let sim = SimFs::new(1);
+    let (writer, ..) = prepared(&sim);
+    writer.close().unwrap();
+    let mut file = bytes_of(&sim);
+    let commits = Decoded::read(&file).commits;
+    let (b, e) =
+        (commits.iter().rfind(|entry| entry.key == "b"), commits.iter().find(|entry| entry.key == "e"));
+    let (b, e) = (b.unwrap().position, e.unwrap().position);
+    file[e + 16..e + 24].copy_from_slice(&(b as u64).to_le_bytes());
+    seal_log(&mut file);
+    let sim = disk_with(&file);
+    let (mut writer, reader) = open_on(&sim).unwrap();
+    let state = contents(&reader);
+    for history in [History::None, History::Versions(1), History::Versions(2)] {
+        let mut compaction = begin(&mut writer, history);
+        assert!(matches!(advance(&mut compaction), Err(Error::Damaged { .. })), "{history:?}");
+        drop(compaction);
+        assert_eq!((bytes_of(&sim), contents(&reader)), (file.clone(), state.clone()));
+    }
+}
+
+#[test]
+fn a_file_that_has_taken_the_name_is_not_replaced() {
+    for is_taken in [true, false] {
+        let sim = SimFs::new(1);
+        let (mut writer, reader, [_, with]) = prepared(&sim);
+        let compaction = ready(&mut writer, History::None);
+        sim.rename(Path::new(PATH), Path::new("/moved.db")).unwrap();
+        let other = is_taken.then(|| open_on(&sim).unwrap());
+        let names = sim.names().len() - 1;
+        assert!(matches!(writer.install_compaction(compaction), Err(Error::Io { .. })));
+        assert_eq!((sim.names().len(), writer.is_poisoned()), (names, false));
+        synced(&mut writer, &["f=8"]).unwrap();
+        assert_eq!(contents(&reader).len(), with.len() + 1);
+        if let Some((mut other, _)) = other {
+            synced(&mut other, &["mine=1"]).unwrap();
+            drop(other);
+            assert_goes_on(&sim, &expected(&[("mine", "1")]));
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn whoever_could_not_read_the_old_file_cannot_read_the_new_one() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("my.db");
+    let (mut writer, _) = open_at(DiskFs, &path).unwrap();
+    synced(&mut writer, &["a=1"]).unwrap();
+    for mode in [0o600, 0o640, 0o666] {
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        synced(&mut writer, &["a=1"]).unwrap();
+        compact(&mut writer, History::None);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+    }
+}
+
+#[test]
 fn a_temporary_that_a_dead_compaction_left_is_removed_whatever_is_in_it() {
     let (file, state) = compacted(true);
     for (number, bytes) in [&file[..], &file[..8000], &[], &[0; 20_000]].into_iter().enumerate() {
@@ -600,12 +663,9 @@ fn a_temporary_that_a_dead_compaction_left_is_removed_whatever_is_in_it() {
 
 #[test]
 fn an_opening_that_waits_while_the_file_is_replaced_gets_the_new_one_or_none() {
-    for (operation, is_dropped) in [
-        (SimOperation::Lock, true),
-        (SimOperation::Lock, false),
-        (SimOperation::Open, true),
-        (SimOperation::IsNamed, true),
-    ] {
+    for (operation, is_dropped) in
+        [(SimOperation::Lock, true), (SimOperation::Lock, false), (SimOperation::Open, true)]
+    {
         let sim = SimFs::new(1);
         let (mut writer, reader, [_, with]) = prepared(&sim);
         let compaction = ready(&mut writer, History::None);
@@ -614,8 +674,7 @@ fn an_opening_that_waits_while_the_file_is_replaced_gets_the_new_one_or_none() {
             let second = sim.process();
             thread::spawn(move || open_on(&second).map(|(_, reader)| contents(&reader)))
         };
-        // Whoever holds no lock does not get so far as to check the name.
-        while sim.blocked() == 0 && !opening.is_finished() {
+        while sim.blocked() == 0 {
             thread::yield_now();
         }
         let (relocation, _) = writer.install_compaction(compaction).unwrap();
@@ -626,7 +685,7 @@ fn an_opening_that_waits_while_the_file_is_replaced_gets_the_new_one_or_none() {
         sim.release();
         match opening.join().unwrap() {
             Ok(found) => assert!(is_dropped && found == state, "{operation:?}: {found:?}, not {state:?}"),
-            Err(Error::Locked { .. }) => assert!(!is_dropped || operation == SimOperation::IsNamed),
+            Err(Error::Locked { .. }) => assert!(!is_dropped),
             Err(other) => panic!("{operation:?}: {other}"),
         }
         drop(held);
