@@ -72,6 +72,8 @@ pub(crate) struct Compactions {
     waiting: Vec<Reply<CompactionReport>>,
     is_wanted: bool,
     running: Option<Running>,
+    /// The garbage that there was when the last one began, in bytes.
+    dead_at_begin: u64,
     /// The garbage below which the database does not compact itself again: what the last time has left, and more.
     not_below: u64,
 }
@@ -114,6 +116,7 @@ impl Compactions {
     /// Begins the one that is wanted.
     pub(crate) fn begin(&mut self, writer: &mut Writer, link: &Arc<Link>) {
         self.is_wanted = false;
+        self.dead_at_begin = writer.dead_bytes();
         match writer.begin_compaction(self.settings.history) {
             Ok(Some(compaction)) => {
                 let cancel = compaction.canceller();
@@ -139,7 +142,14 @@ impl Compactions {
     pub(crate) fn finish(&mut self, writer: &Writer, outcome: Result<CompactionReport>) {
         self.running = None;
         let step = self.settings.auto.unwrap_or_default().dead_bytes;
-        self.not_below = writer.dead_bytes() + step / 2;
+        // What has become garbage since it began is for the next one to win.
+        let left = match &outcome {
+            Ok(report) => {
+                self.dead_at_begin.saturating_sub(report.bytes_before.saturating_sub(report.bytes_after))
+            }
+            Err(_) => writer.dead_bytes(),
+        };
+        self.not_below = left + step / 2;
         match &outcome {
             Ok(report) => tracing::info!(?report, "compacted the database"),
             Err(error) => tracing::warn!(%error, "the database was not compacted"),
