@@ -72,9 +72,9 @@ pub(crate) struct Compactions {
     waiting: Vec<Reply<CompactionReport>>,
     is_wanted: bool,
     running: Option<Running>,
-    /// What the last compaction has kept though it is no document's newest version, in bytes.
-    kept_bytes: u64,
-    /// The garbage below which the database does not compact itself again.
+    /// The garbage that there was when the last one began, in bytes.
+    dead_at_begin: u64,
+    /// The garbage below which the database does not compact itself again: what the last time has left, and more.
     not_below: u64,
 }
 
@@ -116,6 +116,7 @@ impl Compactions {
     /// Begins the one that is wanted.
     pub(crate) fn begin(&mut self, writer: &mut Writer, link: &Arc<Link>) {
         self.is_wanted = false;
+        self.dead_at_begin = writer.dead_bytes();
         match writer.begin_compaction(self.settings.history) {
             Ok(Some(compaction)) => {
                 let cancel = compaction.canceller();
@@ -132,12 +133,7 @@ impl Compactions {
     /// Puts the compacted file in the place of the old one.
     pub(crate) fn install(&mut self, writer: &mut Writer, compaction: Compaction) -> CompactionAnswer {
         match writer.install_compaction(compaction) {
-            Ok((relocation, compacted)) => {
-                // Earlier versions that are kept are no document's newest, and no compaction would win them.
-                let keeps_none = self.settings.history == History::None;
-                self.kept_bytes = if keeps_none { 0 } else { writer.dead_bytes() };
-                CompactionAnswer::Installed(relocation, compacted)
-            }
+            Ok((relocation, compacted)) => CompactionAnswer::Installed(relocation, compacted),
             Err(error) => CompactionAnswer::Failed(error.into()),
         }
     }
@@ -145,8 +141,15 @@ impl Compactions {
     /// Takes note of how the one under way ended, and answers whoever waits.
     pub(crate) fn finish(&mut self, writer: &Writer, outcome: Result<CompactionReport>) {
         self.running = None;
-        let step = self.settings.auto.unwrap_or_default().dead_bytes / 2;
-        self.not_below = step + if outcome.is_ok() { self.kept_bytes } else { writer.dead_bytes() };
+        let step = self.settings.auto.unwrap_or_default().dead_bytes;
+        // What has become garbage since it began is for the next one to win.
+        let left = match &outcome {
+            Ok(report) => {
+                self.dead_at_begin.saturating_sub(report.bytes_before.saturating_sub(report.bytes_after))
+            }
+            Err(_) => writer.dead_bytes(),
+        };
+        self.not_below = left + step / 2;
         match &outcome {
             Ok(report) => tracing::info!(?report, "compacted the database"),
             Err(error) => tracing::warn!(%error, "the database was not compacted"),

@@ -47,6 +47,10 @@ impl FileSystem for MeteredFs {
         self.inner.publish(from, to)
     }
 
+    fn copy_permissions(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.inner.copy_permissions(from, to)
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.inner.remove(path)
     }

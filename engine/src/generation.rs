@@ -77,6 +77,11 @@ impl Generation {
         self.next.set(next).expect("a generation is replaced once, by the only writer");
     }
 
+    /// Whether another generation has taken the place of this one.
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.next.get().is_some()
+    }
+
     /// This generation and those that came after it.
     pub(crate) fn onwards(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |generation| generation.next.get().map(Arc::as_ref))

@@ -184,11 +184,14 @@ impl Keydir {
         }
     }
 
-    /// Gives each entry of one part the location that `moved` says, if it says one.
+    /// Gives each entry of one part, tombstones excepted, the location that `moved` says, if it says one.
     pub(crate) fn relocate_part(&self, index: usize, moved: impl Fn(Location) -> Option<Location>) {
         // The iterator holds the guard of one shard at a time.
         for mut item in self.parts[index].iter_mut() {
-            if let Some(location) = moved(item.location) {
+            // Nowhere looks as if it were in a generation whose number has no low bits.
+            if !item.is_tombstone()
+                && let Some(location) = moved(item.location)
+            {
                 item.location = location;
             }
         }

@@ -15,6 +15,8 @@ pub struct SyncTask {
 /// How a sync ended, for [`crate::Writer::finish_sync`].
 #[derive(Debug)]
 pub struct SyncDone {
+    /// Of which file it was.
+    pub(crate) syncs: Arc<Syncs>,
     pub(crate) position: u64,
     pub(crate) result: io::Result<()>,
 }
@@ -23,6 +25,8 @@ impl SyncTask {
     /// Syncs.
     #[must_use]
     pub fn run(self) -> SyncDone {
-        SyncDone { position: self.position, result: self.syncs.sync() }
+        let Self { syncs, position } = self;
+        let result = syncs.sync();
+        SyncDone { syncs, position, result }
     }
 }

@@ -160,11 +160,15 @@ impl Writer {
         wanted.then(|| SyncTask { syncs: Arc::clone(self.appender.syncs()), position })
     }
 
-    /// Takes note of how a sync ended.
+    /// Takes note of how a sync ended. How one of the file before a compaction did no longer matters.
     ///
     /// # Errors
     /// [`Error::InDoubt`] if it failed, after which the writer has stopped.
     pub fn finish_sync(&mut self, done: SyncDone) -> Result<()> {
+        if !Arc::ptr_eq(&done.syncs, self.appender.syncs()) {
+            // All that it was about is in the file that the log goes on in, and was synced there.
+            return Ok(());
+        }
         match done.result {
             Ok(()) => {
                 self.appender.note_synced(done.position);

@@ -19,6 +19,10 @@ pub struct Totals {
     pub crashes: u64,
     /// How often it went while a database was being opened.
     pub crashes_in_opening: u64,
+    /// How often it went while a database was being compacted.
+    pub crashes_in_compacting: u64,
+    /// How many compactions were installed.
+    pub compactions: u64,
     /// Distinct pairs of a call at which the power went, and the fates of what was not synced.
     pub states: HashSet<u64>,
 }
@@ -48,6 +52,8 @@ pub fn explore(seed: u64, time: Duration) -> Result<Totals, Box<Finding>> {
                 totals.lists += 1;
                 totals.crashes += explored.crashes;
                 totals.crashes_in_opening += explored.crashes_in_opening;
+                totals.crashes_in_compacting += explored.crashes_in_compacting;
+                totals.compactions += explored.compactions;
                 totals.states.extend(explored.states);
             }
             Err(_) => {
@@ -93,13 +99,15 @@ fn generate(seed: u64) -> OpList {
                 op => ops.push(op),
             }
         }
-        ops.push(crash(random, 12));
-        ops.push(match random.below(6) {
+        let op = match random.below(9) {
             0 => Op::Close,
             1 => Op::Open,
             2 => Op::Mark,
+            3..6 => Op::Compact(1 + random.below(14)),
             _ => Op::commit(random),
-        });
+        };
+        ops.push(crash(random, if matches!(op, Op::Compact(_)) { 24 } else { 12 }));
+        ops.push(op);
         ops.push(Op::PowerCut(random.below(1 << 32)));
         while random.once_in(2) {
             ops.push(crash(random, 20));

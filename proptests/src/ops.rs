@@ -100,6 +100,8 @@ pub enum Op {
     FinishSync,
     /// Appends a sync mark.
     Mark,
+    /// Goes on with a compaction, or begins one, by so many units of work.
+    Compact(u64),
     /// Closes the database.
     Close,
     /// Drops the database without closing it.
@@ -133,7 +135,9 @@ impl Op {
     /// Some operation.
     pub fn random(random: &mut Random) -> Self {
         match random.below(100) {
-            0..45 => Self::commit(random),
+            0..37 => Self::commit(random),
+            // A whole one has about twelve units.
+            37..45 => Self::Compact(1 + random.below(14)),
             45..49 => Self::Sync,
             49..52 => Self::BeginSync,
             52 | 53 => Self::RunSync,
@@ -248,6 +252,7 @@ impl fmt::Display for Op {
             Self::RunSync => formatter.write_str("run-sync"),
             Self::FinishSync => formatter.write_str("finish-sync"),
             Self::Mark => formatter.write_str("mark"),
+            Self::Compact(units) => write!(formatter, "compact {units}"),
             Self::Close => formatter.write_str("close"),
             Self::Drop => formatter.write_str("drop"),
             Self::Open => formatter.write_str("open"),
@@ -316,6 +321,7 @@ impl FromStr for Op {
             "run-sync" => Self::RunSync,
             "finish-sync" => Self::FinishSync,
             "mark" => Self::Mark,
+            "compact" => Self::Compact(number(words.next())?),
             "close" => Self::Close,
             "drop" => Self::Drop,
             "open" => Self::Open,

@@ -1,6 +1,8 @@
 //! Owns putting a database on a simulated disk through operations, and comparing it with the model after each.
 //! Never decides what is right: the model does.
 
+mod compact;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,6 +16,7 @@ use crate::check;
 use crate::fates;
 use crate::model::{Model, State};
 use crate::ops::{Change, Damage, Failure, KEYS, Op, OpList, document};
+use compact::Compacting;
 
 const PATH: &str = "/my.db";
 /// The bytes of a close mark: a head and a mark.
@@ -43,6 +46,7 @@ pub struct Run {
 struct Opened {
     writer: Writer,
     reader: Reader,
+    compacting: Compacting,
     /// A sync that was begun, and the newest commit then.
     task: Option<(Beside, usize)>,
     /// Whether a sync beside commits may have failed, which the writer has not been told yet.
@@ -62,6 +66,10 @@ pub struct Explored {
     pub crashes: u64,
     /// How often it went while a database was being opened.
     pub crashes_in_opening: u64,
+    /// How often it went while a database was being compacted.
+    pub crashes_in_compacting: u64,
+    /// How many compactions were installed.
+    pub compactions: u64,
     /// One number for each pair of a call at which the power went, and the fates of what was not synced.
     pub states: Vec<u64>,
 }
@@ -124,6 +132,7 @@ impl Run {
             && self.sim.canonical(Path::new(PATH)).is_err()
         {
             self.explored.crashes_in_opening += u64::from(*op == Op::Open);
+            self.explored.crashes_in_compacting += u64::from(matches!(op, Op::Compact(_)));
             self.cut_power(seed);
         }
         self.check()
@@ -159,6 +168,7 @@ impl Run {
             }
             Op::FinishSync => self.finish_sync(is_faulty),
             Op::Mark => self.mark(is_faulty),
+            Op::Compact(units) => self.compact(*units, is_faulty),
             Op::Close => self.close(is_faulty),
             Op::Drop => {
                 self.opened = None;
@@ -211,7 +221,11 @@ impl Run {
                     return Err("a closed database is said to have been left by a crash".to_owned());
                 }
                 (self.power_was_cut, self.closed_well, self.lock_may_linger) = (false, false, false);
-                self.opened = Some(Opened { writer, reader, task: None, may_be_in_doubt: false });
+                let compacting = Compacting::default();
+                self.opened = Some(Opened { writer, reader, compacting, task: None, may_be_in_doubt: false });
+                if !is_faulty && self.sim.names().iter().any(|name| is_temporary(name)) {
+                    return Err("a temporary was left".to_owned());
+                }
                 Ok(())
             }
             Err(Error::Locked { .. }) if was_open => Ok(()),
@@ -418,6 +432,11 @@ impl Run {
             None => Ok(()),
         }
     }
+}
+
+/// Whether a file is one that was not finished.
+fn is_temporary(name: &Path) -> bool {
+    name.display().to_string().contains(".new-")
 }
 
 fn transaction(changes: &[Change]) -> Transaction {

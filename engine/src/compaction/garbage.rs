@@ -16,6 +16,7 @@ pub(super) struct Garbage {
     /// Commits after this time are kept as they are.
     until: Timestamp,
     cut: Sequence,
+    has_some: bool,
     definitions: Vec<Definition>,
     /// The records of the commit whose mark has not been seen yet.
     staged: Vec<Noted>,
@@ -63,7 +64,13 @@ impl Garbage {
             _ => None,
         };
         let replaced = Positions::new(end);
-        Self { replaced, versions, until, cut: Sequence::ZERO, definitions: Vec::new(), staged: Vec::new() }
+        let (definitions, staged) = (Vec::new(), Vec::new());
+        Self { replaced, versions, until, cut: Sequence::ZERO, has_some: false, definitions, staged }
+    }
+
+    /// Whether a record that holds a document is garbage.
+    pub(super) fn has_some(&self) -> bool {
+        self.has_some
     }
 
     /// The commit whose state the base section will hold.
@@ -131,9 +138,10 @@ impl Garbage {
         if previous != 0 {
             self.replaced.insert(previous);
         }
-        if let Some(versions) = &mut self.versions {
-            versions.take(position, previous, kind);
-        }
+        self.has_some |= match &mut self.versions {
+            Some(versions) => versions.take(position, previous, kind),
+            None => previous != 0,
+        };
         if let Some((collection, json)) = definition {
             self.definitions.retain(|known| (known.collection, &known.json) != (collection, &json));
             if kind == Kind::IndexCreated {
@@ -144,12 +152,14 @@ impl Garbage {
 }
 
 impl Versions {
-    fn take(&mut self, position: u64, previous: u64, kind: Kind) {
-        let (mut before, mut count) = (previous, 1);
+    /// Takes note of a record, and says whether it makes garbage of another.
+    fn take(&mut self, position: u64, previous: u64, kind: Kind) -> bool {
+        let (mut before, mut count, mut makes_garbage) = (previous, 1, false);
         while before != 0 {
             // Of a document that is deleted nothing is kept.
             if kind == Kind::Delete || count >= self.kept {
                 self.garbage.insert(before);
+                makes_garbage = true;
                 if kind != Kind::Delete {
                     break;
                 }
@@ -160,6 +170,7 @@ impl Versions {
         if kind == Kind::Set {
             self.previous.push((position, previous));
         }
+        makes_garbage
     }
 
     fn previous_of(&self, position: u64) -> u64 {

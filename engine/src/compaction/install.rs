@@ -35,10 +35,12 @@ impl Writer {
     /// folder. Commits go on in it. The entries of the keydir are to be moved next, by [`Relocation::step`], and then
     /// to be handed to [`Writer::finish_relocation`].
     ///
-    /// No sync of the old file may be under way: see [`Writer::begin_sync`].
+    /// A sync of the old file that is still under way says nothing about the new one, which is synced itself: see
+    /// [`Writer::finish_sync`].
     ///
     /// # Errors
-    /// [`Error::Cancelled`], if another compaction was installed since it was begun, [`Error::Io`] and
+    /// [`Error::Cancelled`], if another compaction was installed or the database was opened again since it was begun,
+    /// [`Error::Io`], also if another file has the database's name by now, and
     /// [`Error::Damaged`]: nothing has changed. [`Error::InDoubt`]: it is
     /// not known which of the two files the folder will name after a power cut, and the writer has stopped; every
     /// commit so far is in both. [`Error::Poisoned`].
@@ -48,7 +50,7 @@ impl Writer {
     pub fn install_compaction(&mut self, mut compaction: Compaction) -> Result<(Relocation, Compacted)> {
         self.check()?;
         assert_eq!(compaction.phase, Phase::Ready, "it was advanced until it was ready");
-        if compaction.old.number() != self.log().header.generation {
+        if !Arc::ptr_eq(&compaction.old, &self.log().generation) {
             return Err(Error::Cancelled);
         }
         let (bytes_before, end) = (self.log_end() - LOG_START, self.log_end());
@@ -102,10 +104,18 @@ impl Writer {
     /// Gives the compacted file the database's name, durably.
     fn give_name(&mut self, compaction: &mut Compaction) -> Result<()> {
         let path = Arc::clone(&self.shared().path);
+        let failed = |source| Error::io("compact", &path, source);
+        // INVARIANT: only the old file is replaced. Somebody may have moved it away, and put another in its place.
+        if !compaction.old.file.is_named(&path).map_err(failed)? {
+            return Err(failed(io::Error::new(
+                io::ErrorKind::NotFound,
+                "another file has its name, or none",
+            )));
+        }
         if let Err(source) = compaction.target.rename(&path) {
             // A rename that failed has normally not happened. Whoever is not sure must not go on writing.
             return match compaction.old.file.is_named(&path) {
-                Ok(true) => Err(Error::io("compact", &path, source)),
+                Ok(true) => Err(failed(source)),
                 _ => Err(self.stop_between(compaction, source)),
             };
         }

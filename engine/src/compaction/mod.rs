@@ -67,7 +67,7 @@ pub struct Compaction {
     cancelled: Arc<AtomicBool>,
 }
 
-/// What a compaction without history must find in the log: what the view shows.
+/// What a compaction of the whole log must find in it: what the view shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Expected {
     documents: u64,
@@ -86,6 +86,8 @@ enum Phase {
     Ready,
     /// Everything must be kept.
     Pointless,
+    /// An error has ended it.
+    Failed,
 }
 
 /// How far a compaction is.
@@ -156,7 +158,7 @@ impl Compaction {
             phase: Phase::Marking,
             place,
             time: Timestamp(0),
-            expected: (history == History::None).then_some(expected),
+            expected: (!matches!(history, History::For(_))).then_some(expected),
             dropped: 0,
             syncs: 0,
             cancelled: Arc::default(),
@@ -175,21 +177,29 @@ impl Compaction {
         self.cancelled.load(Ordering::Relaxed)
     }
 
-    /// Does some more of it: about a megabyte, or one sync.
+    /// Does some more of it: about a megabyte, or one sync. After an error it is of no use any more.
     ///
     /// # Errors
-    /// [`Error::Cancelled`]; [`Error::Damaged`] when the log is not what it should be; [`Error::Io`].
+    /// [`Error::Cancelled`], also if another compaction was installed since it was begun; [`Error::Damaged`] when the
+    /// log is not what it should be; [`Error::Io`].
     pub fn step(&mut self) -> Result<CompactionStep> {
         if self.is_cancelled() {
             return Err(Error::Cancelled);
         }
         let before = self.place.position;
-        match self.phase {
-            Phase::Marking => self.mark()?,
-            Phase::Copying => self.copy_base()?,
-            Phase::CatchingUp => self.catch_up_or_sync()?,
-            Phase::Ready | Phase::Pointless => {}
+        let done = match self.phase {
+            Phase::Marking => self.mark(),
+            Phase::Copying => self.copy_base(),
+            Phase::CatchingUp => self.catch_up_or_sync(),
+            Phase::Ready | Phase::Pointless => Ok(()),
+            Phase::Failed => Err(Error::Cancelled),
+        };
+        if done.is_err() {
+            // INVARIANT: nothing is tried again. A sync that succeeds after a failed one proves nothing, and what was
+            // copied in part would be copied twice.
+            self.phase = Phase::Failed;
         }
+        done?;
         Ok(match self.phase {
             Phase::Ready => CompactionStep::Ready,
             Phase::Pointless => CompactionStep::Pointless { log_bytes: self.old_end - LOG_START },
@@ -217,7 +227,8 @@ impl Compaction {
     fn begin_copying(&mut self) -> Result<()> {
         self.place = start(self.target.old_header());
         let floor = self.place.base.map_or(Sequence::ZERO, |base| base.state_of);
-        let keeps_all = self.garbage.cut() <= floor;
+        let keeps_all =
+            self.garbage.cut() == Sequence::ZERO || self.garbage.cut() == floor && !self.garbage.has_some();
         self.phase = if keeps_all { Phase::Pointless } else { Phase::Copying };
         Ok(())
     }
@@ -261,7 +272,11 @@ impl Compaction {
     }
 
     fn catch_up_or_sync(&mut self) -> Result<()> {
+        // ORDER: the view first. Whoever publishes one of the next generation has noted before that this one is replaced.
         let end = self.shared.view.load().log_end;
+        if self.old.is_replaced() {
+            return Err(Error::Cancelled);
+        }
         let behind = end - self.place.position;
         let is_last = self.syncs == SYNCS_MAX;
         if behind > CAUGHT_UP_BYTES && !is_last {

@@ -61,7 +61,14 @@ impl Target {
         let file = file_system.open(&path, OpenMode::CreateNew)?;
         // The lock tells other processes that this temporary is not a dead one's, and is held when the file gets the
         // database's name.
-        let lock = FileLock::take(&file)?.ok_or(io::ErrorKind::ResourceBusy)?;
+        let lock = FileLock::take(&file)
+            .and_then(|lock| lock.ok_or_else(|| io::ErrorKind::ResourceBusy.into()))
+            // Before anything is in it: the documents are for nobody who could not read them before.
+            .and_then(|lock| file_system.copy_permissions(database, &path).map(|()| lock))
+            .inspect_err(|_| {
+                // Whatever is left of it, the next opening removes as well.
+                let _ = file_system.remove(&path);
+            })?;
         let header =
             Header { generation: old_header.generation + 1, synced: LOG_START, ..old_header.clone() };
         let keyring = keyring.map(Keyring::renewed).transpose().map_err(io::Error::other)?.map(Arc::new);

@@ -58,6 +58,16 @@ pub trait FileSystem: Send + Sync + fmt::Debug + 'static {
     /// `AlreadyExists` when `to` is taken; both names are then what they were.
     fn publish(&self, from: &Path, to: &Path) -> io::Result<()>;
 
+    /// Lets whoever may read or write the file at `from` do so with the one at `to`, and nobody else, as far as the
+    /// system knows such rights.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    fn copy_permissions(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let _ = (from, to);
+        Ok(())
+    }
+
     /// Takes the name away. Open handles go on reading and writing.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Owns every constant of the bytes on disk. Never says what they mean: `docs/format.md` does, and moves with this file.
 //!
-//! docs/format.md: 94966b7f
+//! docs/format.md: d429a934
 
 /// The first bytes of each header copy. 0xFF occurs in no UTF-8 text.
 pub(crate) const MAGIC: [u8; 16] = *b"\xFFFerrumDB\xFE\r\n\x1A\n\xFF\0";
@@ -17,8 +17,6 @@ pub(crate) const READ_ONLY_COMPATIBLE_KNOWN: u64 = 0;
 pub(crate) const HEADER_BYTES: usize = 4096;
 /// Where the log begins.
 pub(crate) const LOG_START: u64 = 2 * HEADER_BYTES as u64;
-/// Positions lie below this.
-pub(crate) const POSITION_END: u64 = 1 << 48;
 
 /// Offsets within a header copy.
 pub(crate) mod header {

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use super::chain::Chain;
 use super::format::{
-    ALIGNMENT, CHAIN_MULTIPLIER, FLAG_MARK, HEAD_BYTES, MARK_BYTES, POSITION_END, PREFIX_BYTES,
-    RECORD_MARKER, aligned, head as at, kind, mark, payload, read_u32, read_u64, write_u32, write_u64,
+    ALIGNMENT, CHAIN_MULTIPLIER, FLAG_MARK, HEAD_BYTES, LOG_START, MARK_BYTES, PREFIX_BYTES, RECORD_MARKER,
+    aligned, head as at, kind, mark, payload, read_u32, read_u64, write_u32, write_u64,
 };
 use super::header::Header;
 use super::seal::{LogKeys, RecordSealer};
@@ -119,10 +119,10 @@ impl Head {
         if id.checksum(position, &bytes[..at::CHECKSUM]) != checksum {
             return None;
         }
-        let flags = bytes[at::FLAGS];
+        let (flags, previous) = (bytes[at::FLAGS], read_u64(bytes, at::PREVIOUS));
         if flags & !FLAG_MARK != 0
             || read_u32(bytes, at::RESERVED) != 0
-            || read_u64(bytes, at::PREVIOUS) >= POSITION_END
+            || (previous != 0 && !(LOG_START..position).contains(&previous))
         {
             return None;
         }
@@ -131,7 +131,7 @@ impl Head {
             has_mark: flags & FLAG_MARK != 0,
             payload_bytes: read_u32(bytes, at::PAYLOAD_BYTES),
             sequence: Sequence(read_u64(bytes, at::SEQUENCE)),
-            previous: read_u64(bytes, at::PREVIOUS),
+            previous,
             ordinal: read_u32(bytes, at::ORDINAL),
             payload_checksum: read_u32(bytes, at::PAYLOAD_CHECKSUM),
             checksum,

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::fs::{FileSystem, OpenMode, write_all};
+use crate::fs::{File, FileSystem, OpenMode, write_all};
 use crate::key::Sequence;
 use crate::lock::FileLock;
 use crate::log::{ENCRYPTED, Header, LOG_START};
@@ -25,13 +25,18 @@ pub(super) fn replace(file_system: &dyn FileSystem, path: &Path, options: &Optio
     create(file_system, path, options, |temporary| file_system.rename(temporary, path))
 }
 
-/// Removes the temporaries of this database that no living process holds. Failing to is no reason not to open.
-pub(super) fn remove_temporaries(file_system: &dyn FileSystem, path: &Path) {
+/// Removes the temporaries of this database, whose lock the caller holds, that no living process holds. Failing to is no
+/// reason not to open.
+pub(super) fn remove_temporaries(file_system: &dyn FileSystem, path: &Path, database: &dyn File) {
     let result = file_system.list(paths::folder(path)).and_then(|files| {
         for file in files.iter().filter(|file| paths::is_temporary(path, file)) {
-            // Its maker holds its lock for as long as it lives.
-            let handle = file_system.open(file, OpenMode::ReadWrite)?;
-            if FileLock::take(&handle)?.is_some() {
+            // A power cut between the two steps of a publishing leaves the database itself a second name. Of any other
+            // temporary, its maker holds the lock for as long as it lives.
+            let is_stray = database.is_named(file)? || {
+                let handle = file_system.open(file, OpenMode::ReadWrite)?;
+                FileLock::take(&handle)?.is_some()
+            };
+            if is_stray {
                 file_system.remove(file)?;
             }
         }

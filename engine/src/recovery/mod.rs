@@ -61,7 +61,7 @@ pub fn open(options: Options, file_system: Arc<dyn FileSystem>) -> Result<(Write
             (FileAction::Replace, Some(_held)) => create::replace(&*file_system, &path, &options)?,
             (FileAction::Recover, Some(Held { file, lock, header: HeaderState::Valid(copies) })) => {
                 let unlocked = unlock(&path, copies, options.encryption.as_ref())?;
-                create::remove_temporaries(&*file_system, &path);
+                create::remove_temporaries(&*file_system, &path, &*file);
                 return replay::recover(options, file_system, &path, file, lock, unlocked);
             }
             (_, held) => return Err(refusal(path, found, held.map(|held| held.header))),

@@ -12,10 +12,13 @@ fn main() -> ExitCode {
     match explore(seed, Duration::from_secs(seconds)) {
         Ok(totals) => {
             println!(
-                "seeds {seed}..{}: {} crashes, {} of them while opening, {} distinct pairs of call and fates",
+                "seeds {seed}..{}: {} crashes, {} of them while opening and {} while compacting, {} compactions, {} \
+                 distinct pairs of call and fates",
                 seed + totals.lists,
                 totals.crashes,
                 totals.crashes_in_opening,
+                totals.crashes_in_compacting,
+                totals.compactions,
                 totals.states.len()
             );
             ExitCode::SUCCESS

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::{Arc, Barrier};
 
 use ferrumdb_engine::Error;
-use ferrumdb_engine::fs::{DiskFs, Effect, Fate, Fault, FileSystem, OpenMode, SimFs, SimOperation};
+use ferrumdb_engine::fs::{
+    DiskFs, Effect, Fate, Fault, FileSystem, OpenMode, PendingChange, SimFs, SimOperation,
+};
 
 use crate::common::{
     LOG_START, PATH, assert_goes_on, at, bytes_of, contents, expected, open_at, open_on, synced,
@@ -90,6 +92,25 @@ fn a_temporary_whose_maker_lives_is_left_alone() {
     maker.unlock().unwrap();
     drop(open_on(&sim).unwrap());
     assert_eq!(sim.names().len(), 1);
+}
+
+#[test]
+fn a_second_name_that_a_power_cut_left_to_the_database_is_removed() {
+    let sim = SimFs::new(1);
+    sim.inject(Fault::new(SimOperation::SyncDirectory, Effect::Crash));
+    assert!(open_on(&sim).is_err());
+    sim.clear_faults();
+    // The temporary was made, and got the database's name; it was to lose its own.
+    let mut changes = 0;
+    sim.crash_with(|operation| {
+        changes += u64::from(operation.change == PendingChange::Name);
+        if changes < 3 { Fate::Kept } else { Fate::Dropped }
+    });
+    assert_eq!(sim.names().len(), 2);
+    let (writer, _) = open_on(&sim).unwrap();
+    assert_eq!(sim.names(), [at(PATH)]);
+    drop(writer);
+    assert_goes_on(&sim, &expected(&[]));
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn closed() -> (Vec<u8>, Contents) {
 }
 
 #[track_caller]
-fn assert_damaged(file: &[u8], position: usize) {
+pub(crate) fn assert_damaged(file: &[u8], position: usize) {
     let sim = disk_with(file);
     match refusal(&sim) {
         Error::Damaged { position: told, .. } => assert_eq!(told as usize, position),

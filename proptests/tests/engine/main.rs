@@ -4,8 +4,11 @@
 
 mod bytes;
 mod common;
+mod compacted;
+mod compaction;
 mod creation;
 mod damage;
+mod decoded;
 mod every_call;
 mod followers;
 mod followers_any_history;
