@@ -134,6 +134,7 @@ mod tests {
             history_floor: Sequence::ZERO,
             synced: LOG_START,
             created: Timestamp(1),
+            origin: None,
         };
         Generation::new(&header, file)
     }

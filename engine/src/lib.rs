@@ -6,6 +6,7 @@
 //! The crate `ferrumdb` puts the writer on a thread of its own and is what programs use.
 
 mod apply;
+mod backup;
 mod build;
 mod cache;
 mod clock;
@@ -38,6 +39,7 @@ mod undo;
 mod view;
 mod writer;
 
+pub use backup::{BackedUp, Backup, BackupSource, BackupStep, Restore, Restored};
 pub use build::{BuildRound, CancelBuild, IndexBuild};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use compaction::{CancelCompaction, Compacted, Compaction, CompactionStep, History, Relocation};
@@ -46,7 +48,7 @@ pub use error::{Error, Result};
 pub use find::IndexInfo;
 pub use hint::HintTask;
 pub use index::path::{FieldPath, PathError};
-pub use key::{CollectionId, Key, Sequence, Timestamp};
+pub use key::{CollectionId, Key, Sequence, Timestamp, UpTo};
 pub use options::{Limits, Options};
 pub use reader::Reader;
 pub use recovery::open;

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::target::TargetFile;
-use super::{Compacted, Compaction, History, Phase, Relocation};
+use super::{Compacted, Compaction, History, Phase, Relocation, Source};
 use crate::error::{Error, Result};
 use crate::key::Sequence;
 use crate::log::{Appender, LOG_START};
@@ -25,8 +25,13 @@ impl Writer {
         if self.log().sequence == Sequence::ZERO || self.log().moves.is_some() {
             return Ok(None);
         }
-        let (file_system, log) = (self.file_system(), self.log());
-        Compaction::begin(self.shared(), file_system, &log.header, &log.generation, history).map(Some)
+        Compaction::begin(self.file_system(), self.copy_source(), history).map(Some)
+    }
+
+    /// What is published now, to be copied beside commits.
+    pub(crate) fn copy_source(&self) -> Source {
+        let log = self.log();
+        Source::now(self.shared(), &log.header, &log.generation)
     }
 
     /// Copies what is left, and puts the compacted file in the place of the old one: syncs it, renames it, syncs the

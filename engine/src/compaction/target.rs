@@ -1,4 +1,4 @@
-//! Owns the file that a compaction writes. Never gives it the database's name.
+//! Owns the file that a compaction or a backup writes. Never gives it a name before it is whole.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,9 @@ use crate::fs::{FileSystem, OpenMode, write_all};
 use crate::generation::Generation;
 use crate::key::{CollectionId, Sequence, Timestamp};
 use crate::lock::FileLock;
-use crate::log::{Chain, Head, Header, Kind, LOG_START, NewRecord, Payload, RecordWriter, record_bytes};
+use crate::log::{
+    Chain, Head, Header, Kind, LOG_START, NewRecord, Origin, Payload, RecordWriter, record_bytes,
+};
 use crate::paths;
 
 /// How much is written at a time.
@@ -19,7 +21,7 @@ const WRITE_BYTES: usize = 1 << 20;
 /// A generation that is being written, under a name of its own. Dropping it removes the file, unless it has been
 /// taken over.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(crate) struct Target {
     file_system: Arc<dyn FileSystem>,
     path: PathBuf,
     /// What it has of its own, once nothing can be taken back.
@@ -42,19 +44,18 @@ pub(super) struct TargetFile {
 }
 
 impl Target {
-    /// Makes the file that is to follow the one with this header.
-    pub(super) fn create(
+    /// Makes a file with this header that is to get a name: what it will hold comes from one with the old header.
+    pub(crate) fn create(
         file_system: &Arc<dyn FileSystem>,
-        database: &Path,
+        name: &Path,
         old_header: &Header,
+        header: Header,
     ) -> io::Result<Self> {
-        let path = paths::temporary(database);
+        let path = paths::temporary(name);
         let file = file_system.open(&path, OpenMode::CreateNew)?;
-        // The lock tells other processes that this temporary is not a dead one's, and is held when the file gets the
-        // database's name.
+        // The lock tells other processes that this temporary is not a dead one's, and is held when the file gets its
+        // name.
         let lock = FileLock::take(&file)?.ok_or(io::ErrorKind::ResourceBusy)?;
-        let header =
-            Header { generation: old_header.generation + 1, synced: LOG_START, ..old_header.clone() };
         let generation = Generation::new(&header, file);
         let chain = Chain::start(header.file_id, header.generation);
         let (start, time) = (LOG_START, Timestamp(0));
@@ -73,7 +74,7 @@ impl Target {
         })
     }
 
-    pub(super) fn old_header(&self) -> &Header {
+    pub(crate) fn old_header(&self) -> &Header {
         &self.old_header
     }
 
@@ -95,18 +96,30 @@ impl Target {
         garbage: &Garbage,
     ) {
         let previous = self.moved(head.previous, |previous| garbage.keeps(previous, Kind::Set));
-        let record = NewRecord { kind: head.kind, sequence: head.sequence, previous, payload: Some(payload) };
-        let placed = self.encoded.push_to_base(&record, head.ordinal);
-        self.moves.push(position, placed.position);
-        self.base_records += 1;
+        let moved = self.push_to_base_as(head, payload, previous);
+        self.moves.push(position, moved);
         if head.kind == Kind::Set && !garbage.is_replaced(position) {
             self.documents += 1;
             self.document_bytes += record_bytes(head.payload_bytes);
         }
     }
 
+    /// Encodes a record as it was read, but for the position of its key's version before, and says where it will stand.
+    pub(crate) fn push_as(&mut self, head: &Head, payload: Option<Payload<'_>>, previous: u64) -> u64 {
+        let record = NewRecord { kind: head.kind, sequence: head.sequence, previous, payload };
+        self.last_record = self.encoded.push(&record).position;
+        self.last_record
+    }
+
+    /// The same in the base section.
+    pub(crate) fn push_to_base_as(&mut self, head: &Head, payload: Payload<'_>, previous: u64) -> u64 {
+        let record = NewRecord { kind: head.kind, sequence: head.sequence, previous, payload: Some(payload) };
+        self.base_records += 1;
+        self.encoded.push_to_base(&record, head.ordinal).position
+    }
+
     /// Ends the base section, which holds the state after this commit.
-    pub(super) fn end_base(&mut self, state_of: Sequence, time: Timestamp) {
+    pub(crate) fn end_base(&mut self, state_of: Sequence, time: Timestamp) {
         let count = self.base_records.to_le_bytes();
         let payload = Payload { collection: CollectionId::ROOT, expires_at: None, key: "", document: &count };
         let (kind, sequence) = (Kind::BaseEnd, state_of);
@@ -121,19 +134,17 @@ impl Target {
     /// Copies a record of a commit that is copied whole.
     pub(super) fn push(&mut self, position: u64, head: &Head, payload: Option<Payload<'_>>) {
         let previous = self.moved(head.previous, |_| true);
-        let record = NewRecord { kind: head.kind, sequence: head.sequence, previous, payload };
-        let placed = self.encoded.push(&record);
-        self.moves.push(position, placed.position);
-        self.last_record = placed.position;
+        let moved = self.push_as(head, payload, previous);
+        self.moves.push(position, moved);
     }
 
     /// Ends a commit of this time.
-    pub(super) fn end_commit(&mut self, time: Timestamp) {
+    pub(crate) fn end_commit(&mut self, time: Timestamp) {
         self.encoded.set_time(time);
         self.encoded.end_commit();
     }
 
-    pub(super) fn write_if_full(&mut self) -> io::Result<()> {
+    pub(crate) fn write_if_full(&mut self) -> io::Result<()> {
         if self.encoded.bytes().len() >= WRITE_BYTES { self.write() } else { Ok(()) }
     }
 
@@ -143,7 +154,7 @@ impl Target {
     }
 
     /// Writes and syncs everything up to here, and then both copies of a header that says so.
-    pub(super) fn sync(&mut self) -> io::Result<()> {
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
         self.write()?;
         let end = self.encoded.range().end;
         let TargetFile { header, generation, .. } = self.file.as_mut().expect(NOT_TAKEN);
@@ -158,7 +169,7 @@ impl Target {
 
     /// Writes and syncs the rest, its headers included; nothing is written by this any more. Returns where the log
     /// ends, its chain value, and its last record.
-    pub(super) fn finish(&mut self) -> io::Result<(u64, Chain, u64)> {
+    pub(crate) fn finish(&mut self) -> io::Result<(u64, Chain, u64)> {
         self.write()?;
         self.file.as_ref().expect(NOT_TAKEN).generation.file.sync()?;
         Ok((self.encoded.range().end, self.encoded.chain(), self.last_record))
@@ -167,6 +178,33 @@ impl Target {
     /// Gives the file the database's name, in the place of the one that has it.
     pub(super) fn rename(&self, database: &Path) -> io::Result<()> {
         self.file_system.rename(&self.path, database)
+    }
+
+    /// Gives the file, durably, a name that must be free.
+    pub(crate) fn publish(mut self, name: &Path) -> io::Result<()> {
+        self.file_system.publish(&self.path, name)?;
+        let file = self.file.take().expect(NOT_TAKEN).generation;
+        self.file_system.sync_directory(paths::folder(name)).inspect_err(|_| {
+            // Who is told that it failed may try again, and finds the name free.
+            if file.file.is_named(name).unwrap_or(false) {
+                let _ = self.file_system.remove(name);
+            }
+        })
+    }
+
+    /// Notes what the file was copied from.
+    pub(crate) fn set_origin(&mut self, origin: Origin) {
+        self.file.as_mut().expect(NOT_TAKEN).header.origin = Some(origin);
+    }
+
+    /// What it says of itself.
+    pub(crate) fn header(&self) -> &Header {
+        &self.file.as_ref().expect(NOT_TAKEN).header
+    }
+
+    /// Where it can be read until it gets its name.
+    pub(crate) fn place(&self) -> (&dyn FileSystem, &Path) {
+        (&*self.file_system, &self.path)
     }
 
     fn write(&mut self) -> io::Result<()> {

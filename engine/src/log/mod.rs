@@ -11,7 +11,7 @@ mod sweep;
 pub(crate) use appender::{AppendFault, Appender, Syncs};
 pub(crate) use chain::Chain;
 pub(crate) use format::{LOG_START, VERSION};
-pub(crate) use header::{Header, HeaderState};
+pub(crate) use header::{Header, HeaderState, Origin};
 pub(crate) use record::{
     Expected, Head, Kind, Mark, NewRecord, Payload, ReadFault, RecordWriter, Seed, read_document,
     record_bytes,

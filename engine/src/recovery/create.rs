@@ -6,9 +6,8 @@ use std::path::Path;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::fs::{FileSystem, OpenMode, write_all};
-use crate::key::Sequence;
 use crate::lock::FileLock;
-use crate::log::{Header, LOG_START};
+use crate::log::Header;
 use crate::paths;
 
 /// Publishes a new, empty database under a free name. If somebody else was faster, theirs stands.
@@ -25,7 +24,7 @@ pub(super) fn replace(file_system: &dyn FileSystem, path: &Path, clock: &dyn Clo
 }
 
 /// Removes the temporaries of this database that no living process holds. Failing to is no reason not to open.
-pub(super) fn remove_temporaries(file_system: &dyn FileSystem, path: &Path) {
+pub(crate) fn remove_temporaries(file_system: &dyn FileSystem, path: &Path) {
     let result = file_system.list(paths::folder(path)).and_then(|files| {
         for file in files.iter().filter(|file| paths::is_temporary(path, file)) {
             // Its maker holds its lock for as long as it lives.
@@ -70,17 +69,7 @@ fn create(
 fn make(file_system: &dyn FileSystem, temporary: &Path, clock: &dyn Clock) -> io::Result<Option<FileLock>> {
     let file = file_system.open(temporary, OpenMode::CreateNew)?;
     let lock = FileLock::take(&file)?;
-    let mut header = Header {
-        compatible: 0,
-        read_only_compatible: 0,
-        incompatible: 0,
-        file_id: rand::random(),
-        generation: 1,
-        counter: 0,
-        history_floor: Sequence::ZERO,
-        synced: LOG_START,
-        created: clock.now(),
-    };
+    let mut header = Header::new_file(clock.now());
     for counter in [0, 1] {
         header.counter = counter;
         write_all(&*file, &header.encode(), header.position())?;

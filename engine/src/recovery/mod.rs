@@ -17,6 +17,7 @@ use crate::options::Options;
 use crate::reader::Reader;
 use crate::writer::Writer;
 use cases::{FileAction, FileFound};
+pub(crate) use create::remove_temporaries;
 
 /// How often opening begins anew when another process creates, replaces or removes the file at the same moment.
 const ATTEMPTS_MAX: usize = 100;
@@ -73,7 +74,8 @@ struct Held {
     header: HeaderState,
 }
 
-fn canonical(file_system: &dyn FileSystem, path: &Path) -> Result<PathBuf> {
+/// The one path of a file, which need not exist.
+pub(crate) fn canonical(file_system: &dyn FileSystem, path: &Path) -> Result<PathBuf> {
     file_system.canonical(path).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => Error::NoSuchFolder { path: path.to_path_buf() },
         _ => Error::io("find", path, source),
@@ -105,6 +107,7 @@ fn look(file_system: &dyn FileSystem, path: &Path) -> Result<Option<(FileFound, 
     let found = match &header {
         _ if start.is_empty() => FileFound::Empty,
         HeaderState::Valid(_) if start.len() < LOG_START as usize => FileFound::DamagedHeader,
+        HeaderState::Valid(header) if header.is_increment() => FileFound::Increment,
         HeaderState::Valid(_) => FileFound::Database,
         HeaderState::Newer { .. } => FileFound::NewerVersion,
         HeaderState::UnknownFeatures { .. } => FileFound::UnknownFeatures,
@@ -125,6 +128,10 @@ fn refusal(path: PathBuf, found: FileFound, header: Option<HeaderState>) -> Erro
         (FileFound::DamagedHeader, _) => {
             Error::Damaged { path: Arc::from(path), position: 0, reason: "neither copy of its header checks" }
         }
+        (FileFound::Increment, _) => Error::NotADatabase {
+            path,
+            found: "it is an incremental backup, to be restored together with its full one",
+        },
         (FileFound::Zeros, _) => Error::NotADatabase { path, found: "it begins with nothing but zeros" },
         _ => Error::NotADatabase { path, found: "it begins otherwise" },
     }
