@@ -60,7 +60,9 @@ impl Increment {
             let is_wanted = walk.place().sequence >= *since && walk.place().base.is_none();
             if is_wanted {
                 // Where a key's version before is, whoever restores it finds out: it may be in another file.
-                let mark = walk.next(|_, head, payload| drop(target.push_as(head, payload, 0)))?;
+                let mark = walk.next(|_, head, payload| {
+                    target.push_as(head, payload, 0);
+                })?;
                 target.end_commit(mark.expect("behind the base section there are commits only").time);
                 target.write_if_full().map_err(|error| Error::io("write", to, error))?;
             } else if let Some(mark) = walk.next(|_, _, _| ())?
