@@ -129,7 +129,7 @@ impl Plan {
         let mut survey = Survey { up_to: restore.up_to, reached: None, chosen: None, progress };
         survey.file(&base, limit)?;
         let id = origin_id(&base, increments.first().map(|(_, origin)| origin), survey.reached);
-        let mut files = vec![base];
+        let mut pieces = vec![Piece { until: survey.end(), file: base }];
         for (file, origin) in increments {
             if survey.is_past() {
                 break;
@@ -137,16 +137,12 @@ impl Plan {
             if origin.file_id != id {
                 return Err(wrong(&file, "it was taken of another database than the one before it"));
             }
-            survey.increment(&file, &origin)?;
-            files.push(file);
+            let until = survey.increment(&file, &origin)?;
+            pieces.push(Piece { file, until });
         }
         let Moment { sequence, time } = survey.decide(floor)?;
-        let pieces = files.into_iter().enumerate().map(|(index, file)| {
-            let until = if index == 0 { limit.min(sequence) } else { sequence };
-            Piece { file, until }
-        });
-        let origin = Origin { file_id: id, sequence, time };
-        Ok(Self { pieces: pieces.collect(), origin })
+        pieces.iter_mut().for_each(|piece| piece.until = piece.until.min(sequence));
+        Ok(Self { pieces, origin: Origin { file_id: id, sequence, time } })
     }
 }
 
@@ -183,9 +179,10 @@ impl Survey<'_> {
         Ok(())
     }
 
-    /// Walks through an incremental backup, and holds what it has in common with what comes before it against that.
-    fn increment(&mut self, file: &LogFile, origin: &Origin) -> Result<()> {
-        let before = self.reached.expect("the base has been walked");
+    /// Walks through an incremental backup, holds what it has in common with what comes before it against that, and
+    /// says which commit it was read up to.
+    fn increment(&mut self, file: &LogFile, origin: &Origin) -> Result<Sequence> {
+        let before = self.reached.expect(WALKED);
         let Origin { sequence, time, .. } = *origin;
         if sequence > before.sequence {
             let path = file.path.to_path_buf();
@@ -208,7 +205,12 @@ impl Survey<'_> {
             }
             self.tell(&mut told, walk.place().position);
         }
-        Ok(())
+        Ok(walk.place().sequence)
+    }
+
+    /// The last moment that was passed.
+    fn end(&self) -> Sequence {
+        self.reached.expect(WALKED).sequence
     }
 
     fn pass(&mut self, moment: Moment) {
@@ -234,7 +236,7 @@ impl Survey<'_> {
 
     /// The last commit to be restored.
     fn decide(&self, floor: Sequence) -> Result<Moment> {
-        let reached = self.reached.expect("the base has been walked");
+        let reached = self.reached.expect(WALKED);
         match (self.up_to, self.chosen) {
             (Some(asked), None) => Err(Error::HistoryDropped { asked, floor }),
             (Some(UpTo::Sequence(sequence)), Some(chosen)) if chosen.sequence < sequence => {
@@ -310,6 +312,8 @@ impl Copy<'_> {
     }
 }
 
+/// Why there is a moment that was passed.
+const WALKED: &str = "a base is walked to its first moment, or refused";
 const PARTED: &str = "it was taken after the two histories had parted";
 
 fn wrong(file: &LogFile, reason: &'static str) -> Error {
