@@ -83,7 +83,9 @@ impl Backups {
         // If there is no thread to be had, the closure and with it the reply is dropped, and the waiter is told so.
         match std::thread::Builder::new().name("ferrumdb-backup".to_owned()).spawn(back_up) {
             Ok(thread) => self.running.push(Running { cancelled, thread }),
-            Err(error) => tracing::error!(%error, "there is no backup, since its thread could not be started"),
+            Err(error) => {
+                tracing::error!(%error, "there is no backup, since its thread could not be started")
+            }
         }
     }
 

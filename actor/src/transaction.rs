@@ -181,12 +181,7 @@ impl Transaction {
         self
     }
 
-    fn add(
-        self,
-        key: Key,
-        document: engine::Result<EncodedDocument>,
-        lifetime: Option<Duration>,
-    ) -> Self {
+    fn add(self, key: Key, document: engine::Result<EncodedDocument>, lifetime: Option<Duration>) -> Self {
         self.add_document(key, document, |document| Change::Set(document, lifetime))
     }
 

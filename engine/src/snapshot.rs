@@ -157,7 +157,12 @@ impl Snapshot {
     }
 
     /// The entry of a document that is there for this snapshot, of a key whose entry is `newest` now.
-    pub(crate) fn resolve(&self, collection: CollectionId, newest: Entry, key: impl FnOnce() -> Key) -> Option<Entry> {
+    pub(crate) fn resolve(
+        &self,
+        collection: CollectionId,
+        newest: Entry,
+        key: impl FnOnce() -> Key,
+    ) -> Option<Entry> {
         let entry = self.at_pin(collection, newest, key)?;
         let expired = self.shared.expiry_times.get(&entry).is_some_and(|at| at <= self.now);
         (!expired).then_some(entry)

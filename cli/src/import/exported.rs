@@ -53,8 +53,9 @@ impl Exported {
     /// # Errors
     /// A sentence that says why it is none.
     pub(super) fn next<'t>(&mut self, text: &'t [u8]) -> Result<(Key, &'t [u8], Option<Timestamp>), String> {
-        let line: Line<'t> = serde_json::from_slice(text)
-            .map_err(|error| format!("not a line of an export ({error}); to import it as it is, give --key or --key-prefix"))?;
+        let line: Line<'t> = serde_json::from_slice(text).map_err(|error| {
+            format!("not a line of an export ({error}); to import it as it is, give --key or --key-prefix")
+        })?;
         self.come += 1;
         Ok((Key::from(&*line.key), line.value.get().as_bytes(), line.expires_at.map(Timestamp)))
     }

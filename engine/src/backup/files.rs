@@ -31,7 +31,9 @@ pub(super) fn free_name(file_system: &dyn FileSystem, path: &Path) -> Result<Pat
     match file_system.open(&path, OpenMode::Read) {
         Ok(_) => return Err(Error::Exists { path }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) if error.kind() == io::ErrorKind::IsADirectory => return Err(Error::IsADirectory { path }),
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+            return Err(Error::IsADirectory { path });
+        }
         Err(source) => return Err(Error::io("look for", &path, source)),
     }
     remove_temporaries(file_system, &path);

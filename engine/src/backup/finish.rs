@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::files::LogFile;
 use crate::compaction::{STEP_BYTES, Target};
 use crate::error::{Error, Result};
-use crate::log::{Chain, Place};
+use crate::log::{Chain, Kind, Place};
 
 /// A file that is written, and is being read back.
 #[derive(Debug)]
@@ -35,10 +35,8 @@ impl Finish {
     /// Makes a file durable that is to be called `to`.
     pub(super) fn begin(mut target: Target, to: &Path) -> Result<Self> {
         // ORDER: the log is durable before the header that says so.
-        let (end, chain, _) = target
-            .sync()
-            .and_then(|()| target.finish())
-            .map_err(|source| Error::io("write", to, source))?;
+        let (end, chain, _) =
+            target.sync().and_then(|()| target.finish()).map_err(|source| Error::io("write", to, source))?;
         let (file_system, path) = target.place();
         let read = LogFile::reopen(file_system, path)?;
         let place = read.start();
@@ -53,7 +51,7 @@ impl Finish {
         }
         let mut walk = self.read.walk(self.place)?;
         while walk.place().position < (from + STEP_BYTES).min(self.end) {
-            walk.next(|_, _, _| self.records += 1)?;
+            walk.next(|_, head, _| self.records += u64::from(head.kind != Kind::BaseEnd))?;
         }
         self.place = walk.place();
         Ok(Some(self.place.position - from))

@@ -100,12 +100,7 @@ impl BackupSource {
     /// # Errors
     /// [`Error::HistoryDropped`] when a compaction has dropped one of those commits, [`Error::NoSuchCommit`] when
     /// `since` has not been made; and those of [`full`](Self::full).
-    pub fn since(
-        self,
-        since: Sequence,
-        to: &Path,
-        file_system: &Arc<dyn FileSystem>,
-    ) -> Result<Backup> {
+    pub fn since(self, since: Sequence, to: &Path, file_system: &Arc<dyn FileSystem>) -> Result<Backup> {
         let Self(source) = self;
         let increment = Increment::check(&source, since);
         let (sequence, to) = (source.sequence, files::free_name(&**file_system, to)?);

@@ -172,7 +172,9 @@ impl Survey<'_> {
                 }
                 Walked::Base => {}
                 Walked::End if walk.place().position >= claim => break,
-                Walked::End => return Err(walk.damaged("the file ends before a position that had been synced")),
+                Walked::End => {
+                    return Err(walk.damaged("the file ends before a position that had been synced"));
+                }
             }
             self.tell(&mut told, walk.place().position);
         }

@@ -173,11 +173,7 @@ impl Source {
 
 impl Compaction {
     /// Begins a compaction of a generation.
-    pub(crate) fn begin(
-        file_system: &Arc<dyn FileSystem>,
-        source: Source,
-        history: History,
-    ) -> Result<Self> {
+    pub(crate) fn begin(file_system: &Arc<dyn FileSystem>, source: Source, history: History) -> Result<Self> {
         let old = &source.header;
         let header = Header { generation: old.generation + 1, synced: LOG_START, ..old.clone() };
         let target = Target::create(file_system, &source.shared.path, old, header)
@@ -385,7 +381,10 @@ impl<'g> Walk<'g> {
     }
 
     /// Walks over the next commit, and returns its mark, or over the next record of the base section.
-    pub(crate) fn next(&mut self, visit: impl FnMut(u64, &Head, Option<Payload<'_>>)) -> Result<Option<Mark>> {
+    pub(crate) fn next(
+        &mut self,
+        visit: impl FnMut(u64, &Head, Option<Payload<'_>>),
+    ) -> Result<Option<Mark>> {
         match self.advance(visit)? {
             Walked::Commit(mark) => Ok(Some(mark)),
             Walked::Base => Ok(None),

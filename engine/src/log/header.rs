@@ -1,8 +1,8 @@
 //! Owns the header's two copies: encoding, and telling what a block of bytes is. Never touches the log.
 
 use super::format::{
-    FEATURE_INCREMENT, HEADER_BYTES, INCOMPATIBLE_KNOWN, LOG_START, MAGIC, READ_ONLY_COMPATIBLE_KNOWN, VERSION,
-    header as at, read_u32, read_u64, write_u32, write_u64,
+    FEATURE_INCREMENT, HEADER_BYTES, INCOMPATIBLE_KNOWN, LOG_START, MAGIC, READ_ONLY_COMPATIBLE_KNOWN,
+    VERSION, header as at, read_u32, read_u64, write_u32, write_u64,
 };
 use crate::key::{Sequence, Timestamp};
 

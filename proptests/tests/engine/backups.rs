@@ -140,7 +140,8 @@ fn any_call_of_a_backup_or_a_restore_may_fail_and_its_name_never_leads_to_a_part
                         (work.run)(&sim).unwrap_or_else(|error| panic!("{what}: {error}"));
                         assert!(work.is_there(&sim, &what));
                     }
-                    let strays = sim.names().into_iter().filter(|name| name.to_string_lossy().contains(".new-"));
+                    let strays =
+                        sim.names().into_iter().filter(|name| name.to_string_lossy().contains(".new-"));
                     assert!(is_there || strays.count() == 0, "{what}: a temporary is left");
                 }
             }
@@ -193,8 +194,7 @@ fn a_backup_that_is_given_up_leaves_nothing() {
 fn an_existing_file_or_folder_is_refused_and_stays() {
     for target in ["/my.db", "/other.txt"] {
         let sim = SimFs::new(1);
-        let file =
-            sim.open(Path::new("/other.txt"), ferrumdb_engine::fs::OpenMode::CreateNew).unwrap();
+        let file = sim.open(Path::new("/other.txt"), ferrumdb_engine::fs::OpenMode::CreateNew).unwrap();
         ferrumdb_engine::fs::write_all(&*file, b"mine", 0).unwrap();
         let (mut writer, _) = open_on(&sim).unwrap();
         synced(&mut writer, &["a=1"]).unwrap();

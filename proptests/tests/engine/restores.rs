@@ -80,7 +80,8 @@ fn compact(writer: &mut Writer, history: History) {
 }
 
 fn random_transaction(random: &mut Random) -> Transaction {
-    const KEYS: [&str; 6] = ["a", "b", "", "\0", "é", "a key that is longer than what fits without an allocation"];
+    const KEYS: [&str; 6] =
+        ["a", "b", "", "\0", "é", "a key that is longer than what fits without an allocation"];
     let mut transaction = Transaction::new();
     for _ in 0..=random.below(3) {
         let key = KEYS[random.below(6) as usize].into();
@@ -193,7 +194,11 @@ fn every_commit_and_every_time_of_a_random_history_can_be_restored() {
                 Err(Error::HistoryDropped { .. }) => assert!(sequence < base, "{what}"),
                 restored => {
                     let restored = restored.unwrap();
-                    assert_eq!((restored.sequence.0, restored.time.0), (sequence, lived.at(sequence).1), "{what}");
+                    assert_eq!(
+                        (restored.sequence.0, restored.time.0),
+                        (sequence, lived.at(sequence).1),
+                        "{what}"
+                    );
                     assert_restored(&sim, sequence, &lived.at(sequence).0, &what);
                 }
             }
@@ -298,10 +303,7 @@ fn a_gap_is_refused_with_both_its_ends() {
     assert_eq!(since(writer.backup_source(), 4, "/none.inc", &sim).unwrap().records, 0);
     drop(writer);
     let outcome = restore(Restore::new(FULL).increment("/third.inc"), RESTORED, &sim);
-    assert!(
-        matches!(outcome, Err(Error::Gap { after: Sequence(2), from: Sequence(3), .. })),
-        "{outcome:?}"
-    );
+    assert!(matches!(outcome, Err(Error::Gap { after: Sequence(2), from: Sequence(3), .. })), "{outcome:?}");
     let all = Restore::new(FULL).increment(INCREMENT).increment("/third.inc").increment("/none.inc");
     restore(all, RESTORED, &sim).unwrap();
     let (_writer, reader) = open_at(sim, RESTORED).unwrap();
