@@ -280,3 +280,27 @@ fn damage_to_the_database_makes_no_backup() {
     }
     assert!(!sim.names().contains(&at(FULL)));
 }
+
+#[test]
+fn what_was_written_is_read_back_before_it_gets_its_name() {
+    for backward in 1..150 {
+        let sim = SimFs::new(1);
+        let (mut writer, _) = open_on(&sim).unwrap();
+        synced(&mut writer, &["a=1"]).unwrap();
+        let file_system: Arc<dyn FileSystem> = Arc::new(sim.clone());
+        let mut backup = writer.backup_source().full(Path::new(FULL), History::None, &file_system).unwrap();
+        let temporary = sim.names().into_iter().find(|name| name.to_string_lossy().contains(".new-")).unwrap();
+        let bytes = loop {
+            assert!(matches!(backup.step().unwrap(), BackupStep::Working { .. }));
+            let bytes = sim.live_bytes(&temporary).unwrap();
+            if bytes.len() > 8192 {
+                break bytes;
+            }
+        };
+        let at = bytes.len() - backward;
+        sim.overwrite(&temporary, at as u64, &[!bytes[at]]);
+        let outcome = finish(backup);
+        assert!(matches!(outcome, Err(Error::Damaged { .. })), "{backward} from the end: {outcome:?}");
+        assert!(!sim.names().contains(&crate::common::at(FULL)));
+    }
+}

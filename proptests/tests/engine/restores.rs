@@ -120,13 +120,9 @@ fn live(seed: u64, history: History) -> (Lived, u64, Vec<String>) {
             }
             3 if step > 10 => {
                 let (sim, source) = (lived.sim.clone(), lived.writer().backup_source());
-                last = if base.is_none() {
-                    let done = full(source, FULL, &sim, history).unwrap();
-                    base = Some(done.sequence.0);
-                    done.sequence.0
-                } else {
+                last = if let Some(base) = base {
                     // Some overlap.
-                    let from = last.saturating_sub(random.below(3)).max(base.unwrap());
+                    let from = last.saturating_sub(random.below(3)).max(base);
                     let name = format!("/{}.inc", increments.len());
                     let done = match since(source.clone(), from, &name, &sim) {
                         Err(Error::HistoryDropped { .. }) => since(source, last, &name, &sim),
@@ -134,6 +130,10 @@ fn live(seed: u64, history: History) -> (Lived, u64, Vec<String>) {
                     }
                     .unwrap();
                     increments.push(name);
+                    done.sequence.0
+                } else {
+                    let done = full(source, FULL, &sim, history).unwrap();
+                    base = Some(done.sequence.0);
                     done.sequence.0
                 };
             }
