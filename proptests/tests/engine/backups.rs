@@ -289,7 +289,8 @@ fn what_was_written_is_read_back_before_it_gets_its_name() {
         synced(&mut writer, &["a=1"]).unwrap();
         let file_system: Arc<dyn FileSystem> = Arc::new(sim.clone());
         let mut backup = writer.backup_source().full(Path::new(FULL), History::None, &file_system).unwrap();
-        let temporary = sim.names().into_iter().find(|name| name.to_string_lossy().contains(".new-")).unwrap();
+        let temporary =
+            sim.names().into_iter().find(|name| name.to_string_lossy().contains(".new-")).unwrap();
         let bytes = loop {
             assert!(matches!(backup.step().unwrap(), BackupStep::Working { .. }));
             let bytes = sim.live_bytes(&temporary).unwrap();

@@ -175,7 +175,7 @@ fn assert_restored(sim: &SimFs, sequence: u64, state: &Contents, what: &str) {
 #[test]
 fn every_commit_and_every_time_of_a_random_history_can_be_restored() {
     let histories = [History::None, History::For(Duration::from_millis(15)), History::Versions(2)];
-    for seed in 0..24 {
+    for seed in 0..18 {
         let history = histories[seed as usize % 3];
         let (mut lived, base, increments) = live(seed, history);
         let floor = match history {
