@@ -86,7 +86,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use expiry::Ttl;
 pub use export::{EXPORT_VERSION, Export};
 pub use ferrumdb_engine::{
-    Clock, Document, FieldPath, History, IndexInfo, Key, Keys, Limits, ManualClock, PathError,
+    Clock, Document, EncryptionKey, FieldPath, History, IndexInfo, Key, Keys, Limits, ManualClock, PathError,
     RecoveryReport, Sequence, Stats, SystemClock, Timestamp, UpTo, fs,
 };
 pub use fsync_policy::FsyncPolicy;

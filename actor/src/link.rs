@@ -2,7 +2,6 @@
 //! figures by which waiting is done. Never touches a document.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use crate::error::{Cause, Error, Result};
 use crate::inbox::{self, Inbox, Outbox};
 use crate::metrics::{Counter, Counters};
 use crate::pending::Pending;
+use crate::sync::{AtomicU8, AtomicU64, AtomicUsize, Ordering, oneshot};
 
 const OPEN: u8 = 0;
 /// Somebody has called for closing: nothing new begins.

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::fs::{DiskFs, FileSystem};
-use crate::{Sequence, Timestamp, UpTo};
+use crate::{EncryptionKey, Sequence, Timestamp, UpTo};
 
 /// Makes a new database file of a full backup and the incremental ones that follow it, up to a commit or a time.
 ///
@@ -62,6 +62,16 @@ impl Restore {
     /// Leaves out what was committed later. Otherwise everything is restored.
     pub fn up_to(self, up_to: UpTo) -> Self {
         Self { restore: self.restore.up_to(up_to), ..self }
+    }
+
+    /// The key of encrypted backups: that of the database when they were taken. The new file has it, too.
+    pub fn with_encryption(self, key: [u8; 32]) -> Self {
+        Self { restore: self.restore.with_key(EncryptionKey::from_bytes(key)), ..self }
+    }
+
+    /// The same, for a passphrase.
+    pub fn with_passphrase(self, passphrase: impl AsRef<str>) -> Self {
+        Self { restore: self.restore.with_key(EncryptionKey::from_passphrase(passphrase.as_ref())), ..self }
     }
 
     /// Where the files lie, for tests: see [`crate::fs`].

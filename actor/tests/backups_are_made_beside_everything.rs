@@ -147,6 +147,41 @@ fn expiries_indexes_and_history_are_in_a_backup() {
 }
 
 #[test]
+fn backups_of_an_encrypted_database_are_encrypted_and_restored_with_its_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let sealed = |name: &str| config(&path(name)).with_encryption([7; 32]);
+    let db = FerrumDB::open(sealed("my.db")).wait().unwrap();
+    db.set("planted key", "planted value").wait().unwrap();
+    let full = db.backup_to(path("full.db")).wait().unwrap();
+    db.set("planted key 2", "planted value 2").wait().unwrap();
+    db.backup_since(full.sequence, path("later.inc")).wait().unwrap();
+    db.close().wait().unwrap();
+    let restore = || Restore::new(path("full.db")).increment(path("later.inc"));
+    assert_eq!(restore().to(path("x.db")).unwrap_err().kind(), ErrorKind::KeyNeeded);
+    let wrong = restore().with_encryption([8; 32]).to(path("x.db"));
+    assert_eq!(wrong.unwrap_err().kind(), ErrorKind::WrongKey);
+    restore().with_encryption([7; 32]).to(path("restored.db")).unwrap();
+    for name in ["full.db", "later.inc", "restored.db"] {
+        let bytes = std::fs::read(path(name)).unwrap();
+        assert!(!bytes.windows(7).any(|part| part == b"planted"), "{name}");
+    }
+    for (name, documents) in [("full.db", 1), ("restored.db", 2)] {
+        assert!(FerrumDB::open(config(&path(name))).wait().is_err());
+        let db = FerrumDB::open(sealed(name)).wait().unwrap();
+        assert_eq!(db.count().unwrap(), documents);
+        assert_eq!(db.get("planted key").unwrap().unwrap(), json!("planted value"));
+        db.compact().wait().unwrap();
+        assert_eq!(db.get("planted key").unwrap().unwrap(), json!("planted value"));
+    }
+    let mut bytes = std::fs::read(path("later.inc")).unwrap();
+    bytes.swap(8_300, 8_301);
+    std::fs::write(path("later.inc"), bytes).unwrap();
+    let damaged = restore().with_encryption([7; 32]).to(path("x.db"));
+    assert_eq!(damaged.unwrap_err().kind(), ErrorKind::Damaged);
+}
+
+#[test]
 fn a_database_in_memory_is_backed_up_to_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let db = FerrumDB::open_in_memory().wait().unwrap();

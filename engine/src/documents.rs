@@ -47,7 +47,7 @@ impl Documents {
             position: expected.position,
             reason: "it lies in a file that was closed",
         })?;
-        let document = read_document(&*generation.file, generation.seed, &expected, |text| {
+        let document = read_document(&*generation.file, &generation.keys, &expected, |text| {
             Document::new(Box::from(text), entry.sequence)
         })
         .map_err(|fault| shared.read_error(fault, expected.position))?;

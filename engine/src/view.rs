@@ -170,7 +170,7 @@ impl Shared {
     /// Reads a document from its generation, verified, and keeps it in the cache.
     fn read(&self, key: &Hashed<'_>, entry: &Entry, generation: &Generation) -> Result<Document> {
         let expected = entry.expected(key.collection, key.key);
-        let document = read_document(&*generation.file, generation.seed, &expected, |text| {
+        let document = read_document(&*generation.file, &generation.keys, &expected, |text| {
             Document::new(Box::from(text), entry.sequence)
         })
         .map_err(|fault| self.read_error(fault, expected.position))?;
@@ -192,6 +192,7 @@ impl Shared {
     pub(crate) fn read_error(&self, fault: ReadFault, position: u64) -> Error {
         match fault {
             ReadFault::Io(source) => Error::io("read", &self.path, source),
+            ReadFault::Tampered => Error::Tampered { path: Arc::clone(&self.path), position },
             ReadFault::Damaged(reason) => Error::Damaged { path: Arc::clone(&self.path), position, reason },
         }
     }

@@ -10,14 +10,16 @@ use crate::fs::{File, FileSystem, OpenMode, read_full};
 use crate::generation::Generation;
 use crate::key::Sequence;
 use crate::lock::FileLock;
-use crate::log::{Chain, Header, HeaderState, LOG_START, Place, VERSION};
-use crate::recovery::{canonical, remove_temporaries};
+use crate::log::{Chain, Header, HeaderCopy, HeaderState, LOG_START, Place, VERSION};
+use crate::recovery::{Unlocked, canonical, remove_temporaries, unlock};
+use crate::seal::{EncryptionKey, Keyring};
 
 /// A file that holds a log, open to be read.
 #[derive(Debug)]
 pub(super) struct LogFile {
     pub(super) path: Arc<Path>,
     pub(super) header: Header,
+    pub(super) keyring: Option<Arc<Keyring>>,
     generation: Arc<Generation>,
     /// Where the file ends.
     pub(super) end: u64,
@@ -42,7 +44,11 @@ pub(super) fn free_name(file_system: &dyn FileSystem, path: &Path) -> Result<Pat
 
 impl LogFile {
     /// Opens a file that nobody else has open as a database.
-    pub(super) fn open(file_system: &dyn FileSystem, path: &Path) -> Result<Self> {
+    pub(super) fn open(
+        file_system: &dyn FileSystem,
+        path: &Path,
+        key: Option<&EncryptionKey>,
+    ) -> Result<Self> {
         let path = canonical(file_system, path)?;
         let file = file_system.open(&path, OpenMode::Read).map_err(|source| match source.kind() {
             io::ErrorKind::IsADirectory => Error::IsADirectory { path: path.clone() },
@@ -52,27 +58,37 @@ impl LogFile {
         if lock.is_none() {
             return Err(Error::Locked { holder: file.lock_holder(), path });
         }
-        Self::read(Arc::from(path), file, lock)
+        let copies = read_header(&path, &*file)?;
+        let Unlocked { header, keyring, .. } = unlock(&path, copies, key)?;
+        Self::new(Arc::from(path), header, keyring, file, lock)
     }
 
-    /// Opens a file that this process is writing, under the name that it has so far.
-    pub(super) fn reopen(file_system: &dyn FileSystem, path: &Path) -> Result<Self> {
+    /// Opens a file that this process is writing, with these keys, under the name that it has so far.
+    pub(super) fn reopen(
+        file_system: &dyn FileSystem,
+        path: &Path,
+        keyring: Option<&Arc<Keyring>>,
+    ) -> Result<Self> {
         let opened = file_system.open(path, OpenMode::Read);
         let file = opened.map_err(|source| Error::io("read back", path, source))?;
-        Self::read(Arc::from(path), file, None)
+        let mut copies = read_header(path, &*file)?;
+        if keyring.is_some_and(|keyring| copies.iter().any(|copy| !keyring.has_written(&copy.bytes))) {
+            return Err(Error::Tampered { path: Arc::from(path), position: 0 });
+        }
+        let header = copies.swap_remove(0).header;
+        Self::new(Arc::from(path), header, keyring.cloned(), file, None)
     }
 
-    fn read(path: Arc<Path>, file: Arc<dyn File>, lock: Option<FileLock>) -> Result<Self> {
-        let mut bytes = vec![0; LOG_START as usize];
-        let (read, end) = read_full(&*file, &mut bytes, 0)
-            .and_then(|read| Ok((read, file.len()?)))
-            .map_err(|source| Error::io("read", &path, source))?;
-        let header = match HeaderState::of_file(&bytes[..read]) {
-            HeaderState::Valid(header) if end >= LOG_START => header,
-            state => return Err(refusal(&path, &state)),
-        };
-        let generation = Generation::new(&header, file);
-        Ok(Self { path, header, generation, end, _lock: lock })
+    fn new(
+        path: Arc<Path>,
+        header: Header,
+        keyring: Option<Arc<Keyring>>,
+        file: Arc<dyn File>,
+        lock: Option<FileLock>,
+    ) -> Result<Self> {
+        let end = file.len().map_err(|source| Error::io("measure", &path, source))?;
+        let generation = Generation::new(&header, keyring.as_deref(), file);
+        Ok(Self { path, header, keyring, generation, end, _lock: lock })
     }
 
     /// Where its log begins: an incremental backup's behind the commit that it follows.
@@ -97,13 +113,24 @@ impl LogFile {
     }
 }
 
-fn refusal(path: &Path, state: &HeaderState) -> Error {
+/// The copies of a file's header that check, the one that holds first.
+fn read_header(path: &Path, file: &dyn File) -> Result<Vec<HeaderCopy>> {
+    let mut bytes = vec![0; LOG_START as usize];
+    let read = read_full(file, &mut bytes, 0).map_err(|source| Error::io("read", path, source))?;
+    match HeaderState::of_file(&bytes[..read]) {
+        HeaderState::Valid(copies) if read == bytes.len() => Ok(copies),
+        state => Err(refusal(path, state)),
+    }
+}
+
+fn refusal(path: &Path, state: HeaderState) -> Error {
     let path = path.to_path_buf();
     match state {
+        HeaderState::UnknownEncryption(error) => Error::seal(&path, error),
         HeaderState::Newer { version } => {
-            Error::UnsupportedVersion { path, found: *version, supported: VERSION }
+            Error::UnsupportedVersion { path, found: version, supported: VERSION }
         }
-        HeaderState::UnknownFeatures { bits } => Error::UnsupportedFeatures { path, bits: *bits },
+        HeaderState::UnknownFeatures { bits } => Error::UnsupportedFeatures { path, bits },
         HeaderState::Damaged | HeaderState::Valid(_) => {
             Error::Damaged { path: Arc::from(path), position: 0, reason: "neither copy of its header checks" }
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::files::LogFile;
 use crate::compaction::{STEP_BYTES, Target};
 use crate::error::{Error, Result};
-use crate::log::{Chain, Kind, Place};
+use crate::log::{Chain, Header, Kind, Place};
 
 /// A file that is written, and is being read back.
 #[derive(Debug)]
@@ -37,8 +37,8 @@ impl Finish {
         // ORDER: the log is durable before the header that says so.
         let (end, chain, _) =
             target.sync().and_then(|()| target.finish()).map_err(|source| Error::io("write", to, source))?;
-        let (file_system, path) = target.place();
-        let read = LogFile::reopen(file_system, path)?;
+        let ((file_system, path), (_, keyring)) = (target.place(), target.written());
+        let read = LogFile::reopen(file_system, path, keyring)?;
         let place = read.start();
         Ok(Self { target, to: to.to_path_buf(), read, end, chain, place, records: 0 })
     }
@@ -68,8 +68,10 @@ impl Finish {
     }
 
     fn check_end(&self) -> Result<()> {
-        let is_whole = self.read.end == self.end
-            && self.read.header == *self.target.header()
+        // The parameters of encryption are made as they are written, and were checked by the keys.
+        let read = Header { encryption: None, ..self.read.header.clone() };
+        let written = Header { encryption: None, ..self.target.written().0.clone() };
+        let is_whole = (self.read.end, read) == (self.end, written)
             && (self.place.position, self.place.chain) == (self.end, self.chain);
         if is_whole {
             return Ok(());

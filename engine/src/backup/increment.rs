@@ -41,7 +41,7 @@ impl Increment {
     ) -> Result<Self> {
         let origin = Origin { file_id: source.header.file_id, sequence: since, time: Timestamp(0) };
         let header = source.header.new_increment(source.shared.clock.now(), origin);
-        let target = Target::create(file_system, to, &source.header, header)
+        let target = Target::create(file_system, to, &source.header, header, source.keyring.as_deref())
             .map_err(|error| Error::io("begin to write", to, error))?;
         let place = start(&source.header);
         Ok(Self { source, since, target, to: to.to_path_buf(), place })

@@ -89,7 +89,7 @@ impl BackupSource {
         let (sequence, to) = (source.sequence, files::free_name(&**file_system, to)?);
         let origin = Origin { file_id: source.header.file_id, sequence, time: source.time };
         let header = source.header.new_copy(source.shared.clock.now(), origin);
-        let target = Target::create(file_system, &to, &source.header, header)
+        let target = Target::create(file_system, &to, &source.header, header, source.keyring.as_deref())
             .map_err(|error| Error::io("begin to write", &to, error))?;
         let copying = Compaction::copying(Copying::Backup, source, history, target);
         Ok(Backup { stage: Stage::Full(Box::new(copying)), to, sequence, since: None })

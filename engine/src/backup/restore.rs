@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 use crate::key::{CollectionId, Key, Sequence, Timestamp, UpTo};
 use crate::log::{Head, Kind, Origin, Payload};
+use crate::seal::EncryptionKey;
 
 /// After so many bytes, whoever waits hears of it.
 const PROGRESS_BYTES: u64 = 1 << 20;
@@ -26,6 +27,7 @@ pub struct Restore {
     base: PathBuf,
     increments: Vec<PathBuf>,
     up_to: Option<UpTo>,
+    key: Option<EncryptionKey>,
 }
 
 /// What was restored.
@@ -45,7 +47,7 @@ pub struct Restored {
 impl Restore {
     /// From a full backup, or from a database file that is not open.
     pub fn new(base: impl Into<PathBuf>) -> Self {
-        Self { base: base.into(), increments: Vec::new(), up_to: None }
+        Self { base: base.into(), increments: Vec::new(), up_to: None, key: None }
     }
 
     /// Adds an incremental backup, behind those that were added before.
@@ -57,6 +59,12 @@ impl Restore {
     /// Leaves out what was committed later. Otherwise everything is restored.
     pub fn up_to(mut self, up_to: UpTo) -> Self {
         self.up_to = Some(up_to);
+        self
+    }
+
+    /// The key of the backups, which is the new file's, too.
+    pub fn with_key(mut self, key: EncryptionKey) -> Self {
+        self.key = Some(key);
         self
     }
 
@@ -78,8 +86,9 @@ impl Restore {
     ) -> Result<Restored> {
         let to = files::free_name(&**file_system, to)?;
         let plan = Plan::make(&self, &**file_system, &mut progress)?;
-        let base = &plan.pieces[0].file.header;
-        let target = Target::create(file_system, &to, base, base.new_copy(clock.now(), plan.origin))
+        let LogFile { header: base, keyring, .. } = &plan.pieces[0].file;
+        let header = base.new_copy(clock.now(), plan.origin);
+        let target = Target::create(file_system, &to, base, header, keyring.as_deref())
             .map_err(|source| Error::io("begin to write", &to, source))?;
         let newest = HashMap::with_hasher(RandomState::new());
         let mut copy = Copy { target, to: &to, newest, copied: Sequence::ZERO };
@@ -118,8 +127,9 @@ struct Moment {
 
 impl Plan {
     fn make(restore: &Restore, file_system: &dyn FileSystem, progress: &mut dyn FnMut(u64)) -> Result<Self> {
-        let base = open_base(file_system, &restore.base)?;
-        let opened = restore.increments.iter().map(|path| open_increment(file_system, path));
+        let key = restore.key.as_ref();
+        let base = open_base(file_system, &restore.base, key)?;
+        let opened = restore.increments.iter().map(|path| open_increment(file_system, path, key));
         let increments = opened.collect::<Result<Vec<_>>>()?;
         let limit = match increments.first() {
             Some((file, origin)) => common_history(&base, file, origin)?,
@@ -322,8 +332,8 @@ fn wrong(file: &LogFile, reason: &'static str) -> Error {
     Error::WrongIncrement { path: file.path.to_path_buf(), reason }
 }
 
-fn open_base(file_system: &dyn FileSystem, path: &Path) -> Result<LogFile> {
-    let file = LogFile::open(file_system, path)?;
+fn open_base(file_system: &dyn FileSystem, path: &Path, key: Option<&EncryptionKey>) -> Result<LogFile> {
+    let file = LogFile::open(file_system, path, key)?;
     if file.header.is_increment() {
         let found = "it is an incremental backup; name the full one before it";
         return Err(Error::NotADatabase { path: file.path.to_path_buf(), found });
@@ -331,8 +341,12 @@ fn open_base(file_system: &dyn FileSystem, path: &Path) -> Result<LogFile> {
     Ok(file)
 }
 
-fn open_increment(file_system: &dyn FileSystem, path: &Path) -> Result<(LogFile, Origin)> {
-    let file = LogFile::open(file_system, path)?;
+fn open_increment(
+    file_system: &dyn FileSystem,
+    path: &Path,
+    key: Option<&EncryptionKey>,
+) -> Result<(LogFile, Origin)> {
+    let file = LogFile::open(file_system, path, key)?;
     match file.header.origin {
         Some(_) if !file.header.is_increment() => Err(wrong(&file, "it is no incremental backup")),
         None => Err(wrong(&file, "it is no incremental backup")),

@@ -30,8 +30,7 @@ impl Writer {
 
     /// What is published now, to be copied beside commits.
     pub(crate) fn copy_source(&self) -> Source {
-        let log = self.log();
-        Source::now(self.shared(), &log.header, &log.generation)
+        Source::now(self.shared(), self.log())
     }
 
     /// Copies what is left, and puts the compacted file in the place of the old one: syncs it, renames it, syncs the
@@ -61,7 +60,7 @@ impl Writer {
         let (end, chain, last_record) = compaction.target.finish().map_err(failed)?;
         self.give_name(&mut compaction)?;
 
-        let TargetFile { header, generation, lock } =
+        let TargetFile { header, generation, lock, keyring, sealer } =
             compaction.target.file.take().expect("a compaction is installed once");
         let moves = Arc::new(std::mem::take(&mut compaction.target.moves));
         let (from, to) = (compaction.old.number(), generation.number());
@@ -72,7 +71,7 @@ impl Writer {
         let (sequence, time) = (self.log().sequence, self.log().time);
         let relocation = Relocation::new(self.shared(), from, to, &moves);
         let moves = Some(moves);
-        let log = LogState { header, generation, moves, chain, sequence, time, last_record };
+        let log = LogState { header, generation, keyring, sealer, moves, chain, sequence, time, last_record };
         self.continue_in(log, appender, lock);
         let compacted =
             Compacted { bytes_before, bytes_after: end - LOG_START, records_dropped: compaction.dropped };

@@ -22,7 +22,9 @@ use crate::fs::FileSystem;
 use crate::generation::Generation;
 use crate::key::{Sequence, Timestamp};
 use crate::log::{BaseSoFar, Chain, Head, Header, LOG_START, Mark, Payload, Place, Scanner, Step};
+use crate::seal::Keyring;
 use crate::view::Shared;
+use crate::writer::LogState;
 use garbage::Garbage;
 pub(crate) use moves::Moves;
 pub use relocation::Relocation;
@@ -77,6 +79,7 @@ pub(crate) struct Source {
     pub(crate) shared: Arc<Shared>,
     pub(crate) header: Header,
     pub(crate) generation: Arc<Generation>,
+    pub(crate) keyring: Option<Arc<Keyring>>,
     pub(crate) end: u64,
     pub(crate) sequence: Sequence,
     pub(crate) time: Timestamp,
@@ -157,12 +160,13 @@ impl CancelCompaction {
 
 impl Source {
     /// What is published now in the generation with this header, which is the one that is written to.
-    pub(crate) fn now(shared: &Arc<Shared>, header: &Header, generation: &Arc<Generation>) -> Self {
+    pub(crate) fn now(shared: &Arc<Shared>, log: &LogState) -> Self {
         let view = shared.view.load();
         Self {
             shared: Arc::clone(shared),
-            header: header.clone(),
-            generation: Arc::clone(generation),
+            header: log.header.clone(),
+            generation: Arc::clone(&log.generation),
+            keyring: log.keyring.clone(),
             end: view.log_end,
             sequence: view.sequence,
             time: view.time,
@@ -176,7 +180,7 @@ impl Compaction {
     pub(crate) fn begin(file_system: &Arc<dyn FileSystem>, source: Source, history: History) -> Result<Self> {
         let old = &source.header;
         let header = Header { generation: old.generation + 1, synced: LOG_START, ..old.clone() };
-        let target = Target::create(file_system, &source.shared.path, old, header)
+        let target = Target::create(file_system, &source.shared.path, old, header, source.keyring.as_deref())
             .map_err(|error| Error::io("begin to compact", &source.shared.path, error))?;
         Ok(Self::copying(Copying::Next, source, history, target))
     }
@@ -371,7 +375,7 @@ impl<'g> Walk<'g> {
         place: Place,
         end: u64,
     ) -> Result<Self> {
-        let scanner = Scanner::until(&*generation.file, generation.seed, place, end)
+        let scanner = Scanner::until(&*generation.file, &generation.keys, place, end)
             .map_err(|source| Error::io("read", path, source))?;
         Ok(Self { path, scanner })
     }
@@ -399,6 +403,7 @@ impl<'g> Walk<'g> {
             Step::Base => Ok(Walked::Base),
             Step::End => Ok(Walked::End),
             Step::Bad(reason) => Err(self.damaged(reason)),
+            Step::Tampered(position) => Err(Error::Tampered { path: Arc::clone(self.path), position }),
         }
     }
 
