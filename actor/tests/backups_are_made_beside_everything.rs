@@ -64,6 +64,8 @@ fn write(db: &FerrumDB, writer: u64, stop: &AtomicBool) -> Vec<Written> {
             (Transaction::new().set(own, number).set(shared, number), both)
         };
         written.push((db.commit(transaction).wait().unwrap().0, changes));
+        // The more there is, the longer it takes to hold it against what was backed up.
+        std::thread::sleep(Duration::from_millis(1));
     }
     written
 }
