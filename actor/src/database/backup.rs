@@ -32,7 +32,7 @@ impl FerrumDB {
     ///
     /// Restore::new(path("sunday.db")).increment(path("monday.inc")).to(path("restored.db"))?;
     /// let db = FerrumDB::open(path("restored.db")).wait()?;
-    /// assert_eq!(db.get("user:2")?.unwrap(), "bob");
+    /// assert_eq!(db.get_as("user:2")?, Some("bob".to_owned()));
     /// # db.close().wait()?;
     /// # Ok::<(), ferrumdb::Error>(())
     /// ```
