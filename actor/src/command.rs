@@ -6,6 +6,7 @@ use ferrumdb_engine::{
     Committed, Compaction, EncryptionKey, FieldPath, IndexBuild, Relocation, Replaced, Sequence, Transaction,
 };
 
+use crate::backups::{BackupReport, BackupRequest};
 use crate::compactions::{CompactionAnswer, CompactionReport};
 use crate::error::{Error, Result};
 use crate::index_builds::BuildAnswer;
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     InstallCompaction(Box<Compaction>, oneshot::Sender<CompactionAnswer>),
     /// Let go of the old file.
     FinishRelocation(Relocation),
+    /// Back the database up, as it is now.
+    BackUp(Box<BackupRequest>, Reply<BackupReport>),
     /// Take note of how the compaction ended.
     CompactionDone(Result<CompactionReport>),
     /// The syncer has finished: look at its result.
@@ -106,6 +109,7 @@ impl Command {
             Self::Rekey(_, reply) => reply.answer(Err(error.clone())),
             Self::Compact(reply) => reply.answer(Err(error.clone())),
             Self::CancelCompaction(reply) => reply.answer(Err(error.clone())),
+            Self::BackUp(_, reply) => reply.answer(Err(error.clone())),
             // A build or a compaction whose question is not answered ends.
             Self::IndexRound(..) | Self::InstallCompaction(..) | Self::FinishRelocation(_) => {}
             Self::CompactionDone(_) | Self::SyncDone | Self::Look => {}

@@ -217,7 +217,7 @@ fn compact_on_a_thread(
 
 fn run(mut compaction: Compaction, bytes_per_second: Option<u64>, link: &Link) -> Result<CompactionReport> {
     let start = Instant::now();
-    let mut pace = Pace { start, bytes_per_second, bytes: 0 };
+    let mut pace = Pace::new(start, bytes_per_second);
     loop {
         match compaction.step()? {
             CompactionStep::Working { bytes } => pace.keep(bytes, || compaction.is_cancelled()),
@@ -239,16 +239,20 @@ fn run(mut compaction: Compaction, bytes_per_second: Option<u64>, link: &Link) -
     Ok(CompactionReport { bytes_before, bytes_after, records_dropped, took: start.elapsed() })
 }
 
-/// Keeps a compaction to its rate.
-struct Pace {
+/// Keeps a compaction or a backup to its rate.
+pub(crate) struct Pace {
     start: Instant,
     bytes_per_second: Option<u64>,
     bytes: u64,
 }
 
 impl Pace {
+    pub(crate) fn new(start: Instant, bytes_per_second: Option<u64>) -> Self {
+        Self { start, bytes_per_second, bytes: 0 }
+    }
+
     /// Waits until so many more bytes may have been read.
-    fn keep(&mut self, bytes: u64, is_cancelled: impl Fn() -> bool) {
+    pub(crate) fn keep(&mut self, bytes: u64, is_cancelled: impl Fn() -> bool) {
         self.bytes += bytes;
         let Some(rate) = self.bytes_per_second else { return };
         let due = Duration::from_secs_f64(self.bytes as f64 / rate.max(1) as f64);

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::backups::BackupSettings;
 use crate::compactions::{AutoCompaction, CompactionSettings};
 use crate::error::{Cause, Error, Result};
 use crate::fs::{DiskFs, FileSystem, MemoryFs};
@@ -43,6 +44,8 @@ pub struct Config {
     pub(crate) file_system: Arc<dyn FileSystem>,
     pub(crate) clock: Option<Arc<dyn Clock>>,
     pub(crate) read_only: bool,
+    /// Where backups are written.
+    backup_file_system: Arc<dyn FileSystem>,
 }
 
 impl Config {
@@ -61,15 +64,17 @@ impl Config {
             file_system: Arc::new(DiskFs),
             clock: None,
             read_only: false,
+            backup_file_system: Arc::new(DiskFs),
         }
     }
 
-    /// A database without a file: it is gone with its last handle, and never syncs.
+    /// A database without a file: it is gone with its last handle, and never syncs. Its backups are files.
     #[must_use]
     pub fn in_memory() -> Self {
-        Self::new("memory.db")
+        let config = Self::new("memory.db")
             .with_file_system(Arc::new(MemoryFs::new()))
-            .with_fsync_policy(FsyncPolicy::Never)
+            .with_fsync_policy(FsyncPolicy::Never);
+        Self { backup_file_system: Arc::new(DiskFs), ..config }
     }
 
     /// When commits are synced. Default [`FsyncPolicy::Always`].
@@ -215,6 +220,7 @@ impl Config {
     /// Where the files lie, for tests: see [`crate::fs`]. Default the operating system's.
     #[must_use]
     pub fn with_file_system(mut self, file_system: Arc<dyn FileSystem>) -> Self {
+        self.backup_file_system = Arc::clone(&file_system);
         self.file_system = file_system;
         self
     }
@@ -224,6 +230,11 @@ impl Config {
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
         self
+    }
+
+    pub(crate) fn backup_settings(&self) -> BackupSettings {
+        let CompactionSettings { history, bytes_per_second, .. } = self.compaction;
+        BackupSettings { file_system: Arc::clone(&self.backup_file_system), history, bytes_per_second }
     }
 
     pub(crate) fn engine_options(&self) -> ferrumdb_engine::Options {

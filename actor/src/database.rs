@@ -1,6 +1,7 @@
 //! Owns the public handle, from opening to closing; what can be done with it lies in the modules beneath. Never waits
 //! for the writer itself.
 
+mod backup;
 mod conditional;
 mod indexes;
 mod reads;

@@ -94,6 +94,14 @@ pub enum ErrorKind {
     Forked,
     /// A setting cannot be understood.
     InvalidConfig,
+    /// There is a file where a new one was to be made.
+    AlreadyExists,
+    /// What was asked for lies before the history floor: compaction has dropped it, or the backup does not hold it.
+    HistoryDropped,
+    /// A commit was asked for that there is not.
+    NoSuchCommit,
+    /// Backups do not belong together, or one of them is missing.
+    WrongIncrement,
     /// Something that this version has no name for.
     Other,
 }
@@ -291,6 +299,10 @@ fn engine_kind(error: &engine::Error) -> ErrorKind {
         engine::Error::TypeMismatch { .. } => ErrorKind::TypeMismatch,
         engine::Error::IndexExists { .. } => ErrorKind::IndexExists,
         engine::Error::NoSuchIndex { .. } => ErrorKind::NoSuchIndex,
+        engine::Error::Exists { .. } => ErrorKind::AlreadyExists,
+        engine::Error::HistoryDropped { .. } => ErrorKind::HistoryDropped,
+        engine::Error::NoSuchCommit { .. } => ErrorKind::NoSuchCommit,
+        engine::Error::WrongIncrement { .. } | engine::Error::Gap { .. } => ErrorKind::WrongIncrement,
         engine::Error::Cancelled => ErrorKind::Cancelled,
         engine::Error::Replaced { .. } => ErrorKind::Replaced,
         engine::Error::InDoubt { .. } => ErrorKind::InDoubt,
@@ -307,6 +319,9 @@ fn engine_path(error: &engine::Error) -> Option<&Path> {
         | engine::Error::Tampered { path, .. } => Some(path),
         engine::Error::Locked { path, .. }
         | engine::Error::IsADirectory { path }
+        | engine::Error::Exists { path }
+        | engine::Error::WrongIncrement { path, .. }
+        | engine::Error::Gap { path, .. }
         | engine::Error::KeyNeeded { path }
         | engine::Error::NotEncrypted { path }
         | engine::Error::WrongKey { path, .. }

@@ -42,7 +42,7 @@ impl FollowerThread {
             match inbox.next(Some(Instant::now() + self.wait), false) {
                 Some(Command::Close(reply)) => {
                     drop(self.watch);
-                    return Closed { outcome: Ok(()), reply, compacting: None };
+                    return Closed { outcome: Ok(()), reply, compacting: None, backing_up: Vec::new() };
                 }
                 Some(Command::Look) | None => {}
                 Some(other) => other.refuse(&self.link.refuses_writes()),

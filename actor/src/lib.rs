@@ -52,12 +52,14 @@
 //!
 //! What happens when things go wrong is said by [`ErrorKind`], and every error's text says what to do.
 
+mod backups;
 mod command;
 mod compactions;
 mod config;
 mod database;
 mod error;
 mod expiry;
+mod export;
 mod follower_thread;
 mod fsync_policy;
 mod group;
@@ -72,6 +74,7 @@ mod metrics;
 mod opening;
 mod pending;
 mod purge;
+mod restore;
 mod spin;
 mod sync;
 mod syncer;
@@ -79,19 +82,22 @@ mod transaction;
 mod watch;
 mod writer_thread;
 
+pub use backups::BackupReport;
 pub use compactions::{AutoCompaction, CompactionReport};
 pub use config::Config;
 pub use database::FerrumDB;
 pub use error::{Error, ErrorKind, Result};
 pub use expiry::Ttl;
+pub use export::{EXPORT_VERSION, Export};
 pub use ferrumdb_engine::{
     Clock, Document, EncryptionKey, FieldPath, History, IndexInfo, Key, Keys, Limits, ManualClock, PathError,
-    RecoveryReport, Sequence, Stats, SystemClock, Timestamp, fs,
+    RecoveryReport, Sequence, Stats, SystemClock, Timestamp, UpTo, fs,
 };
 pub use fsync_policy::FsyncPolicy;
 pub use lag::Lag;
 pub use metrics::{Distribution, Metrics};
 pub use pending::Pending;
+pub use restore::{Restore, RestoreReport};
 pub use transaction::Transaction;
 
 /// The page that people read first, so that its example compiles.

@@ -112,7 +112,8 @@ impl Life {
         };
         let link = Arc::clone(&self.link);
         let policy = config.fsync_policy;
-        let thread = WriterThread::new(writer, reader.clone(), link, policy, syncer, config.compaction);
+        let (compaction, backup) = (config.compaction, config.backup_settings());
+        let thread = WriterThread::new(writer, reader.clone(), link, policy, syncer, compaction, backup);
         Ok(Opened { worker: Worker::Writer(Box::new(thread)), reader, progress: None })
     }
 
@@ -137,11 +138,11 @@ impl Life {
     }
 
     fn end(mut self, closed: Closed) {
-        let Closed { outcome, reply: closing, compacting } = closed;
+        let Closed { outcome, reply: closing, compacting, backing_up } = closed;
         let outcome = outcome.map_err(Error::from);
         self.link.end(outcome.clone());
         let others = self.inbox.refuse_rest(&self.link.closed());
-        if let Some(thread) = compacting {
+        for thread in compacting.into_iter().chain(backing_up) {
             // What it may have to say has been said by its panic.
             let _ = thread.join();
         }

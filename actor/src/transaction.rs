@@ -52,6 +52,7 @@ pub struct Transaction {
 pub(crate) enum Change {
     /// The lifetime is nothing for ever.
     Set(EncodedDocument, Option<Duration>),
+    SetUntil(EncodedDocument, Timestamp),
     Expire(Option<Duration>),
     Delete,
 }
@@ -100,6 +101,12 @@ impl Transaction {
     pub fn set_raw_ex(self, key: impl Into<Key>, json: impl AsRef<[u8]>, lifetime: Duration) -> Self {
         let document = EncodedDocument::from_json(json.as_ref(), &loosest());
         self.add(key.into(), document, Some(lifetime))
+    }
+
+    /// Adds: `key` holds the document with this JSON text until `expires_at`: nothing, if that is past.
+    pub fn set_raw_until(self, key: impl Into<Key>, json: impl AsRef<[u8]>, expires_at: Timestamp) -> Self {
+        let document = EncodedDocument::from_json(json.as_ref(), &loosest());
+        self.add_document(key.into(), document, |document| Change::SetUntil(document, expires_at))
     }
 
     /// Adds: the document of `key`, if it has one, stays for as long as `lifetime` after
@@ -174,11 +181,15 @@ impl Transaction {
         self
     }
 
-    fn add(
+    fn add(self, key: Key, document: engine::Result<EncodedDocument>, lifetime: Option<Duration>) -> Self {
+        self.add_document(key, document, |document| Change::Set(document, lifetime))
+    }
+
+    fn add_document(
         mut self,
         key: Key,
         document: engine::Result<EncodedDocument>,
-        lifetime: Option<Duration>,
+        change: impl FnOnce(EncodedDocument) -> Change,
     ) -> Self {
         match document {
             Ok(document) => {
@@ -186,7 +197,7 @@ impl Transaction {
                 if self.deepest.as_ref().is_none_or(|(deepest, _)| depth > *deepest) {
                     self.deepest = Some((depth, key.clone()));
                 }
-                self.operations.push((key, Change::Set(document, lifetime)));
+                self.operations.push((key, change(document)));
             }
             Err(error) => {
                 self.failure.get_or_insert_with(|| Error::from(error).about(&key));
@@ -221,6 +232,10 @@ impl Prepared {
             Change::Set(document, lifetime) => {
                 counts.sets += 1;
                 transaction.set(CollectionId::ROOT, key, document, ends(lifetime));
+            }
+            Change::SetUntil(document, at) => {
+                counts.sets += 1;
+                transaction.set(CollectionId::ROOT, key, document, Some(at));
             }
             Change::Expire(lifetime) => transaction.expire(CollectionId::ROOT, key, ends(lifetime)),
             Change::Delete => {

@@ -10,6 +10,7 @@ use ferrumdb_engine::{
 };
 
 use crate::FsyncPolicy;
+use crate::backups::{BackupSettings, Backups};
 use crate::command::{Command, Reply, Write};
 use crate::compactions::{CompactionAnswer, CompactionSettings, Compactions};
 use crate::error::Error;
@@ -35,6 +36,8 @@ pub(crate) struct Closed {
     pub(crate) reply: Option<Reply<()>>,
     /// The thread of a compaction that was stopped, which ends once the inbox refuses it.
     pub(crate) compacting: Option<thread::JoinHandle<()>>,
+    /// The threads of backups that were stopped.
+    pub(crate) backing_up: Vec<thread::JoinHandle<()>>,
 }
 
 pub(crate) struct WriterThread {
@@ -52,6 +55,7 @@ pub(crate) struct WriterThread {
     hints: Hints,
     compactions: Compactions,
     live: LivePlan,
+    backups: Backups,
 }
 
 impl WriterThread {
@@ -63,10 +67,11 @@ impl WriterThread {
         policy: FsyncPolicy,
         syncer: Option<Syncer>,
         compactions: CompactionSettings,
+        backups: BackupSettings,
     ) -> Self {
         let (group, purge) = (Group::default(), PurgePlan::default());
         let (builds, hints) = (IndexBuilds::default(), Hints::default());
-        let compactions = Compactions::new(compactions);
+        let (compactions, backups) = (Compactions::new(compactions), Backups::new(backups));
         // After a crash the recovered log is synced, and nothing in it says so yet.
         let mark_due =
             reader.stats().is_ok_and(|stats| !stats.recovery.clean).then(|| Instant::now() + MARK_AFTER);
@@ -85,6 +90,7 @@ impl WriterThread {
             hints,
             compactions,
             live: LivePlan::default(),
+            backups,
         }
     }
 
@@ -112,6 +118,9 @@ impl WriterThread {
                     self.install_compaction(*compaction, reply);
                 }
                 Some(Command::FinishRelocation(relocation)) => self.writer.finish_relocation(&relocation),
+                Some(Command::BackUp(request, reply)) => {
+                    self.backups.begin(&self.writer, *request, &self.link, reply);
+                }
                 Some(Command::CompactionDone(outcome)) => self.compactions.finish(&self.writer, outcome),
                 Some(Command::Close(reply)) => return self.close(reply),
                 Some(Command::SyncDone | Command::Look | Command::Nudge) | None => {}
@@ -175,13 +184,13 @@ impl WriterThread {
 
     fn close(mut self, reply: Option<Reply<()>>) -> Closed {
         self.builds.cancel_all();
-        let compacting = self.compactions.stop();
+        let (compacting, backing_up) = (self.compactions.stop(), self.backups.stop());
         self.hints.finish();
         let synced = self.await_syncer();
         if let Some(syncer) = self.syncer.take() {
             syncer.stop();
         }
-        Closed { outcome: synced.and(self.writer.close()), reply, compacting }
+        Closed { outcome: synced.and(self.writer.close()), reply, compacting, backing_up }
     }
 
     /// Waits for the sync that is under way: the system tells a failure once, and the one who is told must be the one

@@ -15,7 +15,7 @@ fn open(sim: &SimFs, policy: FsyncPolicy) -> FerrumDB {
 }
 
 fn failing(operation: SimOperation) -> Fault {
-    Fault::new(operation, Effect::Error(io::ErrorKind::Other))
+    Fault::new(operation, Effect::Error(io::ErrorKind::Other)).on("/data.db")
 }
 
 fn assert_stopped(db: &FerrumDB) {

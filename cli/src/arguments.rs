@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use ferrumdb::FsyncPolicy;
 
 use crate::exit::Status;
-use crate::output;
+use crate::{output, time};
 
 const DEFAULT_PATH: &str = "ferrum.db";
 
@@ -17,6 +17,9 @@ const EXAMPLES: &str = r#"Examples:
   ferrumdb my.db --fsync=periodic:100       a prompt on my.db, synced ten times a second
   echo 'GET user:1' | ferrumdb my.db        commands from a pipe, one a line
   ferrumdb import my.db users.json --key id documents from a file; see `ferrumdb import --help`
+  ferrumdb export my.db my.ndjson           every document as a line of JSON; `ferrumdb import` reads it
+  ferrumdb backup my.db sunday.db           a verified copy; see `ferrumdb backup --help`
+  ferrumdb restore sunday.db --to new.db    a database from backups; see `ferrumdb restore --help`
   ferrumdb ./import                         a prompt on a file that is called like a command
 
 Environment:
@@ -33,13 +36,40 @@ const IMPORT_EXAMPLES: &str = r#"Examples:
   ferrumdb import my.db cities.json --key-prefix city:   keys are city:1, city:2, ...
   ferrumdb import my.db users.ndjson --key account.id    a field in a field
   zcat log.ndjson.gz | ferrumdb import my.db -           from a pipe; keys are 1, 2, ...
+  ferrumdb export old.db | ferrumdb import new.db -      from one database into another
 
-The input is one JSON array of documents, or one document a line. An input that begins with `[` is an array, unless the
+The input is one JSON array of documents, or one document a line, or what `ferrumdb export` has made: then keys, expiries
+and indexes come back as they were, unless --key or --key-prefix is given. An input that begins with `[` is an array, unless the
 file is called *.ndjson or *.jsonl or --lines is given. It is read piece by piece, so it can be larger than memory.
 
 Documents are committed in their order, up to 500 or 1 MiB of them at a time, all or nothing. A document replaces an
 older one under the same key, in the database or earlier in the input. At a bad document the import stops and names its
 line; the documents before it have been imported, and stay."#;
+
+const EXPORT_EXAMPLES: &str = r#"Examples:
+  ferrumdb export my.db my.ndjson               to a new file
+  ferrumdb export my.db | gzip > my.ndjson.gz   to a pipe
+  ferrumdb export my.db | ferrumdb import new.db -
+
+The first line says what follows: {"ferrumdb_export":1,"sequence":7,"documents":2,"indexes":[["city"]],"collections":[]}.
+Each other line is a document: {"key":"user:1","value":{"name":"alice"}}, with "expires_at" in milliseconds since 1970 if
+it expires. All of it is as of one commit."#;
+
+const BACKUP_EXAMPLES: &str = r#"Examples:
+  ferrumdb backup my.db sunday.db                 everything; it prints the commit up to which that is, say 4711
+  ferrumdb backup my.db monday.inc --since 4711   what was committed after that
+
+A backup gets its name when it is whole, on the disk, read back and verified. It never replaces a file. A full one is a
+database by itself, compacted. An incremental one is restored together with the full one: see `ferrumdb restore --help`."#;
+
+const RESTORE_EXAMPLES: &str = r#"Examples:
+  ferrumdb restore sunday.db --to new.db                         a full backup as a new database
+  ferrumdb restore sunday.db monday.inc tuesday.inc --to new.db  and the incremental ones that follow it
+  ferrumdb restore sunday.db monday.inc --to new.db --up-to 4800 the state after commit 4800
+  ferrumdb restore sunday.db monday.inc --to new.db --at 2026-11-23T04:00:00Z
+
+The backups are verified, and stay as they are. The new file gets its name when it is whole, on the disk, read back and
+verified. Incremental backups may overlap; if one is missing, or belongs to another database, nothing is restored."#;
 
 /// FerrumDB: an embedded JSON document database in one file.
 ///
@@ -63,6 +93,9 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Import(Import),
+    Export(Export),
+    Backup(Backup),
+    Restore(Restore),
 }
 
 /// Stores the documents of a JSON file in a database, which is created if need be.
@@ -92,6 +125,68 @@ pub(crate) struct Import {
     pub(crate) acknowledge: bool,
 
     /// How to show that it goes on: a bar if standard error is a terminal, a line a second, or nothing
+    #[arg(long, value_name = "KIND", value_enum, default_value_t = Progress::Auto)]
+    pub(crate) progress: Progress,
+}
+
+/// Writes every document of a database as a line of JSON, with expiries and the definitions of indexes.
+#[derive(Debug, Args)]
+#[command(after_help = EXPORT_EXAMPLES)]
+pub(crate) struct Export {
+    /// The database file
+    pub(crate) database: PathBuf,
+
+    /// The file to write, which must not exist; or - for standard output
+    #[arg(default_value = "-")]
+    pub(crate) to: PathBuf,
+
+    /// How to show that it goes on: a counter if standard error is a terminal, a line a second, or nothing
+    #[arg(long, value_name = "KIND", value_enum, default_value_t = Progress::Auto)]
+    pub(crate) progress: Progress,
+}
+
+/// Copies a database to a new file, whole or only what is new, and verifies it.
+#[derive(Debug, Args)]
+#[command(after_help = BACKUP_EXAMPLES)]
+pub(crate) struct Backup {
+    /// The database file
+    pub(crate) database: PathBuf,
+
+    /// The file to write, which must not exist
+    pub(crate) to: PathBuf,
+
+    /// Copy only the commits after this one: the number that the backup before has printed
+    #[arg(long, value_name = "COMMIT")]
+    pub(crate) since: Option<u64>,
+
+    /// How to show that it goes on: a counter if standard error is a terminal, a line a second, or nothing
+    #[arg(long, value_name = "KIND", value_enum, default_value_t = Progress::Auto)]
+    pub(crate) progress: Progress,
+}
+
+/// Makes a new database of a full backup and the incremental ones that follow it.
+#[derive(Debug, Args)]
+#[command(after_help = RESTORE_EXAMPLES)]
+pub(crate) struct Restore {
+    /// The full backup, or a database file that is not open
+    pub(crate) base: PathBuf,
+
+    /// The incremental backups, in their order
+    pub(crate) increments: Vec<PathBuf>,
+
+    /// The database file to make, which must not exist
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: PathBuf,
+
+    /// Leave out the commits after this one
+    #[arg(long, value_name = "COMMIT", conflicts_with = "at")]
+    pub(crate) up_to: Option<u64>,
+
+    /// Leave out what was committed after this time: 2026-11-23T04:00:00Z, or milliseconds since 1970
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    pub(crate) at: Option<u64>,
+
+    /// How to show that it goes on: a counter if standard error is a terminal, a line a second, or nothing
     #[arg(long, value_name = "KIND", value_enum, default_value_t = Progress::Auto)]
     pub(crate) progress: Progress,
 }

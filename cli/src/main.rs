@@ -1,13 +1,18 @@
-//! The `ferrumdb` command: it turns its arguments into one run of the prompt or of an import, and the outcome into an
+//! The `ferrumdb` command: it turns its arguments into one run of the prompt or of a command, and the outcome into an
 //! exit status. Never touches a database file by itself.
 
 mod arguments;
+mod backup;
 mod exit;
+mod export;
 mod import;
 mod in_flight;
 mod opening;
 mod output;
 mod repl;
+mod restore;
+mod time;
+mod working;
 
 use std::process::ExitCode;
 
@@ -21,6 +26,9 @@ fn main() -> ExitCode {
     };
     let outcome = match &arguments.command {
         Some(Command::Import(import)) => import::run(import, arguments.fsync),
+        Some(Command::Export(export)) => export::run(export, arguments.fsync),
+        Some(Command::Backup(backup)) => backup::run(backup, arguments.fsync),
+        Some(Command::Restore(restore)) => restore::run(restore),
         None => repl::run(arguments.path(), arguments.fsync),
     };
     outcome

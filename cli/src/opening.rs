@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ferrumdb::{Config, FerrumDB, FsyncPolicy};
 
-use crate::exit::Failure;
+use crate::exit::{Failure, Status};
 use crate::output;
 
 /// Opens the database with the policy given, or with the one that the environment sets.
@@ -17,6 +17,14 @@ pub(crate) fn open(path: &Path, fsync: Option<FsyncPolicy>) -> Result<FerrumDB, 
     let db = FerrumDB::open(config).wait()?;
     warn_of_torn_tail(&db)?;
     Ok(db)
+}
+
+/// Opens a database that must be there.
+pub(crate) fn open_existing(path: &Path, fsync: Option<FsyncPolicy>) -> Result<FerrumDB, Failure> {
+    if path.exists() {
+        return open(path, fsync);
+    }
+    Err(Failure::new(Status::Io, format!("there is no database {}; look at the path", path.display())))
 }
 
 fn warn_of_torn_tail(db: &FerrumDB) -> Result<(), Failure> {

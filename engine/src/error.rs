@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::key::{Sequence, UpTo};
 use crate::seal::SealError;
 
 /// The result of an engine call.
@@ -123,6 +124,49 @@ pub enum Error {
     Replaced {
         /// The file.
         path: Arc<Path>,
+    },
+    /// There is a file where a new one was to be made. It was left as it is.
+    #[error("there is a file {} already; remove it, or give another name", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What was asked for lies before the history floor: the file does not hold it any more, or never did.
+    #[error("{asked} is not to be had: what there is begins with the state after commit {floor}")]
+    HistoryDropped {
+        /// What was asked for.
+        asked: UpTo,
+        /// The commit from which on everything is there.
+        floor: Sequence,
+    },
+    /// A commit was asked for that has not been made, or is in none of the files.
+    #[error("there is no commit {sequence}: the newest is {newest}")]
+    NoSuchCommit {
+        /// What was asked for.
+        sequence: Sequence,
+        /// The newest that there is.
+        newest: Sequence,
+    },
+    /// An incremental backup does not belong to the backup before it.
+    #[error("{} cannot be restored upon what comes before it: {reason}", path.display())]
+    WrongIncrement {
+        /// The incremental backup.
+        path: PathBuf,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// Between an incremental backup and the backup before it, commits are missing.
+    #[error(
+        "{} holds what was committed after {from}, and the backups before it end with {after}; restore the one in between too",
+        path.display()
+    )]
+    Gap {
+        /// The incremental backup.
+        path: PathBuf,
+        /// The last commit of what comes before it.
+        after: Sequence,
+        /// The commit that it follows.
+        from: Sequence,
     },
     /// A key is longer than the options allow.
     #[error("the key has {len} bytes, and the limit is {max}; shorten it or raise the limit")]

@@ -140,6 +140,7 @@ mod tests {
             history_floor: Sequence::ZERO,
             synced: LOG_START,
             created: Timestamp(1),
+            origin: None,
             encryption: None,
         };
         Generation::new(&header, None, file)

@@ -129,6 +129,24 @@ impl From<Sequence> for u64 {
     }
 }
 
+/// The last commit that is wanted of a history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpTo {
+    /// The one of this number.
+    Sequence(Sequence),
+    /// The last one that was made at this time or before.
+    Time(Timestamp),
+}
+
+impl fmt::Display for UpTo {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sequence(sequence) => write!(formatter, "commit {sequence}"),
+            Self::Time(time) => write!(formatter, "the state at {} ms after 1970", time.0),
+        }
+    }
+}
+
 /// A moment, in milliseconds since 1 January 1970, UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub u64);

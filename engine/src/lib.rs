@@ -6,11 +6,13 @@
 //! The crate `ferrumdb` puts the writer on a thread of its own and is what programs use.
 
 mod apply;
+mod backup;
 mod build;
 mod cache;
 mod clock;
 mod compaction;
 mod document;
+mod documents;
 mod error;
 mod expiry;
 mod find;
@@ -42,16 +44,18 @@ mod undo;
 mod view;
 mod writer;
 
+pub use backup::{BackedUp, Backup, BackupSource, BackupStep, Restore, Restored};
 pub use build::{BuildRound, CancelBuild, IndexBuild};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use compaction::{CancelCompaction, Compacted, Compaction, CompactionStep, History, Relocation};
 pub use document::{Document, EncodedDocument};
+pub use documents::{Documents, StoredDocument};
 pub use error::{Error, Result};
 pub use find::IndexInfo;
 pub use follow::{Follower, OwnerWatch, Polled, follow};
 pub use hint::HintTask;
 pub use index::path::{FieldPath, PathError};
-pub use key::{CollectionId, Key, Sequence, Timestamp};
+pub use key::{CollectionId, Key, Sequence, Timestamp, UpTo};
 pub use options::{Limits, Options};
 pub use reader::Reader;
 pub use recovery::open;

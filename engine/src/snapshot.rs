@@ -17,9 +17,9 @@ use crate::view::{Shared, View};
 ///
 /// While it is open, the versions that are replaced are remembered in memory: some 100 bytes each, no documents.
 pub struct Snapshot {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     /// From which on it finds every generation that one of its entries leads to, or is moved to.
-    generations: Arc<Generation>,
+    pub(crate) generations: Arc<Generation>,
     view: Arc<View>,
     slot: Slot,
     /// The time at which it was taken, which it stands on too; not asked for where nothing expires.
@@ -157,7 +157,12 @@ impl Snapshot {
     }
 
     /// The entry of a document that is there for this snapshot, of a key whose entry is `newest` now.
-    fn resolve(&self, collection: CollectionId, newest: Entry, key: impl FnOnce() -> Key) -> Option<Entry> {
+    pub(crate) fn resolve(
+        &self,
+        collection: CollectionId,
+        newest: Entry,
+        key: impl FnOnce() -> Key,
+    ) -> Option<Entry> {
         let entry = self.at_pin(collection, newest, key)?;
         let expired = self.shared.expiry_times.get(&entry).is_some_and(|at| at <= self.now);
         (!expired).then_some(entry)

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use ferrumdb::{Error, ErrorKind, FerrumDB, Key, Sequence, Transaction};
+use ferrumdb::{Error, ErrorKind, FerrumDB, Key, Sequence, Timestamp, Transaction};
 
 use super::progress::Bar;
 use super::source::Place;
@@ -21,14 +21,14 @@ const IN_FLIGHT_MAX: usize = 8;
 #[derive(Default)]
 pub(super) struct Batch {
     texts: Vec<u8>,
-    documents: Vec<(Key, Range<usize>, Place)>,
+    documents: Vec<(Key, Range<usize>, Option<Timestamp>, Place)>,
 }
 
 impl Batch {
-    pub(super) fn add(&mut self, key: Key, text: &[u8], place: Place) {
+    pub(super) fn add(&mut self, key: Key, text: &[u8], expires_at: Option<Timestamp>, place: Place) {
         let start = self.texts.len();
         self.texts.extend_from_slice(text);
-        self.documents.push((key, start..self.texts.len(), place));
+        self.documents.push((key, start..self.texts.len(), expires_at, place));
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -36,9 +36,17 @@ impl Batch {
     }
 
     fn transaction(&self) -> Transaction {
-        self.documents.iter().fold(Transaction::new(), |transaction, (key, range, _)| {
-            transaction.set_raw(key.clone(), &self.texts[range.clone()])
-        })
+        (0..self.documents.len()).fold(Transaction::new(), |transaction, index| self.set(transaction, index))
+    }
+
+    /// Adds the document of this number to a transaction.
+    fn set(&self, transaction: Transaction, index: usize) -> Transaction {
+        let (key, range, expires_at, _) = &self.documents[index];
+        let text = &self.texts[range.clone()];
+        match expires_at {
+            Some(at) => transaction.set_raw_until(key.clone(), text, *at),
+            None => transaction.set_raw(key.clone(), text),
+        }
     }
 }
 
@@ -125,8 +133,8 @@ impl<'a> Commits<'a> {
 
     /// A transaction is refused as a whole; one by one, its documents show which it was.
     fn find_the_refused(&mut self, batch: &Batch) -> Result<(), Failure> {
-        for (key, range, place) in &batch.documents {
-            match self.db.set_raw(key.clone(), &batch.texts[range.clone()]).wait() {
+        for (index, (.., place)) in batch.documents.iter().enumerate() {
+            match self.db.commit(batch.set(Transaction::new(), index)).wait() {
                 Ok(sequence) => self.acknowledge(1, sequence)?,
                 Err(error) => {
                     return Err(self.stopped(Status::of(error.kind()), &format!("{place}: {error}")));
@@ -148,7 +156,7 @@ impl<'a> Commits<'a> {
         failure
     }
 
-    fn stopped(&self, status: Status, message: &str) -> Failure {
+    pub(super) fn stopped(&self, status: Status, message: &str) -> Failure {
         let stays = match self.acknowledged {
             0 => "nothing was imported".to_owned(),
             1 => "the document before it was imported".to_owned(),

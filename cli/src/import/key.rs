@@ -12,6 +12,12 @@ pub(super) enum Keys {
     Field { name: String, path: Vec<String> },
 }
 
+impl Default for Keys {
+    fn default() -> Self {
+        Self::new(None, None)
+    }
+}
+
 impl Keys {
     /// Keys from a field, dotted for a field in a field; without one, a prefix and a number.
     pub(super) fn new(field: Option<&str>, prefix: Option<&str>) -> Self {

@@ -2,6 +2,7 @@
 //! few transactions.
 
 mod commits;
+mod exported;
 mod key;
 mod progress;
 mod source;
@@ -11,13 +12,14 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::time::Instant;
 
-use ferrumdb::FsyncPolicy;
+use ferrumdb::{FerrumDB, FsyncPolicy, Key, Timestamp};
 
 use crate::arguments::Import;
 use crate::exit::{Failure, Status};
 use crate::output::Output;
 use crate::{Outcome, opening, output};
 use commits::{Batch, Commits};
+use exported::Exported;
 use key::Keys;
 use progress::Bar;
 use source::{Documents, Format};
@@ -29,7 +31,7 @@ pub(crate) fn run(arguments: &Import, fsync: Option<FsyncPolicy>) -> Outcome {
     let db = opening::open(&arguments.database, fsync)?;
     let output = arguments.acknowledge.then(Output::standard);
     let mut commits = Commits::new(&db, output, Bar::new(arguments.progress, bytes));
-    let imported = import(arguments, input, &mut commits);
+    let imported = import(arguments, input, &db, &mut commits);
     let documents = commits.acknowledged();
     commits.finish();
     let closed = db.close().wait();
@@ -39,13 +41,18 @@ pub(crate) fn run(arguments: &Import, fsync: Option<FsyncPolicy>) -> Outcome {
     Ok(Status::Good)
 }
 
-fn import(arguments: &Import, input: Box<dyn Read>, commits: &mut Commits<'_>) -> Result<(), Failure> {
+fn import(
+    arguments: &Import,
+    input: Box<dyn Read>,
+    db: &FerrumDB,
+    commits: &mut Commits<'_>,
+) -> Result<(), Failure> {
     let format = if arguments.lines { Some(Format::Lines) } else { Format::of(&arguments.file) };
-    let mut keys = Keys::new(arguments.key.as_deref(), arguments.key_prefix.as_deref());
     let mut documents = match Documents::new(input, format) {
         Ok(documents) => documents,
         Err(error) => return Err(unreadable(&arguments.file, &error)),
     };
+    let mut reading = Reading::begin(arguments);
     let mut batch = Batch::default();
     loop {
         let document = match documents.next() {
@@ -59,8 +66,9 @@ fn import(arguments: &Import, input: Box<dyn Read>, commits: &mut Commits<'_>) -
                 return Err(commits.stop(batch, Status::Failed, &format!("{place}: {reason}")));
             }
         };
-        match keys.next(document.text) {
-            Ok(key) => batch.add(key, document.text, document.place),
+        match reading.next(document.text) {
+            Ok(Some((key, text, expires_at))) => batch.add(key, text, expires_at, document.place),
+            Ok(None) => {}
             Err(reason) => {
                 let message = format!("{}: {reason}", document.place);
                 return Err(commits.stop(batch, Status::Failed, &message));
@@ -71,8 +79,45 @@ fn import(arguments: &Import, input: Box<dyn Read>, commits: &mut Commits<'_>) -
         }
     }
     commits.submit(batch, documents.bytes_read())?;
-    commits.settle()
+    commits.settle()?;
+    let Reading::Exported(exported) = reading else { return Ok(()) };
+    exported.check().map_err(|reason| commits.stopped(Status::Failed, &reason))?;
+    exported.create_indexes(db)
 }
+
+/// How keys are found for documents.
+enum Reading {
+    /// It is not known yet whether the input is an export.
+    First(Keys),
+    Plain(Keys),
+    Exported(Exported),
+}
+
+impl Reading {
+    fn begin(arguments: &Import) -> Self {
+        let keys = Keys::new(arguments.key.as_deref(), arguments.key_prefix.as_deref());
+        let is_told = arguments.key.is_some() || arguments.key_prefix.is_some();
+        if is_told { Self::Plain(keys) } else { Self::First(keys) }
+    }
+
+    /// What a text of the input stands for: nothing if it is the first line of an export.
+    fn next<'t>(&mut self, text: &'t [u8]) -> Result<Option<Stored<'t>>, String> {
+        if let Self::First(keys) = self {
+            if let Some(exported) = Exported::of_first(text)? {
+                *self = Self::Exported(exported);
+                return Ok(None);
+            }
+            *self = Self::Plain(std::mem::take(keys));
+        }
+        match self {
+            Self::First(keys) | Self::Plain(keys) => Ok(Some((keys.next(text)?, text, None))),
+            Self::Exported(exported) => exported.next(text).map(Some),
+        }
+    }
+}
+
+/// A document: its key, its text, and when it expires.
+type Stored<'t> = (Key, &'t [u8], Option<Timestamp>);
 
 /// The input, and its length if that is known.
 fn open(path: &Path) -> Result<(Box<dyn Read>, Option<u64>), Failure> {

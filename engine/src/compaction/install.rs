@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::target::TargetFile;
-use super::{Compacted, Compaction, History, Phase, Relocation};
+use super::{Compacted, Compaction, History, Phase, Relocation, Source};
 use crate::error::{Error, Result};
 use crate::key::Sequence;
 use crate::log::{Appender, LOG_START};
@@ -25,10 +25,12 @@ impl Writer {
         if self.log().sequence == Sequence::ZERO || self.log().moves.is_some() {
             return Ok(None);
         }
-        let (file_system, log) = (self.file_system(), self.log());
-        let LogState { header, generation, keyring, .. } = log;
-        Compaction::begin(self.shared(), file_system, header, generation, keyring.as_deref(), history)
-            .map(Some)
+        Compaction::begin(self.file_system(), self.copy_source(), history).map(Some)
+    }
+
+    /// What is published now, to be copied beside commits.
+    pub(crate) fn copy_source(&self) -> Source {
+        Source::now(self.shared(), self.log())
     }
 
     /// Copies what is left, and puts the compacted file in the place of the old one: syncs it, renames it, syncs the

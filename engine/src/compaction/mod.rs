@@ -12,6 +12,7 @@ mod moves;
 mod relocation;
 mod target;
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -23,17 +24,21 @@ use crate::key::{Sequence, Timestamp};
 use crate::log::{BaseSoFar, Chain, Head, Header, LOG_START, Mark, Payload, Place, Scanner, Step};
 use crate::seal::Keyring;
 use crate::view::Shared;
+use crate::writer::LogState;
 use garbage::Garbage;
 pub(crate) use moves::Moves;
 pub use relocation::Relocation;
-use target::Target;
+pub(crate) use target::Target;
 
 /// How much of the log one step reads.
-const STEP_BYTES: u64 = 1 << 20;
+pub(crate) const STEP_BYTES: u64 = 1 << 20;
 /// The writer takes over when no more than this is left to copy.
 const CAUGHT_UP_BYTES: u64 = 256 << 10;
 /// How often a compaction that never catches up syncs before it is handed to the writer all the same.
 const SYNCS_MAX: u32 = 8;
+
+/// What a copy does, for messages.
+pub(crate) const COMPACT: &str = "compact";
 
 /// What a compaction keeps besides the newest version of each document.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,6 +61,7 @@ pub struct Compaction {
     old_end: u64,
     garbage: Garbage,
     target: Target,
+    kind: Copying,
     phase: Phase,
     /// How far the walk through the old generation has come.
     place: Place,
@@ -65,6 +71,28 @@ pub struct Compaction {
     dropped: u64,
     syncs: u32,
     cancelled: Arc<AtomicBool>,
+}
+
+/// A generation, as it was published at one moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) header: Header,
+    pub(crate) generation: Arc<Generation>,
+    pub(crate) keyring: Option<Arc<Keyring>>,
+    pub(crate) end: u64,
+    pub(crate) sequence: Sequence,
+    pub(crate) time: Timestamp,
+    expected: Expected,
+}
+
+/// What is made of a generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Copying {
+    /// The next one, which is to hold every commit.
+    Next,
+    /// A file for itself, as of the moment at which it was begun.
+    Backup,
 }
 
 /// What a compaction of the whole log must find in it: what the view shows.
@@ -132,37 +160,63 @@ impl CancelCompaction {
     }
 }
 
-impl Compaction {
-    /// Begins a compaction of the generation with this header, up to what is published now.
-    pub(crate) fn begin(
-        shared: &Arc<Shared>,
-        file_system: &Arc<dyn FileSystem>,
-        header: &Header,
-        old: &Arc<Generation>,
-        keyring: Option<&Keyring>,
-        history: History,
-    ) -> Result<Self> {
-        let target = Target::create(file_system, &shared.path, header, keyring)
-            .map_err(|source| Error::io("begin to compact", &shared.path, source))?;
+impl Source {
+    /// What is published now in the generation with this header, which is the one that is written to.
+    pub(crate) fn now(shared: &Arc<Shared>, log: &LogState) -> Self {
         let view = shared.view.load();
-        let now = shared.now();
-        let expected = Expected { documents: view.counts.total(), bytes: view.live_bytes };
-        let (shared, old, old_end) = (Arc::clone(shared), Arc::clone(old), view.log_end);
-        let place = start(header);
-        Ok(Self {
-            garbage: Garbage::new(history, now, old_end),
-            shared,
+        Self {
+            shared: Arc::clone(shared),
+            header: log.header.clone(),
+            generation: Arc::clone(&log.generation),
+            keyring: log.keyring.clone(),
+            end: view.log_end,
+            sequence: view.sequence,
+            time: view.time,
+            expected: Expected { documents: view.counts.total(), bytes: view.live_bytes },
+        }
+    }
+}
+
+impl Compaction {
+    /// Begins a compaction of a generation.
+    pub(crate) fn begin(file_system: &Arc<dyn FileSystem>, source: Source, history: History) -> Result<Self> {
+        let old = &source.header;
+        let header = Header { generation: old.generation + 1, synced: LOG_START, ..old.clone() };
+        let target = Target::create(
+            file_system,
+            &source.shared.path,
+            &source.shared.path,
             old,
-            old_end,
+            header,
+            source.keyring.as_deref(),
+        )
+        .map_err(|error| Error::io("begin to compact", &source.shared.path, error))?;
+        Ok(Self::copying(Copying::Next, source, history, target))
+    }
+
+    /// Begins to copy a generation to a new file.
+    pub(crate) fn copying(kind: Copying, source: Source, history: History, target: Target) -> Self {
+        let Source { shared, header, generation, end, expected, .. } = source;
+        Self {
+            garbage: Garbage::new(history, shared.now(), end),
+            shared,
+            old: generation,
+            old_end: end,
             target,
+            kind,
             phase: Phase::Marking,
-            place,
+            place: start(&header),
             time: Timestamp(0),
             expected: (!matches!(history, History::For(_))).then_some(expected),
             dropped: 0,
             syncs: 0,
             cancelled: Arc::default(),
-        })
+        }
+    }
+
+    /// The file, once everything is copied.
+    pub(crate) fn into_target(self) -> Target {
+        self.target
     }
 
     /// What stops this compaction from another thread.
@@ -229,7 +283,8 @@ impl Compaction {
         let floor = self.place.base.map_or(Sequence::ZERO, |base| base.state_of);
         let keeps_all =
             self.garbage.cut() == Sequence::ZERO || self.garbage.cut() == floor && !self.garbage.has_some();
-        self.phase = if keeps_all { Phase::Pointless } else { Phase::Copying };
+        let is_pointless = keeps_all && self.kind == Copying::Next;
+        self.phase = if is_pointless { Phase::Pointless } else { Phase::Copying };
         Ok(())
     }
 
@@ -247,12 +302,14 @@ impl Compaction {
             })?;
             self.dropped += dropped;
             self.time = mark.map_or(self.time, |mark| mark.time);
-            target.write_if_full().map_err(|source| Error::io("compact", &shared.path, source))?;
+            target.write_if_full().map_err(|source| Error::io(COMPACT, &shared.path, source))?;
         }
         self.place = walk.place();
         if self.place.sequence == self.garbage.cut() {
             self.check_base()?;
-            self.target.end_base(self.garbage.cut(), self.time);
+            if self.garbage.cut() > Sequence::ZERO {
+                self.target.end_base(self.garbage.cut(), self.time);
+            }
             self.phase = Phase::CatchingUp;
         }
         Ok(())
@@ -272,6 +329,14 @@ impl Compaction {
     }
 
     fn catch_up_or_sync(&mut self) -> Result<()> {
+        if self.kind == Copying::Backup {
+            let stop = (self.place.position + STEP_BYTES).min(self.old_end);
+            self.catch_up(stop, self.old_end)?;
+            if self.place.position >= self.old_end {
+                self.phase = Phase::Ready;
+            }
+            return Ok(());
+        }
         // ORDER: the view first. Whoever publishes one of the next generation has noted before that this one is replaced.
         let end = self.shared.view.load().log_end;
         if self.old.is_replaced() {
@@ -287,7 +352,7 @@ impl Compaction {
             return Ok(());
         }
         self.syncs += 1;
-        self.target.sync().map_err(|source| Error::io("compact", &self.shared.path, source))
+        self.target.sync().map_err(|source| Error::io(COMPACT, &self.shared.path, source))
     }
 
     /// Copies commits as they are, until `stop` is reached in a log that ends at `end`.
@@ -297,7 +362,7 @@ impl Compaction {
         while walk.place().position < stop {
             let mark = walk.next(|position, head, payload| target.push(position, head, payload))?;
             target.end_commit(mark.expect("behind the base section there are commits only").time);
-            target.write_if_full().map_err(|source| Error::io("compact", &shared.path, source))?;
+            target.write_if_full().map_err(|source| Error::io(COMPACT, &shared.path, source))?;
         }
         self.place = walk.place();
         Ok(())
@@ -305,7 +370,7 @@ impl Compaction {
 }
 
 /// Where the walk through the log of a file with this header begins.
-fn start(header: &Header) -> Place {
+pub(crate) fn start(header: &Header) -> Place {
     Place {
         position: LOG_START,
         sequence: Sequence::ZERO,
@@ -315,35 +380,65 @@ fn start(header: &Header) -> Place {
 }
 
 /// The walk through a log that has been found to be whole: anything else in it is damage.
-struct Walk<'g> {
-    shared: &'g Shared,
+pub(crate) struct Walk<'g> {
+    path: &'g Arc<Path>,
     scanner: Scanner<'g>,
 }
 
 impl<'g> Walk<'g> {
     fn new(shared: &'g Shared, generation: &'g Generation, place: Place, end: u64) -> Result<Self> {
-        let scanner = Scanner::until(&*generation.file, &generation.keys, place, end)
-            .map_err(|source| Error::io("read", &shared.path, source))?;
-        Ok(Self { shared, scanner })
+        Self::of_file(&shared.path, generation, place, end)
     }
 
-    fn place(&self) -> Place {
+    /// Begins at a place in the file with this path, whose log ends at `end`.
+    pub(crate) fn of_file(
+        path: &'g Arc<Path>,
+        generation: &'g Generation,
+        place: Place,
+        end: u64,
+    ) -> Result<Self> {
+        let scanner = Scanner::until(&*generation.file, &generation.keys, place, end)
+            .map_err(|source| Error::io("read", path, source))?;
+        Ok(Self { path, scanner })
+    }
+
+    pub(crate) fn place(&self) -> Place {
         self.scanner.place()
     }
 
     /// Walks over the next commit, and returns its mark, or over the next record of the base section.
-    fn next(&mut self, visit: impl FnMut(u64, &Head, Option<Payload<'_>>)) -> Result<Option<Mark>> {
-        let position = self.scanner.place().position;
-        let step = self.scanner.next(visit).map_err(|source| Error::io("read", &self.shared.path, source))?;
-        let reason = match step {
-            Step::Commit(mark) => return Ok(Some(mark)),
-            Step::Base => return Ok(None),
-            Step::Bad(reason) => reason,
-            Step::End => "the log ends before its end",
-            Step::Tampered(position) => {
-                return Err(Error::Tampered { path: Arc::clone(&self.shared.path), position });
-            }
-        };
-        Err(Error::Damaged { path: Arc::clone(&self.shared.path), position, reason })
+    pub(crate) fn next(
+        &mut self,
+        visit: impl FnMut(u64, &Head, Option<Payload<'_>>),
+    ) -> Result<Option<Mark>> {
+        match self.advance(visit)? {
+            Walked::Commit(mark) => Ok(Some(mark)),
+            Walked::Base => Ok(None),
+            Walked::End => Err(self.damaged("the log ends before its end")),
+        }
     }
+
+    /// The same, in a log of which it is not known where it ends.
+    pub(crate) fn advance(&mut self, visit: impl FnMut(u64, &Head, Option<Payload<'_>>)) -> Result<Walked> {
+        match self.scanner.next(visit).map_err(|source| Error::io("read", self.path, source))? {
+            Step::Commit(mark) => Ok(Walked::Commit(mark)),
+            Step::Base => Ok(Walked::Base),
+            Step::End => Ok(Walked::End),
+            Step::Bad(reason) => Err(self.damaged(reason)),
+            Step::Tampered(position) => Err(Error::Tampered { path: Arc::clone(self.path), position }),
+        }
+    }
+
+    /// That the log is not what it should be where the walk is.
+    pub(crate) fn damaged(&self, reason: &'static str) -> Error {
+        Error::Damaged { path: Arc::clone(self.path), position: self.place().position, reason }
+    }
+}
+
+/// What was walked over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Walked {
+    Commit(Mark),
+    Base,
+    End,
 }

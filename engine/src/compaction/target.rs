@@ -1,4 +1,4 @@
-//! Owns the file that a compaction writes. Never gives it the database's name.
+//! Owns the file that a compaction or a backup writes. Never gives it a name before it is whole.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,8 @@ use crate::generation::Generation;
 use crate::key::{CollectionId, Sequence, Timestamp};
 use crate::lock::FileLock;
 use crate::log::{
-    Chain, Head, Header, Kind, LOG_START, NewRecord, Payload, RecordSealer, RecordWriter, record_bytes,
+    Chain, Head, Header, Kind, LOG_START, NewRecord, Origin, Payload, RecordSealer, RecordWriter,
+    record_bytes,
 };
 use crate::paths;
 use crate::seal::{Keyring, SEALS_MAX};
@@ -24,7 +25,7 @@ const WRITE_BYTES: usize = 1 << 20;
 /// A generation that is being written, under a name of its own. Dropping it removes the file, unless it has been
 /// taken over.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(crate) struct Target {
     file_system: Arc<dyn FileSystem>,
     path: PathBuf,
     /// What it has of its own, once nothing can be taken back.
@@ -50,27 +51,30 @@ pub(super) struct TargetFile {
 }
 
 impl Target {
-    /// Makes the file that is to follow the one with this header.
-    pub(super) fn create(
+    /// Makes a file with this header that is to get a name: what it will hold comes from one with the old header, at
+    /// `like`, and is for nobody who could not read it there.
+    pub(crate) fn create(
         file_system: &Arc<dyn FileSystem>,
-        database: &Path,
+        name: &Path,
+        like: &Path,
         old_header: &Header,
+        header: Header,
         keyring: Option<&Keyring>,
     ) -> io::Result<Self> {
-        let path = paths::temporary(database);
+        let path = paths::temporary(name);
         let file = file_system.open(&path, OpenMode::CreateNew)?;
-        // The lock tells other processes that this temporary is not a dead one's, and is held when the file gets the
-        // database's name.
+        // The lock tells other processes that this temporary is not a dead one's, and is held when the file gets its
+        // name.
         let lock = FileLock::take(&file)
             .and_then(|lock| lock.ok_or_else(|| io::ErrorKind::ResourceBusy.into()))
             // Before anything is in it: the documents are for nobody who could not read them before.
-            .and_then(|lock| file_system.copy_permissions(database, &path).map(|()| lock))
+            .and_then(|lock| {
+                file_system.copy_permissions(like, &path).or_else(missing_is_fine).map(|()| lock)
+            })
             .inspect_err(|_| {
                 // Whatever is left of it, the next opening removes as well.
                 let _ = file_system.remove(&path);
             })?;
-        let header =
-            Header { generation: old_header.generation + 1, synced: LOG_START, ..old_header.clone() };
         let keyring = keyring.map(Keyring::renewed).transpose().map_err(io::Error::other)?.map(Arc::new);
         let generation = Generation::new(&header, keyring.as_deref(), file);
         let sealer = RecordSealer::new(&header, keyring.as_deref(), 0);
@@ -93,7 +97,7 @@ impl Target {
         })
     }
 
-    pub(super) fn old_header(&self) -> &Header {
+    pub(crate) fn old_header(&self) -> &Header {
         &self.old_header
     }
 
@@ -115,18 +119,30 @@ impl Target {
         garbage: &Garbage,
     ) {
         let previous = self.moved(head.previous, |previous| garbage.keeps(previous, Kind::Set));
-        let record = NewRecord { kind: head.kind, sequence: head.sequence, previous, payload: Some(payload) };
-        let placed = self.encoded.push_to_base(&record, head.ordinal);
-        self.moves.push(position, placed.position);
-        self.base_records += 1;
+        let moved = self.push_to_base_as(head, payload, previous);
+        self.moves.push(position, moved);
         if head.kind == Kind::Set && !garbage.is_replaced(position) {
             self.documents += 1;
             self.document_bytes += record_bytes(head.payload_bytes);
         }
     }
 
+    /// Encodes a record as it was read, but for the position of its key's version before, and says where it will stand.
+    pub(crate) fn push_as(&mut self, head: &Head, payload: Option<Payload<'_>>, previous: u64) -> u64 {
+        let record = NewRecord { kind: head.kind, sequence: head.sequence, previous, payload };
+        self.last_record = self.encoded.push(&record).position;
+        self.last_record
+    }
+
+    /// The same in the base section.
+    pub(crate) fn push_to_base_as(&mut self, head: &Head, payload: Payload<'_>, previous: u64) -> u64 {
+        let record = NewRecord { kind: head.kind, sequence: head.sequence, previous, payload: Some(payload) };
+        self.base_records += 1;
+        self.encoded.push_to_base(&record, head.ordinal).position
+    }
+
     /// Ends the base section, which holds the state after this commit.
-    pub(super) fn end_base(&mut self, state_of: Sequence, time: Timestamp) {
+    pub(crate) fn end_base(&mut self, state_of: Sequence, time: Timestamp) {
         let count = self.base_records.to_le_bytes();
         let payload = Payload { collection: CollectionId::ROOT, expires_at: None, key: "", document: &count };
         let (kind, sequence) = (Kind::BaseEnd, state_of);
@@ -141,19 +157,17 @@ impl Target {
     /// Copies a record of a commit that is copied whole.
     pub(super) fn push(&mut self, position: u64, head: &Head, payload: Option<Payload<'_>>) {
         let previous = self.moved(head.previous, |_| true);
-        let record = NewRecord { kind: head.kind, sequence: head.sequence, previous, payload };
-        let placed = self.encoded.push(&record);
-        self.moves.push(position, placed.position);
-        self.last_record = placed.position;
+        let moved = self.push_as(head, payload, previous);
+        self.moves.push(position, moved);
     }
 
     /// Ends a commit of this time.
-    pub(super) fn end_commit(&mut self, time: Timestamp) {
+    pub(crate) fn end_commit(&mut self, time: Timestamp) {
         self.encoded.set_time(time);
         self.encoded.end_commit();
     }
 
-    pub(super) fn write_if_full(&mut self) -> io::Result<()> {
+    pub(crate) fn write_if_full(&mut self) -> io::Result<()> {
         if self.encoded.bytes().len() >= WRITE_BYTES { self.write() } else { Ok(()) }
     }
 
@@ -163,7 +177,7 @@ impl Target {
     }
 
     /// Writes and syncs everything up to here.
-    pub(super) fn sync(&mut self) -> io::Result<()> {
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
         self.write()?;
         let file = self.file.as_mut().expect(NOT_TAKEN);
         file.generation.file.sync()?;
@@ -173,7 +187,7 @@ impl Target {
 
     /// Writes and syncs the rest, and both copies of the header; nothing is written by this any more. Returns where the
     /// log ends, its chain value, and its last record.
-    pub(super) fn finish(&mut self) -> io::Result<(u64, Chain, u64)> {
+    pub(crate) fn finish(&mut self) -> io::Result<(u64, Chain, u64)> {
         self.write()?;
         let TargetFile { header, generation, keyring, sealer, .. } = self.file.as_mut().expect(NOT_TAKEN);
         let sealed_max = sealer.with(|sealer| {
@@ -195,6 +209,34 @@ impl Target {
         self.file_system.rename(&self.path, database)
     }
 
+    /// Gives the file, durably, a name that must be free.
+    pub(crate) fn publish(mut self, name: &Path) -> io::Result<()> {
+        self.file_system.publish(&self.path, name)?;
+        let file = self.file.take().expect(NOT_TAKEN).generation;
+        self.file_system.sync_directory(paths::folder(name)).inspect_err(|_| {
+            // Who is told that it failed may try again, and finds the name free.
+            if file.file.is_named(name).unwrap_or(false) {
+                let _ = self.file_system.remove(name);
+            }
+        })
+    }
+
+    /// Notes what the file was copied from.
+    pub(crate) fn set_origin(&mut self, origin: Origin) {
+        self.file.as_mut().expect(NOT_TAKEN).header.origin = Some(origin);
+    }
+
+    /// What it says of itself, and its keys if it is encrypted.
+    pub(crate) fn written(&self) -> (&Header, Option<&Arc<Keyring>>) {
+        let file = self.file.as_ref().expect(NOT_TAKEN);
+        (&file.header, file.keyring.as_ref())
+    }
+
+    /// Where it can be read until it gets its name.
+    pub(crate) fn place(&self) -> (&dyn FileSystem, &Path) {
+        (&*self.file_system, &self.path)
+    }
+
     fn write(&mut self) -> io::Result<()> {
         let file = self.file.as_ref().expect(NOT_TAKEN);
         write_all(&*file.generation.file, self.encoded.bytes(), self.encoded.range().start)?;
@@ -210,6 +252,11 @@ impl Target {
             _ => 0,
         }
     }
+}
+
+/// A database in memory has no file to be like.
+fn missing_is_fine(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
 /// Why there is a file to write to.

@@ -1,15 +1,17 @@
 //! Owns every constant of the bytes on disk. Never says what they mean: `docs/format.md` does, and moves with this file.
 //!
-//! docs/format.md: d429a934
+//! docs/format.md: bc132f01
 
 /// The first bytes of each header copy. 0xFF occurs in no UTF-8 text.
 pub(crate) const MAGIC: [u8; 16] = *b"\xFFFerrumDB\xFE\r\n\x1A\n\xFF\0";
 /// The format version that this build writes, and the newest that it reads.
 pub(crate) const VERSION: u32 = 0;
 /// The incompatible features that this build knows. A file with another bit set is refused.
-pub(crate) const INCOMPATIBLE_KNOWN: u64 = ENCRYPTED;
+pub(crate) const INCOMPATIBLE_KNOWN: u64 = ENCRYPTED | FEATURE_INCREMENT;
 /// The incompatible feature of a file whose records are sealed.
 pub(crate) const ENCRYPTED: u64 = 1;
+/// The incompatible feature of a file whose log continues another file's: no database by itself.
+pub(crate) const FEATURE_INCREMENT: u64 = 1 << 1;
 /// The read-only compatible features that this build knows. A file with another bit set is not written.
 pub(crate) const READ_ONLY_COMPATIBLE_KNOWN: u64 = 0;
 
@@ -32,6 +34,9 @@ pub(crate) mod header {
     pub(crate) const HISTORY_FLOOR: usize = 80;
     pub(crate) const SYNCED: usize = 88;
     pub(crate) const CREATED: usize = 96;
+    pub(crate) const ORIGIN_FILE_ID: usize = 4056;
+    pub(crate) const ORIGIN_SEQUENCE: usize = 4072;
+    pub(crate) const ORIGIN_TIME: usize = 4080;
     pub(crate) const CHECKSUM: usize = 4092;
 }
 

@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 
 use super::format::{
-    ENCRYPTED, HEADER_BYTES, INCOMPATIBLE_KNOWN, MAGIC, READ_ONLY_COMPATIBLE_KNOWN, VERSION, header as at,
-    read_u32, read_u64, write_u32, write_u64,
+    ENCRYPTED, FEATURE_INCREMENT, HEADER_BYTES, INCOMPATIBLE_KNOWN, LOG_START, MAGIC,
+    READ_ONLY_COMPATIBLE_KNOWN, VERSION, header as at, read_u32, read_u64, write_u32, write_u64,
 };
 use crate::key::{Sequence, Timestamp};
 use crate::seal::{EncryptionBlock, Keyring, SealError};
@@ -25,6 +25,18 @@ pub(crate) struct Header {
     pub(crate) created: Timestamp,
     /// What it says of its encryption, if it is encrypted.
     pub(crate) encryption: Option<EncryptionBlock>,
+    /// What this file was copied from; nothing if it was made empty.
+    pub(crate) origin: Option<Origin>,
+}
+
+/// Another file that holds the same commits as this one up to some sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub(crate) file_id: [u8; 16],
+    /// The newest commit that both have.
+    pub(crate) sequence: Sequence,
+    /// Its time: two histories with one file id that have parted rarely agree in it.
+    pub(crate) time: Timestamp,
 }
 
 /// One copy of a header.
@@ -54,6 +66,42 @@ pub(crate) enum HeaderState {
 }
 
 impl Header {
+    /// The header of a new file without a log, made at this time.
+    pub(crate) fn new_file(created: Timestamp) -> Self {
+        Self {
+            compatible: 0,
+            read_only_compatible: 0,
+            incompatible: 0,
+            file_id: rand::random(),
+            generation: 1,
+            counter: 0,
+            history_floor: Sequence::ZERO,
+            synced: LOG_START,
+            created,
+            encryption: None,
+            origin: None,
+        }
+    }
+
+    /// The header of a new file, without a log, that is to hold the commits of this one.
+    pub(crate) fn new_copy(&self, created: Timestamp, origin: Origin) -> Self {
+        let Self { compatible, read_only_compatible, .. } = *self;
+        let incompatible = self.incompatible & !FEATURE_INCREMENT;
+        let origin = Some(origin);
+        Self { compatible, read_only_compatible, incompatible, origin, ..Self::new_file(created) }
+    }
+
+    /// The header of a new incremental backup of this file, from a commit on.
+    pub(crate) fn new_increment(&self, created: Timestamp, origin: Origin) -> Self {
+        let copy = self.new_copy(created, origin);
+        Self { incompatible: copy.incompatible | FEATURE_INCREMENT, ..copy }
+    }
+
+    /// Whether its log continues another file's, so that it is no database by itself.
+    pub(crate) fn is_increment(&self) -> bool {
+        self.incompatible & FEATURE_INCREMENT != 0
+    }
+
     /// The bytes of the copy. With the keys of an encrypted file, and how many records its data key has sealed at most.
     ///
     /// # Errors
@@ -72,6 +120,12 @@ impl Header {
         write_u64(&mut bytes, at::HISTORY_FLOOR, self.history_floor.0);
         write_u64(&mut bytes, at::SYNCED, self.synced);
         write_u64(&mut bytes, at::CREATED, self.created.0);
+        if let Some(origin) = &self.origin {
+            bytes[at::ORIGIN_FILE_ID..at::ORIGIN_FILE_ID + 16].copy_from_slice(&origin.file_id);
+            write_u64(&mut bytes, at::ORIGIN_SEQUENCE, origin.sequence.0);
+            write_u64(&mut bytes, at::ORIGIN_TIME, origin.time.0);
+        }
+        // ORDER: the wrapping of the key authenticates everything else, so it comes last but for the checksum.
         if let Some((keyring, sealed_max)) = keys {
             keyring.wrap_into(&mut bytes, sealed_max)?;
         }
@@ -86,8 +140,16 @@ impl Header {
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, SealError> {
-        let mut file_id = [0; 16];
-        file_id.copy_from_slice(&bytes[at::FILE_ID..at::FILE_ID + 16]);
+        let id = |offset| {
+            let mut id = [0; 16];
+            id.copy_from_slice(&bytes[offset..offset + 16]);
+            id
+        };
+        let origin = Origin {
+            file_id: id(at::ORIGIN_FILE_ID),
+            sequence: Sequence(read_u64(bytes, at::ORIGIN_SEQUENCE)),
+            time: Timestamp(read_u64(bytes, at::ORIGIN_TIME)),
+        };
         let incompatible = read_u64(bytes, at::INCOMPATIBLE);
         let encryption =
             (incompatible & ENCRYPTED != 0).then(|| EncryptionBlock::decode(bytes)).transpose()?;
@@ -95,13 +157,14 @@ impl Header {
             compatible: read_u64(bytes, at::COMPATIBLE),
             read_only_compatible: read_u64(bytes, at::READ_ONLY_COMPATIBLE),
             incompatible,
-            file_id,
+            file_id: id(at::FILE_ID),
             generation: read_u64(bytes, at::GENERATION),
             counter: read_u64(bytes, at::COUNTER),
             history_floor: Sequence(read_u64(bytes, at::HISTORY_FLOOR)),
             synced: read_u64(bytes, at::SYNCED),
             created: Timestamp(read_u64(bytes, at::CREATED)),
             encryption,
+            origin: (origin.file_id != [0; 16]).then_some(origin),
         })
     }
 }

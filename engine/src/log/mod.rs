@@ -12,7 +12,7 @@ mod sweep;
 pub(crate) use appender::{AppendFault, Appender, Syncs};
 pub(crate) use chain::Chain;
 pub(crate) use format::{ENCRYPTED, LOG_START, VERSION};
-pub(crate) use header::{Header, HeaderCopy, HeaderState};
+pub(crate) use header::{Header, HeaderCopy, HeaderState, Origin};
 pub(crate) use record::{
     Expected, Head, Kind, Mark, NewRecord, Payload, ReadFault, RecordWriter, read_document, record_bytes,
 };

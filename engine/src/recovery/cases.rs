@@ -13,6 +13,7 @@ pub(crate) enum FileFound {
     DamagedHeader,
     NewerVersion,
     UnknownFeatures,
+    Increment,
     Database,
 }
 
@@ -29,7 +30,7 @@ pub(crate) enum FileAction {
     Recover,
 }
 
-pub(crate) const FILE_TABLE: [(FileFound, FileAction); 9] = [
+pub(crate) const FILE_TABLE: [(FileFound, FileAction); 10] = [
     (FileFound::Missing, FileAction::Create),
     (FileFound::Folder, FileAction::Refuse),
     (FileFound::Empty, FileAction::Replace),
@@ -38,6 +39,7 @@ pub(crate) const FILE_TABLE: [(FileFound, FileAction); 9] = [
     (FileFound::DamagedHeader, FileAction::Refuse),
     (FileFound::NewerVersion, FileAction::Refuse),
     (FileFound::UnknownFeatures, FileAction::Refuse),
+    (FileFound::Increment, FileAction::Refuse),
     (FileFound::Database, FileAction::Recover),
 ];
 
@@ -105,12 +107,22 @@ mod tests {
     fn every_state_of_a_file_has_exactly_one_row() {
         use FileFound::*;
         // The match names every state, so that a new one does not compile until it is in the list.
-        let all =
-            [Missing, Folder, Empty, Zeros, Foreign, DamagedHeader, NewerVersion, UnknownFeatures, Database];
+        let all = [
+            Missing,
+            Folder,
+            Empty,
+            Zeros,
+            Foreign,
+            DamagedHeader,
+            NewerVersion,
+            UnknownFeatures,
+            Increment,
+            Database,
+        ];
         for state in all {
             match state {
                 Missing | Folder | Empty | Zeros | Foreign | DamagedHeader | NewerVersion
-                | UnknownFeatures | Database => {}
+                | UnknownFeatures | Increment | Database => {}
             }
             assert_eq!(FILE_TABLE.iter().filter(|(found, _)| *found == state).count(), 1, "{state:?}");
         }

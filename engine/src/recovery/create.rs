@@ -5,9 +5,8 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::fs::{File, FileSystem, OpenMode, write_all};
-use crate::key::Sequence;
 use crate::lock::FileLock;
-use crate::log::{ENCRYPTED, Header, LOG_START};
+use crate::log::{ENCRYPTED, Header};
 use crate::options::Options;
 use crate::paths;
 use crate::seal::Keyring;
@@ -25,14 +24,15 @@ pub(super) fn replace(file_system: &dyn FileSystem, path: &Path, options: &Optio
     create(file_system, path, options, |temporary| file_system.rename(temporary, path))
 }
 
-/// Removes the temporaries of this database, whose lock the caller holds, that no living process holds. Failing to is no
+/// Removes the temporaries of this database, whose lock the caller holds if there is one, that no living process holds. Failing to is no
 /// reason not to open.
-pub(super) fn remove_temporaries(file_system: &dyn FileSystem, path: &Path, database: &dyn File) {
+pub(crate) fn remove_temporaries(file_system: &dyn FileSystem, path: &Path, database: Option<&dyn File>) {
+    let is_named = |file: &Path| database.map_or(Ok(false), |database| database.is_named(file));
     let result = file_system.list(paths::folder(path)).and_then(|files| {
         for file in files.iter().filter(|file| paths::is_temporary(path, file)) {
             // A power cut between the two steps of a publishing leaves the database itself a second name. Of any other
             // temporary, its maker holds the lock for as long as it lives.
-            let is_stray = database.is_named(file)? || {
+            let is_stray = is_named(file)? || {
                 let handle = file_system.open(file, OpenMode::ReadWrite)?;
                 FileLock::take(&handle)?.is_some()
             };
@@ -77,18 +77,8 @@ fn make(file_system: &dyn FileSystem, temporary: &Path, options: &Options) -> io
     let keyring = options.encryption.as_ref().map(Keyring::create).transpose().map_err(io::Error::other)?;
     let file = file_system.open(temporary, OpenMode::CreateNew)?;
     let lock = FileLock::take(&file)?;
-    let mut header = Header {
-        compatible: 0,
-        read_only_compatible: 0,
-        incompatible: if keyring.is_some() { ENCRYPTED } else { 0 },
-        file_id: rand::random(),
-        generation: 1,
-        counter: 0,
-        history_floor: Sequence::ZERO,
-        synced: LOG_START,
-        created: options.clock.now(),
-        encryption: None,
-    };
+    let mut header = Header::new_file(options.clock.now());
+    header.incompatible = if keyring.is_some() { ENCRYPTED } else { 0 };
     for counter in [0, 1] {
         header.counter = counter;
         let copy = header.encode(keyring.as_ref().map(|keyring| (keyring, 0))).map_err(io::Error::other)?;

@@ -20,6 +20,7 @@ use crate::reader::Reader;
 use crate::writer::Writer;
 use cases::FileAction;
 pub(crate) use cases::FileFound;
+pub(crate) use create::remove_temporaries;
 pub(crate) use unlock::{Unlocked, unlock};
 
 /// How often opening begins anew when another process creates, replaces or removes the file at the same moment.
@@ -61,7 +62,7 @@ pub fn open(options: Options, file_system: Arc<dyn FileSystem>) -> Result<(Write
             (FileAction::Replace, Some(_held)) => create::replace(&*file_system, &path, &options)?,
             (FileAction::Recover, Some(Held { file, lock, header: HeaderState::Valid(copies) })) => {
                 let unlocked = unlock(&path, copies, options.encryption.as_ref())?;
-                create::remove_temporaries(&*file_system, &path, &*file);
+                create::remove_temporaries(&*file_system, &path, Some(&*file));
                 return replay::recover(options, file_system, &path, file, lock, unlocked);
             }
             (_, held) => return Err(refusal(path, found, held.map(|held| held.header))),
@@ -78,6 +79,7 @@ struct Held {
     header: HeaderState,
 }
 
+/// The one path of a file, which need not exist.
 pub(crate) fn canonical(file_system: &dyn FileSystem, path: &Path) -> Result<PathBuf> {
     file_system.canonical(path).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => Error::NoSuchFolder { path: path.to_path_buf() },
@@ -116,6 +118,7 @@ pub(crate) fn identify(file: &dyn File, path: &Path) -> Result<(FileFound, Heade
     let found = match &header {
         _ if start.is_empty() => FileFound::Empty,
         HeaderState::Valid(_) if start.len() < LOG_START as usize => FileFound::DamagedHeader,
+        HeaderState::Valid(copies) if copies[0].header.is_increment() => FileFound::Increment,
         HeaderState::Valid(_) => FileFound::Database,
         HeaderState::Newer { .. } => FileFound::NewerVersion,
         HeaderState::UnknownFeatures { .. } => FileFound::UnknownFeatures,
@@ -139,6 +142,10 @@ pub(crate) fn refusal(path: PathBuf, found: FileFound, header: Option<HeaderStat
             Error::Damaged { path: Arc::from(path), position: 0, reason: "neither copy of its header checks" }
         }
         (FileFound::Empty, _) => Error::NotADatabase { path, found: "it is empty" },
+        (FileFound::Increment, _) => Error::NotADatabase {
+            path,
+            found: "it is an incremental backup, to be restored together with its full one",
+        },
         (FileFound::Zeros, _) => Error::NotADatabase { path, found: "it begins with nothing but zeros" },
         _ => Error::NotADatabase { path, found: "it begins otherwise" },
     }

@@ -58,6 +58,11 @@ impl Keyring {
         Ok(Self { wrapping: Arc::clone(&self.wrapping), data_key: Secret::random()? })
     }
 
+    /// Whether this header copy, whose checksum is right, was written with these keys.
+    pub(crate) fn has_written(&self, copy: &[u8]) -> bool {
+        self.wrapping.unwrap(copy).is_ok_and(|data_key| data_key.bytes() == self.data_key.bytes())
+    }
+
     /// Fills in the encryption block of a header copy that is otherwise complete, its checksum excepted.
     ///
     /// # Errors

@@ -54,6 +54,7 @@ fn copy_of(keyring: &Keyring, counter: u64, sealed_max: u64) -> Vec<u8> {
         synced: 0x1234_5678,
         created: Timestamp(1_700_000_000_000),
         encryption: None,
+        origin: None,
     };
     header.encode(Some((keyring, sealed_max))).unwrap()
 }

@@ -2,6 +2,7 @@
 //! kind of promise; none may rest on how the engine is built inside.
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
+mod backups;
 mod bytes;
 mod common;
 mod compacted;
@@ -17,6 +18,7 @@ mod locks;
 mod model;
 mod readers;
 mod refusals;
+mod restores;
 mod second_part;
 mod sync_failures;
 mod torn_tails;
