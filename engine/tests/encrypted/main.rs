@@ -5,4 +5,5 @@
 
 mod attacker;
 mod database;
+mod headers;
 mod hints;
