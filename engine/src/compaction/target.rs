@@ -164,11 +164,13 @@ impl Target {
         Ok(())
     }
 
-    /// Writes and syncs the rest, and both copies of the header; nothing is written by this any more. Returns where the
-    /// log ends, its chain value, and its last record.
-    pub(super) fn finish(&mut self) -> io::Result<(u64, Chain, u64)> {
+    /// Writes and syncs the rest, and both copies of the header; nothing is written by this any more. `current` is the
+    /// old file's keyring. Returns where the log ends, its chain value, and its last record.
+    pub(super) fn finish(&mut self, current: Option<&Keyring>) -> io::Result<(u64, Chain, u64)> {
         self.write()?;
         let TargetFile { header, generation, keyring, sealer, .. } = self.file.as_mut().expect(NOT_TAKEN);
+        // The user's key may have been changed since the compaction began.
+        *keyring = keyring.as_deref().zip(current).map(|(own, current)| Arc::new(own.wrapped_as(current)));
         let sealed_max = sealer.with(|sealer| {
             sealer.allow(sealer.sealed() + SEALS_AHEAD);
             sealer.allowed()

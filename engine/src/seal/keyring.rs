@@ -58,6 +58,11 @@ impl Keyring {
         Ok(Self { wrapping: Arc::clone(&self.wrapping), data_key: Secret::random()? })
     }
 
+    /// The same data key under the user's key of another keyring.
+    pub(crate) fn wrapped_as(&self, other: &Self) -> Self {
+        Self { wrapping: Arc::clone(&other.wrapping), data_key: self.data_key.clone() }
+    }
+
     /// Fills in the encryption block of a header copy that is otherwise complete, its checksum excepted.
     ///
     /// # Errors

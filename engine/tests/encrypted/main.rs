@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // A test may panic.
 
 mod attacker;
+mod crashes;
 mod database;
 mod headers;
 mod hints;
