@@ -8,3 +8,7 @@ mod crashes;
 mod database;
 mod headers;
 mod hints;
+mod history;
+mod lives;
+mod records;
+mod watching;
