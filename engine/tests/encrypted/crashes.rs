@@ -146,7 +146,7 @@ fn a_header_write_that_fails_is_repeated_in_its_place_and_the_other_copy_stays()
         sim.inject(Fault::new(SimOperation::Write, failing));
         let transaction = super::database::transaction(&["d=4"]);
         let synced = ferrumdb_engine::Durability::Synced;
-        let error = writer.commit(&[transaction.clone()], synced).unwrap_err();
+        let error = writer.commit(std::slice::from_ref(&transaction), synced).unwrap_err();
         assert!(matches!(error, Error::Io { .. }), "{error}");
         // The next one is cut short by the power.
         sim.inject(Fault::new(SimOperation::Sync, Effect::Crash));

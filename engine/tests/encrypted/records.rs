@@ -20,8 +20,11 @@ fn on_every_file(attack: impl Fn(&[Record]) -> Vec<(String, Vec<Record>)>) {
     }
 }
 
+/// What is done to a record, and its name.
+type Change = (&'static str, fn(&mut Record));
+
 /// One variant for each record and each thing done to it.
-fn each(records: &[Record], changes: &[(&str, fn(&mut Record))]) -> Vec<(String, Vec<Record>)> {
+fn each(records: &[Record], changes: &[Change]) -> Vec<(String, Vec<Record>)> {
     let mut variants = Vec::new();
     for index in 0..records.len() {
         for (name, change) in changes {
