@@ -1,5 +1,7 @@
 //! Owns the writing half of an open database, and in it the one place where the durable order stands. Never starts a thread or answers a caller.
 
+mod headers;
+
 use std::io;
 use std::sync::Arc;
 
@@ -7,7 +9,7 @@ use crate::apply::Applier;
 use crate::compaction::Moves;
 use crate::error::{Error, Result};
 use crate::expiry::Expiring;
-use crate::fs::{FileSystem, write_all};
+use crate::fs::FileSystem;
 use crate::generation::Generation;
 use crate::hint::{HintTask, HintedCommit, Hints};
 use crate::key::{Sequence, Timestamp};
@@ -17,7 +19,7 @@ use crate::lock::FileLock;
 use crate::log::{
     AppendFault, Appender, Chain, Header, Kind, LOG_START, NewRecord, Payload, RecordSealer, RecordWriter,
 };
-use crate::seal::{EncryptionKey, Keyring};
+use crate::seal::Keyring;
 use crate::stage::StagedGroup;
 use crate::syncing::{SyncDone, SyncTask};
 use crate::transaction::{Outcome, Transaction};
@@ -311,57 +313,6 @@ impl Writer {
             None => Ok(()),
             Some(reason) => Err(Error::Poisoned { reason: Arc::clone(reason) }),
         }
-    }
-
-    /// Makes an encrypted database ready to seal so many more records: the header says durably how many its data key may
-    /// have sealed, so that no opening ever counts too few.
-    fn allow_seals(&mut self, records: u64) -> Result<()> {
-        let Some(prepared) = self.log.sealer.with(|sealer| sealer.prepare(records)) else { return Ok(()) };
-        let Some(sealed_max) = prepared.map_err(|error| Error::seal(&self.shared.path, error))? else {
-            return Ok(());
-        };
-        self.write_header(Some(sealed_max))?;
-        self.sync_log()?;
-        self.log.sealer.with(|sealer| sealer.allow(sealed_max));
-        Ok(())
-    }
-
-    /// Writes the header's older copy anew. It claims what is synced by now.
-    fn write_header(&mut self, sealed_max: Option<u64>) -> Result<()> {
-        let header = &mut self.log.header;
-        header.counter += 1;
-        header.synced = self.appender.synced();
-        let keys = self.log.keyring.as_deref().zip(sealed_max);
-        let copy = header.encode(keys).map_err(|error| Error::seal(&self.shared.path, error))?;
-        write_all(self.appender.file(), &copy, header.position())
-            .map_err(|source| Error::io("write the header of", &self.shared.path, source))
-    }
-
-    /// Lets another key open the database from now on, and no more the one that it was opened with. What is stored is
-    /// not sealed anew: a compaction renews the key that it is sealed with. Older copies of the file still open with the
-    /// older key.
-    ///
-    /// # Errors
-    /// [`Error::NotEncrypted`]; [`Error::Io`] when the headers could not be written, and [`Error::InDoubt`] when they
-    /// could not be synced: the database then opens with one key or the other. [`Error::Poisoned`].
-    pub fn rekey(&mut self, key: &EncryptionKey) -> Result<()> {
-        self.check()?;
-        let Some(keyring) = &self.log.keyring else {
-            return Err(Error::NotEncrypted { path: self.shared.path.to_path_buf() });
-        };
-        let rekeyed = keyring.rekeyed(key).map_err(|error| Error::seal(&self.shared.path, error))?;
-        self.log.keyring = Some(Arc::new(rekeyed));
-        self.renew_headers()
-    }
-
-    /// Writes both copies of the header of an encrypted database, one after the other, each durable before the next.
-    pub(crate) fn renew_headers(&mut self) -> Result<()> {
-        let sealed_max = self.log.sealer.with(|sealer| sealer.allowed());
-        for _copy in 0..2 {
-            self.write_header(sealed_max)?;
-            self.sync_log()?;
-        }
-        Ok(())
     }
 
     fn encoder(&mut self) -> RecordWriter {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use ferrumdb_engine::fs::{Call, FatedOperation, FileSystem, SimFs};
 use ferrumdb_engine::{
-    Durability, Error, ManualClock, Options, Reader, Snapshot, SyncDone, SyncTask, Timestamp, Transaction,
-    Writer, open,
+    Durability, EncryptionKey, Error, ManualClock, Options, Reader, Snapshot, SyncDone, SyncTask, Timestamp,
+    Transaction, Writer, open,
 };
 
 use crate::check;
@@ -19,8 +19,9 @@ use crate::ops::{Change, Damage, Failure, KEYS, Op, OpList, document};
 use compact::Compacting;
 
 const PATH: &str = "/my.db";
-/// The bytes of a close mark: a head and a mark.
+/// The bytes of a close mark: a head and a mark, and in an encrypted database what seals nothing between them.
 const CLOSE_MARK_BYTES: u64 = 72;
+const SEALED_CLOSE_MARK_BYTES: u64 = 104;
 const LOG_START: u64 = 8192;
 
 /// A database, and what it must be.
@@ -30,6 +31,7 @@ pub struct Run {
     clock: ManualClock,
     steps: u64,
     cache_bytes: u64,
+    key: Option<EncryptionKey>,
     opened: Option<Opened>,
     model: Model,
     snapshots: Vec<(Snapshot, State)>,
@@ -87,7 +89,7 @@ pub fn replay(list: &OpList) -> Result<Explored, String> {
 }
 
 impl Run {
-    /// An empty disk. An even seed reads every document from the disk, an odd one from the cache.
+    /// An empty disk. An even seed reads every document from the disk, an odd one from the cache; two of four encrypt.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
@@ -95,6 +97,7 @@ impl Run {
             clock: ManualClock::new(Timestamp(1_000)),
             steps: 0,
             cache_bytes: (seed % 2) << 20,
+            key: (seed / 2 % 2 == 1).then(|| EncryptionKey::from_bytes([7; 32])),
             opened: None,
             model: Model::default(),
             snapshots: Vec::new(),
@@ -206,6 +209,7 @@ impl Run {
         let mut options = Options::new(PATH);
         options.cache_bytes = self.cache_bytes;
         options.clock = Arc::new(self.clock.clone());
+        options.encryption.clone_from(&self.key);
         options
     }
 
@@ -404,7 +408,8 @@ impl Run {
     /// Flips a bit on a copy of the disk of a database that was closed well.
     fn flip(&mut self, seed: u64) -> Result<(), String> {
         let Some(mut bytes) = self.sim.live_bytes(PATH).filter(|_| self.closed_well) else { return Ok(()) };
-        let (disk, log_end) = (self.sim.fork(seed), bytes.len() as u64 - CLOSE_MARK_BYTES);
+        let mark_bytes = if self.key.is_some() { SEALED_CLOSE_MARK_BYTES } else { CLOSE_MARK_BYTES };
+        let (disk, log_end) = (self.sim.fork(seed), bytes.len() as u64 - mark_bytes);
         let in_header = seed.is_multiple_of(4) || log_end == LOG_START;
         let position =
             if in_header { seed % LOG_START } else { LOG_START + seed / 4 % (log_end - LOG_START) };

@@ -35,8 +35,10 @@ impl Finish {
     /// Makes a file durable that is to be called `to`.
     pub(super) fn begin(mut target: Target, to: &Path) -> Result<Self> {
         // ORDER: the log is durable before the header that says so.
-        let (end, chain, _) =
-            target.sync().and_then(|()| target.finish()).map_err(|source| Error::io("write", to, source))?;
+        let (end, chain, _) = target
+            .sync()
+            .and_then(|()| target.finish(None))
+            .map_err(|source| Error::io("write", to, source))?;
         let ((file_system, path), (_, keyring)) = (target.place(), target.written());
         let read = LogFile::reopen(file_system, path, keyring)?;
         let place = read.start();

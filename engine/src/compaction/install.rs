@@ -59,7 +59,8 @@ impl Writer {
         compaction.catch_up(end, end)?;
         self.check_walk(&compaction)?;
         let failed = |source| Error::io("compact", &compaction.shared.path, source);
-        let (end, chain, last_record) = compaction.target.finish().map_err(failed)?;
+        let (end, chain, last_record) =
+            compaction.target.finish(self.log().keyring.as_deref()).map_err(failed)?;
         self.give_name(&mut compaction)?;
 
         let TargetFile { header, generation, lock, keyring, sealer } =

@@ -185,11 +185,15 @@ impl Target {
         Ok(())
     }
 
-    /// Writes and syncs the rest, and both copies of the header; nothing is written by this any more. Returns where the
-    /// log ends, its chain value, and its last record.
-    pub(crate) fn finish(&mut self) -> io::Result<(u64, Chain, u64)> {
+    /// Writes and syncs the rest, and both copies of the header; nothing is written by this any more. `current` is
+    /// what the database is encrypted with now, if that may have changed. Returns where the log ends, its chain value, and its last record.
+    pub(crate) fn finish(&mut self, current: Option<&Keyring>) -> io::Result<(u64, Chain, u64)> {
         self.write()?;
         let TargetFile { header, generation, keyring, sealer, .. } = self.file.as_mut().expect(NOT_TAKEN);
+        // The user's key may have been changed since the compaction began.
+        if let (Some(own), Some(current)) = (keyring.as_deref(), current) {
+            *keyring = Some(Arc::new(own.wrapped_as(current)));
+        }
         let sealed_max = sealer.with(|sealer| {
             sealer.allow(sealer.sealed() + SEALS_AHEAD);
             sealer.allowed()

@@ -9,6 +9,9 @@ use super::format::{
 use crate::key::{Sequence, Timestamp};
 use crate::seal::{EncryptionBlock, Keyring, SealError};
 
+/// A counter beyond this was not counted.
+const COUNTER_MAX: u64 = 1 << 48;
+
 /// What the file says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
@@ -216,6 +219,8 @@ impl HeaderState {
             return Self::UnknownFeatures { bits: unknown };
         }
         match Header::decode(bytes) {
+            // No number of changes leads there, and the next one would lead nowhere.
+            Ok(header) if header.counter > COUNTER_MAX => Self::Damaged,
             Ok(header) => Self::Valid(vec![HeaderCopy { header, bytes: Box::from(&bytes[..HEADER_BYTES]) }]),
             Err(error) => Self::UnknownEncryption(error),
         }

@@ -100,7 +100,7 @@ impl<'f> Scanner<'f> {
     }
 
     /// The place where a commit ends, its mark and the kind of its last record, if that is the record at `position`
-    /// and checks by itself. Reads no more than that record.
+    /// and checks by itself, its seal too: nothing else vouches for the mark. Reads no more than that record.
     pub(crate) fn end_of_commit(
         file: &'f dyn File,
         keys: &'f LogKeys,
@@ -109,6 +109,9 @@ impl<'f> Scanner<'f> {
         let nowhere = Place { position, sequence: Sequence::ZERO, chain: Chain::from_stored(0), base: None };
         let mut scanner = Self::new(file, keys, nowhere)?;
         let Ok((head, Some(mark))) = scanner.record(position)? else { return Ok(None) };
+        if scanner.payload(position, &head, Some(&mark)).is_err() {
+            return Ok(None);
+        }
         let position = position + head.record_bytes();
         let place = Place { position, sequence: head.sequence, chain: mark.chain, base: None };
         Ok(Some((place, mark, head.kind)))

@@ -47,8 +47,9 @@ pub(crate) fn unlock(path: &Path, copies: Vec<HeaderCopy>, key: Option<&Encrypti
                 Err(error) => return Err(Error::seal(path, error)),
             },
         };
-        // What is written next must be newer than both.
-        let header = Header { counter: newest, ..header };
+        // What is written next must be newer than both, and must not take the place of the copy that holds.
+        let counter = newest + (newest - header.counter) % 2;
+        let header = Header { counter, ..header };
         return Ok(Unlocked { header, keyring, is_rekeyed_in_part });
     }
     Err(Error::seal(path, refused.unwrap_or(SealError::WrongKey)))

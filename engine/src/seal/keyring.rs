@@ -63,6 +63,11 @@ impl Keyring {
         self.wrapping.unwrap(copy).is_ok_and(|data_key| data_key.bytes() == self.data_key.bytes())
     }
 
+    /// The same data key under the user's key of another keyring.
+    pub(crate) fn wrapped_as(&self, other: &Self) -> Self {
+        Self { wrapping: Arc::clone(&other.wrapping), data_key: self.data_key.clone() }
+    }
+
     /// Fills in the encryption block of a header copy that is otherwise complete, its checksum excepted.
     ///
     /// # Errors

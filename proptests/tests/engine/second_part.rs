@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use ferrumdb_engine::fs::{Effect, Fault, FileSystem, SimFs, SimOperation};
 use ferrumdb_engine::{
-    CollectionId, Compaction, CompactionStep, Condition, Document, Durability, Error, FieldPath, HintTask,
-    History as Kept, IndexBuild, Key, ManualClock, Options, Outcome, Reader, Relocation, Sequence, Snapshot,
-    Timestamp, Transaction, Writer, open,
+    CollectionId, Compaction, CompactionStep, Condition, Document, Durability, EncryptionKey, Error,
+    FieldPath, HintTask, History as Kept, IndexBuild, Key, ManualClock, Options, Outcome, Reader, Relocation,
+    Sequence, Snapshot, Timestamp, Transaction, Writer, open,
 };
 use ferrumdb_proptests::Random;
 use serde_json::{Value, json};
@@ -71,6 +71,8 @@ struct History {
     sim: SimFs,
     clock: ManualClock,
     now: Timestamp,
+    /// Every other database is encrypted.
+    key: Option<EncryptionKey>,
     random: Random,
     opened: Option<(Writer, Reader)>,
     build: Option<((CollectionId, &'static str), IndexBuild, bool)>,
@@ -122,6 +124,7 @@ impl History {
             sim: SimFs::new(seed),
             clock: ManualClock::new(now),
             now,
+            key: (seed % 2 == 1).then(|| EncryptionKey::from_bytes([7; 32])),
             random: Random::new(seed),
             opened: None,
             build: None,
@@ -225,6 +228,7 @@ impl History {
         let mut options = Options::new(PATH);
         options.clock = Arc::new(self.clock.clone());
         options.cache_bytes = 0;
+        options.encryption = self.key.clone();
         open(options, Arc::new(sim.process()))
     }
 

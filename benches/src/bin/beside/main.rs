@@ -7,6 +7,7 @@
 //! ```
 
 mod durable;
+mod encrypted;
 mod existing;
 mod finds;
 mod indexed;
@@ -43,7 +44,7 @@ struct Settings {
 /// A row's name on the command line, and what measures it.
 type Measurement = (&'static str, fn(&Settings) -> Result<Vec<Row>>);
 
-const MEASUREMENTS: [Measurement; 7] = [
+const MEASUREMENTS: [Measurement; 8] = [
     ("sets", writes::sets),
     ("gets", reads::gets),
     ("durable", durable::threads),
@@ -51,6 +52,7 @@ const MEASUREMENTS: [Measurement; 7] = [
     ("finds", finds::by_index),
     ("indexed", indexed::overwrites),
     ("index", indexed::building),
+    ("encrypted", encrypted::beside_plain),
 ];
 
 fn main() -> ExitCode {
