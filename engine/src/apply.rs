@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::build::Tracker;
 use crate::expiry::Expiring;
 use crate::index::catalog::Catalog;
+use crate::index::working::Workings;
 use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::keydir::{Entry, Hashed, RecordId};
 use crate::log::record_bytes;
@@ -18,6 +19,8 @@ pub(crate) struct Applier {
     shared: Arc<Shared>,
     /// What the next publication shows.
     next: View,
+    /// The trees of the indexes, ahead of those that are published.
+    workings: Workings,
     /// What was replaced or removed and may still be in the undo map, oldest first.
     superseded: VecDeque<Superseded>,
     /// The indexes that are being built.
@@ -38,7 +41,8 @@ struct Superseded {
 impl Applier {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let next = View::clone(&shared.view.load());
-        Self { shared, next, superseded: VecDeque::new(), builds: Vec::new() }
+        let workings = Workings::default();
+        Self { shared, next, workings, superseded: VecDeque::new(), builds: Vec::new() }
     }
 
     /// Applies one change while nobody reads: in recovery.
@@ -73,7 +77,7 @@ impl Applier {
         }
         let replaced = self.shared.keydir.put(&hashed, key, entry);
         self.tally(change, replaced);
-        for build in &mut self.builds {
+        for build in self.builds() {
             build.note(hashed.collection, key);
         }
         if replaced.is_some() || removed {
@@ -92,7 +96,9 @@ impl Applier {
         self.next.sequence = sequence;
         self.next.log_end = log_end;
         self.next.time = time;
+        self.workings.fit(&self.next.catalog);
         self.shared.view.store(Arc::new(self.next.clone()));
+        self.workings.give_back();
         // ORDER: `oldest` looks at the pins after the view was stored.
         let oldest = self.shared.pins.oldest();
         self.release(oldest);
@@ -119,12 +125,12 @@ impl Applier {
     }
 
     /// The key that expires first.
-    pub(crate) fn first_expiring(&self) -> Option<&Expiring> {
-        self.next.expiring.first()
+    pub(crate) fn first_expiring(&self) -> Option<Expiring> {
+        self.next.expiring.iter().next()
     }
 
     /// The keys that have expired at `now`, in the order in which they did.
-    pub(crate) fn expired(&self, now: Timestamp) -> impl Iterator<Item = &Expiring> {
+    pub(crate) fn expired(&self, now: Timestamp) -> impl Iterator<Item = Expiring> {
         self.next.expired(now)
     }
 
@@ -150,7 +156,7 @@ impl Applier {
     fn tally(&mut self, change: &StagedChange<'_>, old: Option<Entry>) {
         let &StagedChange { hashed: Hashed { collection, .. }, key, entry, expires_at, .. } = change;
         if let Some(index_change) = &change.index_change {
-            self.next.catalog.update(collection, key, index_change);
+            self.next.catalog.update(&mut self.workings, collection, key, index_change);
         }
         if let Some(old) = old.filter(|old| !old.is_tombstone()) {
             self.next.counts.subtract(collection);
@@ -163,7 +169,7 @@ impl Applier {
             self.next.counts.add(collection);
             self.next.live_bytes += record_bytes(entry.payload_bytes);
             if let Some(at) = expires_at {
-                self.next.expiring.insert(Expiring { at, collection, key: key.clone() });
+                self.next.expiring.insert(&Expiring { at, collection, key: key.clone() });
             }
         }
     }

@@ -198,7 +198,7 @@ impl Writer {
         let now = self.log.time.max(self.shared.now());
         let mut purge = Transaction::new();
         for Expiring { collection, key, .. } in self.applier.expired(now).take(limit) {
-            purge.delete(*collection, key.clone());
+            purge.delete(collection, key);
         }
         let count = purge.len() as u64;
         if count > 0 {

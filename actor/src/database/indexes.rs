@@ -84,7 +84,8 @@ impl FerrumDB {
         Error: From<F::Error>,
     {
         let path = field.try_into()?;
-        self.told(self.look()?.find(CollectionId::ROOT, &path, value))
+        self.check_many()?;
+        self.told(self.0.reader.find(CollectionId::ROOT, &path, value))
     }
 
     /// As [`find`](Self::find), with the documents, all as of one moment.
