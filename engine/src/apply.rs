@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::build::Tracker;
 use crate::expiry::Expiring;
@@ -97,6 +98,10 @@ impl Applier {
         self.next.log_end = log_end;
         self.next.time = time;
         self.workings.fit(&self.next.catalog);
+        let is_indexed = !self.next.catalog.is_empty();
+        if self.shared.is_indexed.load(Ordering::Relaxed) != is_indexed {
+            self.shared.is_indexed.store(is_indexed, Ordering::Relaxed);
+        }
         self.shared.view.store(Arc::new(self.next.clone()));
         self.workings.give_back();
         // ORDER: `oldest` looks at the pins after the view was stored.

@@ -33,20 +33,23 @@ pub struct IndexInfo {
 }
 
 impl Reader {
-    /// As [`Snapshot::find`], as of now.
+    /// As [`Snapshot::find`], as of now, if an index alone can answer: it says which keys there are, and no document is
+    /// looked at, so that nothing is to be held back for it. Otherwise nothing.
     ///
     /// # Errors
-    /// As [`Snapshot::find`].
-    pub fn find(&self, collection: CollectionId, path: &FieldPath, value: &Value) -> Result<Vec<Key>> {
+    /// Those of encoding `value`.
+    pub fn find_indexed(
+        &self,
+        collection: CollectionId,
+        path: &FieldPath,
+        value: &Value,
+    ) -> Result<Option<Vec<Key>>> {
         let operand = Operand::new(value)?;
-        if operand.is_exact() {
-            // The view alone says which keys there are: no document is looked at, so nothing is to be held back.
-            let view = self.shared().view.load();
-            if let Some(keys) = view.find(collection, path, &operand, || self.shared().now()) {
-                return Ok(keys);
-            }
+        if !operand.is_exact() {
+            return Ok(None);
         }
-        self.snapshot().find(collection, path, value)
+        let view = self.shared().view.load();
+        Ok(view.find(collection, path, &operand, || self.shared().now()))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -36,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) pins: Pins,
     /// INVARIANT: one pointer store publishes a commit: its sequence and everything that must agree with it.
     pub(crate) view: ArcSwap<View>,
+    /// Whether the view holds an index: told apart, for those who otherwise need no view.
+    pub(crate) is_indexed: AtomicBool,
     pub(crate) cache: DocumentCache,
     pub(crate) recovery: OnceLock<RecoveryReport>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -112,7 +114,12 @@ impl View {
 impl Shared {
     /// The time: of the wall clock, and never before the newest commit or any time seen before.
     pub(crate) fn now(&self) -> Timestamp {
-        let now = self.clock.now().max(self.view.load().time).0;
+        self.now_after(self.view.load().time)
+    }
+
+    /// The same, given the time of the newest commit.
+    pub(crate) fn now_after(&self, newest: Timestamp) -> Timestamp {
+        let now = self.clock.now().max(newest).0;
         let latest = self.latest.load(Ordering::Relaxed);
         if now > latest {
             self.latest.fetch_max(now, Ordering::Relaxed);

@@ -195,7 +195,7 @@ impl Writer {
     /// As [`Writer::commit`].
     pub fn purge_expired(&mut self, limit: usize, durability: Durability) -> Result<u64> {
         self.check()?;
-        let now = self.log.time.max(self.shared.now());
+        let now = self.shared.now_after(self.log.time);
         let mut purge = Transaction::new();
         for Expiring { collection, key, .. } in self.applier.expired(now).take(limit) {
             purge.delete(collection, key);
@@ -301,7 +301,7 @@ impl Writer {
 
     fn encoder(&mut self) -> RecordWriter {
         // The time of commits never goes back, whatever the clock does.
-        self.log.time = self.log.time.max(self.shared.now());
+        self.log.time = self.shared.now_after(self.log.time);
         let buffer = std::mem::take(&mut self.buffer);
         let (seed, chain, time) = (self.log.generation.seed, self.log.chain, self.log.time);
         RecordWriter::new(buffer, self.appender.end(), seed, chain, time, self.appender.synced())

@@ -149,7 +149,9 @@ impl IndexValue {
     #[inline]
     fn of_plain(string: &str) -> Option<Self> {
         let bytes = string.as_bytes();
-        if bytes.len() >= VALUE_BYTES_MAX || bytes.iter().any(|byte| encode::is_escaped(*byte)) {
+        if bytes.len() >= VALUE_BYTES_MAX
+            || encode::is_escaped(bytes.iter().fold(u8::MAX, |least, byte| least.min(*byte)))
+        {
             return None;
         }
         if bytes.len() < INLINE_MAX {

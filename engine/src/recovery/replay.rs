@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io;
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -64,6 +64,7 @@ pub(super) fn recover(
         recovery: OnceLock::new(),
         clock: options.clock,
         latest: AtomicU64::new(0),
+        is_indexed: AtomicBool::new(false),
     });
     let mut applier = Applier::new(Arc::clone(&shared));
     let mut log = Log::read(&generation, start.walked, &mut applier, &shared)
