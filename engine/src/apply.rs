@@ -109,6 +109,11 @@ impl Applier {
         self.release(oldest);
     }
 
+    /// Does what no commit needs to wait for: brings the trees of the indexes up to what is published.
+    pub(crate) fn tidy(&mut self) {
+        self.workings.keep_up(&self.next.catalog);
+    }
+
     /// The indexes as they will be published next.
     pub(crate) fn catalog(&self) -> &Catalog {
         &self.next.catalog

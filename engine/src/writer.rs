@@ -131,6 +131,12 @@ impl Writer {
         Ok(outcomes)
     }
 
+    /// Does what is left of commits that were carried out, and what their callers need not wait for. A later commit does
+    /// it otherwise.
+    pub fn tidy(&mut self) {
+        self.applier.tidy();
+    }
+
     /// Syncs all that was appended.
     ///
     /// # Errors

@@ -38,6 +38,11 @@ pub(super) struct ValueBounds {
 const SHORT: usize = 64;
 
 impl IndexEntry {
+    /// How many bytes an entry has.
+    pub(super) fn len_of(value: &IndexValue, key: &Key) -> usize {
+        value.as_bytes().len() + 1 + key.len()
+    }
+
     /// The entry with these bytes.
     pub(super) fn from_item(item: Item<'_>) -> Self {
         let (mark, value) = item.first().split_last().expect("a value has a mark");

@@ -62,14 +62,14 @@ struct Totals {
 }
 
 impl Totals {
-    fn add(&mut self, item: Item<'_>) {
+    fn add(&mut self, value: &IndexValue, key: &Key) {
         self.entries += 1;
-        self.bytes += item.bytes.len() + SLOT_BYTES;
+        self.bytes += IndexEntry::len_of(value, key) + SLOT_BYTES;
     }
 
-    fn subtract(&mut self, item: Item<'_>) {
+    fn subtract(&mut self, value: &IndexValue, key: &Key) {
         self.entries -= 1;
-        self.bytes -= item.bytes.len() + SLOT_BYTES;
+        self.bytes -= IndexEntry::len_of(value, key) + SLOT_BYTES;
     }
 }
 
@@ -91,9 +91,8 @@ impl Index {
         let (mut builder, mut bytes) = (SetBuilder::new(), EntryBytes::default());
         let mut totals = Totals { documents, multiple, ..Totals::default() };
         for IndexEntry { value, key } in entries {
-            let item = bytes.set(value, key);
-            totals.add(item);
-            if !builder.push(item) {
+            totals.add(value, key);
+            if !builder.push(bytes.set(value, key)) {
                 return None;
             }
         }

@@ -54,9 +54,20 @@ impl Recent {
         Self { list: Some(Arc::new(List::new(room))), len: 0 }
     }
 
-    /// Whether there was room for changes at all.
-    pub(super) fn has_begun(&self) -> bool {
-        self.list.is_some()
+    /// How many changes there are.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no room for another change.
+    pub(super) fn is_full(&self) -> bool {
+        self.list.as_deref().is_none_or(|list| list.changes.len() == self.len)
+    }
+
+    /// One of them.
+    pub(super) fn get(&self, number: usize) -> &RecentChange {
+        let change = self.list.as_deref().and_then(|list| list.changes[number].get());
+        change.expect(SET)
     }
 
     /// Adds a change. Gives it back if there is no room.

@@ -19,7 +19,7 @@ use crate::key::Key;
 #[derive(Debug)]
 pub(crate) struct Working {
     definition: Arc<IndexDefinition>,
-    /// Which state of the index it is.
+    /// Which state of the index it is: perhaps some changes ago.
     changes: u64,
     pub(super) tree: OrderedSet,
     bytes: EntryBytes,
@@ -32,6 +32,10 @@ pub(crate) struct Working {
 /// change can have copied, and few enough that no commit waits for them.
 const NODES_FOR_A_CHANGE: u64 = 16;
 const NODES_FOR_A_COMMIT: u64 = 64;
+
+/// A tree is never farther behind its index: it catches up when the writer has nothing else to do, and then no commit
+/// waits for it.
+const BEHIND_MAX: u64 = 64;
 
 /// The trees of several indexes.
 #[derive(Debug, Default)]
@@ -48,11 +52,21 @@ impl Workings {
         &mut self.0[slot]
     }
 
+    /// Brings all trees up to their indexes.
+    pub(crate) fn keep_up(&mut self, catalog: &Catalog) {
+        for working in &mut self.0 {
+            if let Some(published) = catalog.iter().find(|published| working.is_of(&published.index)) {
+                published.index.keep_up(working);
+            }
+        }
+    }
+
     /// Gives back some of what was published before, once it is not published any more.
     pub(crate) fn give_back(&mut self) {
         for working in &mut self.0 {
             if !working.replaced.is_empty() {
-                let nodes = NODES_FOR_A_COMMIT + NODES_FOR_A_CHANGE * (working.changes - working.given_back);
+                let nodes = NODES_FOR_A_COMMIT
+                    + NODES_FOR_A_CHANGE * (working.changes.saturating_sub(working.given_back));
                 working.replaced.step(nodes);
             }
             working.given_back = working.changes;
@@ -70,23 +84,22 @@ impl Workings {
 impl Working {
     /// The tree of an index.
     pub(crate) fn of(index: &Index) -> Self {
-        let (mut tree, mut bytes) = (index.base.clone(), EntryBytes::default());
-        for RecentChange { entry, is_added } in index.recent.iter() {
-            let item = bytes.set(&entry.value, &entry.key);
-            if *is_added {
-                tree.insert(item)
-            } else {
-                tree.remove(item.bytes)
-            };
-        }
-        Self {
+        let mut working = Self {
             definition: Arc::clone(&index.definition),
             changes: index.changes,
-            tree,
-            bytes,
+            tree: index.base.clone(),
+            bytes: EntryBytes::default(),
             replaced: Dismantling::default(),
             given_back: index.changes,
-        }
+        };
+        index.recent.iter().for_each(|change| working.apply(change));
+        working
+    }
+
+    fn apply(&mut self, RecentChange { entry, is_added }: &RecentChange) {
+        let item = self.bytes.set(&entry.value, &entry.key);
+        let is_changed = if *is_added { self.tree.insert(item) } else { self.tree.remove(item.bytes) };
+        debug_assert!(is_changed, "what is added was not there, what is removed was");
     }
 
     fn is_of(&self, index: &Index) -> bool {
@@ -112,7 +125,6 @@ impl Index {
 
     /// Puts a document's new values in the place of its old ones. What both hold is left alone.
     pub(crate) fn replace(&mut self, working: &mut Working, key: &Key, old: &Extracted, new: &Extracted) {
-        self.keep_up(working);
         let (mut old, mut new) = (old.as_slice(), new.as_slice());
         self.totals.documents -= usize::from(!old.is_empty());
         self.totals.documents += usize::from(!new.is_empty());
@@ -135,37 +147,42 @@ impl Index {
         }
     }
 
-    /// Makes the tree that of this state of the index, if it is not.
-    fn keep_up(&self, working: &mut Working) {
-        if working.changes != self.changes || !working.is_of(self) {
+    /// Brings the tree up to this state of the index.
+    pub(crate) fn keep_up(&self, working: &mut Working) {
+        let missing = (self.changes - working.changes.min(self.changes)) as usize;
+        let is_behind =
+            working.is_of(self) && working.changes <= self.changes && missing <= self.recent.len();
+        if !is_behind {
             *working = Working::of(self);
+            return;
         }
+        for number in self.recent.len() - missing..self.recent.len() {
+            working.apply(self.recent.get(number));
+        }
+        working.changes = self.changes;
     }
 
     /// Adds or removes one entry.
     fn change(&mut self, working: &mut Working, key: &Key, value: &IndexValue, is_added: bool) {
-        let item = working.bytes.set(value, key);
-        let is_changed = if is_added { working.tree.insert(item) } else { working.tree.remove(item.bytes) };
-        if !is_changed {
-            return;
-        }
         if is_added {
-            self.totals.add(item)
+            self.totals.add(value, key)
         } else {
-            self.totals.subtract(item)
+            self.totals.subtract(value, key)
         }
-        self.changes += 1;
-        working.changes = self.changes;
-        let entry = IndexEntry { value: value.clone(), key: key.clone() };
-        let Err(change) = self.recent.push(RecentChange { entry, is_added }) else { return };
-        if self.recent.has_begun() {
-            let before = std::mem::replace(&mut self.base, working.tree.clone());
-            working.replaced.add(before);
-            self.recent = Recent::default();
-        } else {
+        if self.changes.abs_diff(working.changes) >= BEHIND_MAX || self.recent.is_full() {
+            self.keep_up(working);
+        }
+        let change = RecentChange { entry: IndexEntry { value: value.clone(), key: key.clone() }, is_added };
+        if let Err(change) = self.recent.push(change) {
+            self.keep_up(working);
+            if self.recent.len() > 0 {
+                let before = std::mem::replace(&mut self.base, working.tree.clone());
+                working.replaced.add(before);
+            }
             self.recent = Recent::room_for(self.totals.entries);
             let pushed = self.recent.push(change);
             debug_assert!(pushed.is_ok(), "a new list has room");
         }
+        self.changes += 1;
     }
 }
