@@ -7,7 +7,7 @@ use crossbeam_utils::CachePadded;
 
 use super::Index;
 use super::definition::IndexDefinition;
-use super::extract::{Extracted, extract};
+use super::extract::{Extracted, extract_all};
 use super::path::FieldPath;
 use super::working::Workings;
 use crate::key::{CollectionId, Key};
@@ -76,7 +76,7 @@ impl Catalog {
 
     /// The values of a document for the indexes of its collection, in their order.
     pub(crate) fn extract(&self, collection: CollectionId, text: &str) -> Vec<Extracted> {
-        self.paths(collection).map(|path| extract(text, path)).collect()
+        extract_all(text, self.paths(collection))
     }
 
     /// The values of no document.
