@@ -103,15 +103,9 @@ impl Applier {
             self.shared.is_indexed.store(is_indexed, Ordering::Relaxed);
         }
         self.shared.view.store(Arc::new(self.next.clone()));
-        self.workings.give_back();
         // ORDER: `oldest` looks at the pins after the view was stored.
         let oldest = self.shared.pins.oldest();
         self.release(oldest);
-    }
-
-    /// Does what no commit needs to wait for: brings the trees of the indexes up to what is published.
-    pub(crate) fn tidy(&mut self) {
-        self.workings.keep_up(&self.next.catalog);
     }
 
     /// The indexes as they will be published next.
@@ -121,6 +115,13 @@ impl Applier {
 
     pub(crate) fn catalog_mut(&mut self) -> &mut Catalog {
         &mut self.next.catalog
+    }
+
+    /// Does what no commit needs to wait for: brings the trees of the indexes up to what is published, and gives back
+    /// what was published before.
+    pub(crate) fn tidy(&mut self) {
+        self.workings.keep_up(&self.next.catalog);
+        self.workings.give_back();
     }
 
     /// The indexes that are being built, without those that were abandoned.

@@ -23,15 +23,15 @@ pub(crate) struct Working {
     changes: u64,
     pub(super) tree: OrderedSet,
     bytes: EntryBytes,
-    /// The trees that were published before, as far as they are not given back yet.
+    /// The tree that was published before, as far as it is not given back yet.
     replaced: Dismantling,
     given_back: u64,
 }
 
-/// For each change of an index and for each publication, so many nodes of a replaced tree are given back: more than a
+/// For each change of an index and each time the writer tidies, so many nodes of a replaced tree are given back: more than a
 /// change can have copied, and few enough that no commit waits for them.
 const NODES_FOR_A_CHANGE: u64 = 16;
-const NODES_FOR_A_COMMIT: u64 = 64;
+const NODES_AT_LEAST: u64 = 64;
 
 /// A tree is never farther behind its index: it catches up when the writer has nothing else to do, and then no commit
 /// waits for it.
@@ -65,7 +65,7 @@ impl Workings {
     pub(crate) fn give_back(&mut self) {
         for working in &mut self.0 {
             if !working.replaced.is_empty() {
-                let nodes = NODES_FOR_A_COMMIT
+                let nodes = NODES_AT_LEAST
                     + NODES_FOR_A_CHANGE * (working.changes.saturating_sub(working.given_back));
                 working.replaced.step(nodes);
             }
@@ -177,7 +177,8 @@ impl Index {
             self.keep_up(working);
             if self.recent.len() > 0 {
                 let before = std::mem::replace(&mut self.base, working.tree.clone());
-                working.replaced.add(before);
+                // What is left of the one before that goes now: there is never more than one.
+                working.replaced = Dismantling::of(before);
             }
             self.recent = Recent::room_for(self.totals.entries);
             let pushed = self.recent.push(change);

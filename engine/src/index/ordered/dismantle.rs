@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use super::{Node, OrderedSet};
 
-/// What is left of some trees. Dropped whole, a tree gives back every node that it shares with no other at once, and
+/// What is left of a tree. Dropped whole, a tree gives back every node that it shares with no other at once, and
 /// lets go of each that it shares: whoever drops it would wait for all of them.
 #[derive(Default)]
 pub(crate) struct Dismantling(Vec<Node>);
 
 impl Dismantling {
-    /// Adds a tree.
-    pub(crate) fn add<const LEAF: usize, const BRANCH: usize>(&mut self, set: OrderedSet<LEAF, BRANCH>) {
-        self.0.push(set.root);
+    /// All of a tree.
+    pub(crate) fn of<const LEAF: usize, const BRANCH: usize>(set: OrderedSet<LEAF, BRANCH>) -> Self {
+        Self(vec![set.root])
     }
 
     /// Whether nothing is left.

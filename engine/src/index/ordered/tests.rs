@@ -273,3 +273,21 @@ fn an_item_of_any_length_fits() {
     assert_eq!(set.iter().len(), 67);
     assert!(set.iter().all(|item| item.bytes == long(item.bytes[0]) && item.bytes[0] % 3 == 0));
 }
+
+#[test]
+fn a_tree_is_given_back_some_nodes_at_a_time_and_what_another_shares_stays() {
+    let published: Middle = from_sorted(0..5_000);
+    let mut set = published.clone();
+    (0..5_000).step_by(10).for_each(|item| assert!(remove(&mut set, item)));
+    let shared: Vec<_> =
+        nodes(&set.root).into_iter().filter(|node| nodes(&published.root).contains(node)).collect();
+    let left_over = nodes(&published.root).len() - shared.len();
+    let mut dismantling = Dismantling::of(published);
+    let mut steps = 0;
+    while !dismantling.is_empty() {
+        dismantling.step(1);
+        steps += 1;
+    }
+    assert!(steps >= left_over, "{steps} steps for {left_over} nodes");
+    assert!(numbers(set.iter()).into_iter().eq((0..5_000).filter(|item| item % 10 > 0)));
+}
