@@ -98,9 +98,9 @@ impl Applier {
         self.next.log_end = log_end;
         self.next.time = time;
         self.workings.fit(&self.next.catalog);
-        let is_indexed = !self.next.catalog.is_empty();
-        if self.shared.is_indexed.load(Ordering::Relaxed) != is_indexed {
-            self.shared.is_indexed.store(is_indexed, Ordering::Relaxed);
+        let has_indexes = !self.next.catalog.is_empty();
+        if self.shared.has_indexes.load(Ordering::Relaxed) != has_indexes {
+            self.shared.has_indexes.store(has_indexes, Ordering::Relaxed);
         }
         self.shared.view.store(Arc::new(self.next.clone()));
         // ORDER: `oldest` looks at the pins after the view was stored.

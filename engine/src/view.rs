@@ -37,7 +37,7 @@ pub(crate) struct Shared {
     /// INVARIANT: one pointer store publishes a commit: its sequence and everything that must agree with it.
     pub(crate) view: ArcSwap<View>,
     /// Whether the view holds an index: told apart, for those who otherwise need no view.
-    pub(crate) is_indexed: AtomicBool,
+    pub(crate) has_indexes: AtomicBool,
     pub(crate) cache: DocumentCache,
     pub(crate) recovery: OnceLock<RecoveryReport>,
     pub(crate) clock: Arc<dyn Clock>,

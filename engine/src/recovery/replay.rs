@@ -64,7 +64,7 @@ pub(super) fn recover(
         recovery: OnceLock::new(),
         clock: options.clock,
         latest: AtomicU64::new(0),
-        is_indexed: AtomicBool::new(false),
+        has_indexes: AtomicBool::new(false),
     });
     let mut applier = Applier::new(Arc::clone(&shared));
     let mut log = Log::read(&generation, start.walked, &mut applier, &shared)
