@@ -139,6 +139,7 @@ impl WriterThread {
         self.link.note_commit_time(end - start);
         self.mark_due = Some(end + MARK_AFTER);
         self.group.answer(outcome, &self.link.counters);
+        self.writer.tidy();
     }
 
     fn sync_now(&mut self, reply: Reply<()>) {

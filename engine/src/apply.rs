@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use crate::build::Tracker;
 use crate::expiry::Expiring;
 use crate::index::catalog::Catalog;
+use crate::index::working::Workings;
 use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::keydir::{Entry, Hashed, RecordId};
 use crate::log::record_bytes;
@@ -19,6 +20,8 @@ pub(crate) struct Applier {
     shared: Arc<Shared>,
     /// What the next publication shows.
     next: View,
+    /// The trees of the indexes, ahead of those that are published.
+    workings: Workings,
     /// What was replaced or removed and may still be in the undo map, oldest first.
     superseded: VecDeque<Superseded>,
     /// The indexes that are being built.
@@ -39,7 +42,8 @@ struct Superseded {
 impl Applier {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let next = View::clone(&shared.view.load());
-        Self { shared, next, superseded: VecDeque::new(), builds: Vec::new() }
+        let workings = Workings::default();
+        Self { shared, next, workings, superseded: VecDeque::new(), builds: Vec::new() }
     }
 
     /// Applies one change while nobody reads: in recovery.
@@ -74,7 +78,7 @@ impl Applier {
         }
         let replaced = self.shared.keydir.put(&hashed, key, entry);
         self.tally(change, replaced);
-        for build in &mut self.builds {
+        for build in self.builds() {
             build.note(hashed.collection, key);
         }
         if replaced.is_some() || removed {
@@ -93,6 +97,7 @@ impl Applier {
         self.next.sequence = sequence;
         self.next.log_end = log_end;
         self.next.time = time;
+        self.workings.fit(&self.next.catalog);
         self.shared.view.store(Arc::new(self.next.clone()));
         let has_indexes = !self.next.catalog.is_empty();
         if self.shared.has_indexes.load(Ordering::Relaxed) != has_indexes {
@@ -112,6 +117,13 @@ impl Applier {
         &mut self.next.catalog
     }
 
+    /// Does what no commit needs to wait for: brings the trees of the indexes up to what is published, and gives back
+    /// what was published before.
+    pub(crate) fn tidy(&mut self) {
+        self.workings.keep_up(&self.next.catalog);
+        self.workings.give_back();
+    }
+
     /// The indexes that are being built, without those that were abandoned.
     pub(crate) fn builds(&mut self) -> &mut Vec<Tracker> {
         self.builds.retain(Tracker::is_alive);
@@ -129,12 +141,12 @@ impl Applier {
     }
 
     /// The key that expires first.
-    pub(crate) fn first_expiring(&self) -> Option<&Expiring> {
-        self.next.expiring.first()
+    pub(crate) fn first_expiring(&self) -> Option<Expiring> {
+        self.next.expiring.iter().next()
     }
 
     /// The keys that have expired at `now`, in the order in which they did.
-    pub(crate) fn expired(&self, now: Timestamp) -> impl Iterator<Item = &Expiring> {
+    pub(crate) fn expired(&self, now: Timestamp) -> impl Iterator<Item = Expiring> {
         self.next.expired(now)
     }
 
@@ -160,7 +172,7 @@ impl Applier {
     fn tally(&mut self, change: &StagedChange<'_>, old: Option<Entry>) {
         let &StagedChange { hashed: Hashed { collection, .. }, key, entry, expires_at, .. } = change;
         if let Some(index_change) = &change.index_change {
-            self.next.catalog.update(collection, key, index_change);
+            self.next.catalog.update(&mut self.workings, collection, key, index_change);
         }
         if let Some(old) = old.filter(|old| !old.is_tombstone()) {
             self.next.counts.subtract(collection);
@@ -173,7 +185,7 @@ impl Applier {
             self.next.counts.add(collection);
             self.next.live_bytes += record_bytes(entry.payload_bytes);
             if let Some(at) = expires_at {
-                self.next.expiring.insert(Expiring { at, collection, key: key.clone() });
+                self.next.expiring.insert(&Expiring { at, collection, key: key.clone() });
             }
         }
     }

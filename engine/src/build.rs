@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::index::definition::IndexDefinition;
 use crate::index::extract::{Extracted, extract};
 use crate::index::path::FieldPath;
+use crate::index::working::Working;
 use crate::index::{Index, IndexBuilder};
 use crate::key::{CollectionId, Key};
 use crate::snapshot::Snapshot;
@@ -93,11 +94,12 @@ impl IndexBuild {
     /// # Errors
     /// As [`IndexBuild::run`].
     pub fn advance(&mut self, round: BuildRound) -> Result<()> {
+        let mut working = Working::of(&self.index);
         for key in &round.changed {
             self.check()?;
             let old = self.values(&self.snapshot, key)?;
             let new = self.values(&round.snapshot, key)?;
-            self.index.replace(key, &old, &new);
+            self.index.replace(&mut working, key, &old, &new);
         }
         self.snapshot = round.snapshot;
         Ok(())

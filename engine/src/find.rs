@@ -11,8 +11,10 @@ use crate::error::Result;
 use crate::index::extract::{matches, matches_range};
 use crate::index::path::FieldPath;
 use crate::index::value::{Operand, ValueRange};
-use crate::key::{CollectionId, Key};
+use crate::key::{CollectionId, Key, Timestamp};
+use crate::reader::Reader;
 use crate::snapshot::Snapshot;
+use crate::view::View;
 
 /// An index, and what is known of it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -30,6 +32,64 @@ pub struct IndexInfo {
     pub uses: u64,
 }
 
+impl Reader {
+    /// As [`Snapshot::find`], as of now, if an index alone can answer: it says which keys there are, and no document is
+    /// looked at, so that nothing is to be held back for it. Otherwise nothing.
+    ///
+    /// # Errors
+    /// Those of encoding `value`.
+    pub fn find_indexed(
+        &self,
+        collection: CollectionId,
+        path: &FieldPath,
+        value: &Value,
+    ) -> Result<Option<Vec<Key>>> {
+        let operand = Operand::new(value)?;
+        if !operand.is_exact() {
+            return Ok(None);
+        }
+        let view = self.shared().view.load();
+        Ok(view.find(collection, path, &operand, || self.shared().now()))
+    }
+}
+
+impl View {
+    /// The keys that an index finds, if there is one: those of one value, or, where the operand is not exact, perhaps
+    /// some of others.
+    fn find(
+        &self,
+        collection: CollectionId,
+        path: &FieldPath,
+        operand: &Operand,
+        now: impl FnOnce() -> Timestamp,
+    ) -> Option<Vec<Key>> {
+        let published = self.catalog.get(collection, path)?;
+        published.note_use();
+        let mut keys = published.index.find(operand.value());
+        self.leave_out_expired(collection, &mut keys, now);
+        Some(keys)
+    }
+
+    fn leave_out_expired(
+        &self,
+        collection: CollectionId,
+        keys: &mut Vec<Key>,
+        now: impl FnOnce() -> Timestamp,
+    ) {
+        // Where nothing ever expires, nothing is looked at.
+        if !self.expiring.is_empty() {
+            let expired = self.expired_keys(collection, now());
+            keys.retain(|key| !expired.contains(key));
+        }
+    }
+
+    /// The keys that have expired and are not purged yet: normally none.
+    fn expired_keys(&self, collection: CollectionId, now: Timestamp) -> HashSet<Key, RandomState> {
+        let expired = self.expired(now).filter(|expired| expired.collection == collection);
+        expired.map(|expired| expired.key).collect()
+    }
+}
+
 impl Snapshot {
     /// The keys of the documents that hold a value equal to `value` at `path`: the field itself, or an item of it if
     /// it is an array. An index answers if there is one; otherwise every document is looked at. Without an order.
@@ -38,14 +98,9 @@ impl Snapshot {
     /// [`crate::Error::Io`] and [`crate::Error::Damaged`]; those of encoding `value`.
     pub fn find(&self, collection: CollectionId, path: &FieldPath, value: &Value) -> Result<Vec<Key>> {
         let operand = Operand::new(value)?;
-        let Some(published) = self.view().catalog.get(collection, path) else {
+        let Some(keys) = self.view().find(collection, path, &operand, || self.now()) else {
             return self.scan(collection, |text| matches(text, path, &operand));
         };
-        published.note_use();
-        let found = published.index.find(operand.value());
-        let expired = self.expired(collection);
-        let mut keys = Vec::with_capacity(found.len());
-        keys.extend(found.filter(|key| !expired.contains(*key)).cloned());
         if operand.is_exact() {
             Ok(keys)
         } else {
@@ -71,14 +126,8 @@ impl Snapshot {
             return self.scan(collection, |text| matches_range(text, path, &range));
         };
         published.note_use();
-        let expired = self.expired(collection);
-        let found = published.index.find_range(&range);
-        let is_live = |key: &&Key| !expired.contains(*key);
-        let keys: Vec<Key> = if reverse {
-            found.rev().filter(is_live).cloned().collect()
-        } else {
-            found.filter(is_live).cloned().collect()
-        };
+        let mut keys = published.index.find_range(&range, reverse);
+        self.view().leave_out_expired(collection, &mut keys, || self.now());
         if range.is_exact() {
             Ok(keys)
         } else {
@@ -120,18 +169,9 @@ impl Snapshot {
         catalog.iter().map(info).collect()
     }
 
-    /// The keys that have expired and are not purged yet: normally none.
-    fn expired(&self, collection: CollectionId) -> HashSet<Key, RandomState> {
-        let expired = self.view().expired(self.now());
-        expired
-            .filter(|expired| expired.collection == collection)
-            .map(|expired| expired.key.clone())
-            .collect()
-    }
-
     /// The keys of all documents that `holds` of.
     fn scan(&self, collection: CollectionId, holds: impl Fn(&str) -> bool) -> Result<Vec<Key>> {
-        let expired = self.expired(collection);
+        let expired = self.view().expired_keys(collection, self.now());
         let mut keys = Vec::new();
         self.each_document(collection, |key, text| {
             if holds(text) && !expired.contains(key) {

@@ -11,10 +11,9 @@ use crate::cache::DocumentCache;
 use crate::clock::Clock;
 use crate::document::Document;
 use crate::error::{Error, Result};
-use crate::expiry::{Expiring, ExpiryTimes};
+use crate::expiry::{Expiring, ExpiryOrder, ExpiryTimes};
 use crate::generation::{Generation, Retired};
 use crate::index::catalog::{Catalog, OldValues};
-use crate::index::ordered::OrderedSet;
 use crate::key::{CollectionId, Sequence, Timestamp};
 use crate::keydir::{Entry, Hashed, Keydir};
 use crate::log::{ReadFault, read_document};
@@ -58,7 +57,7 @@ pub(crate) struct View {
     /// The time of the newest commit.
     pub(crate) time: Timestamp,
     /// The keys that will expire, and those that have and are not purged yet.
-    pub(crate) expiring: OrderedSet<Expiring>,
+    pub(crate) expiring: ExpiryOrder,
     pub(crate) catalog: Catalog,
 }
 
@@ -108,7 +107,7 @@ impl View {
     }
 
     /// The keys that have expired at `now`, in the order in which they did.
-    pub(crate) fn expired(&self, now: Timestamp) -> impl Iterator<Item = &Expiring> {
+    pub(crate) fn expired(&self, now: Timestamp) -> impl Iterator<Item = Expiring> {
         self.expiring.iter().take_while(move |expiring| expiring.at <= now)
     }
 }
@@ -204,24 +203,42 @@ impl Shared {
 
     /// Reads a document from its generation, verified, and keeps it in the cache.
     fn read(&self, key: &Hashed<'_>, entry: &Entry, generation: &Generation) -> Result<Document> {
-        let expected = entry.expected(key.collection, key.key);
-        let document = read_document(&*generation.file, &generation.keys, &expected, |text| {
-            Document::new(Box::from(text), entry.sequence)
-        })
-        .map_err(|fault| self.read_error(fault, expected.position))?;
+        let make = |text: &str| Document::new(Box::from(text), entry.sequence);
+        let document = self.read_from(generation, key, entry, make)?;
         self.cache.insert(entry.id(), &document);
         Ok(document)
     }
 
     /// What a stored document holds for the indexes of its collection. Nothing, if the entry is out of date.
+    ///
+    /// It is asked for since the document is about to be replaced, so that is not kept in the cache.
     pub(crate) fn old_values(&self, catalog: &Catalog, key: &Hashed<'_>, entry: &Entry) -> Option<OldValues> {
-        match self.document(key, entry, &self.generations.load()) {
-            Ok(document) => Some(OldValues::Known(catalog.extract(key.collection, document?.as_str()))),
+        if let Some(document) = self.cache.get(entry.id()) {
+            return Some(OldValues::Known(catalog.extract(key.collection, document.as_str())));
+        }
+        let generations = self.generations.load();
+        let generation = generations.of(entry.location)?;
+        let extract = |text: &str| catalog.extract(key.collection, text);
+        Some(match self.read_from(generation, key, entry, extract) {
+            Ok(values) => OldValues::Known(values),
             Err(error) => {
                 tracing::warn!(%error, "an unreadable document is taken out of the indexes by its key");
-                Some(OldValues::Unreadable)
+                OldValues::Unreadable
             }
-        }
+        })
+    }
+
+    /// Reads a text from its generation, verified.
+    fn read_from<T>(
+        &self,
+        generation: &Generation,
+        key: &Hashed<'_>,
+        entry: &Entry,
+        make: impl FnOnce(&str) -> T,
+    ) -> Result<T> {
+        let expected = entry.expected(key.collection, key.key);
+        read_document(&*generation.file, &generation.keys, &expected, make)
+            .map_err(|fault| self.read_error(fault, expected.position))
     }
 
     pub(crate) fn read_error(&self, fault: ReadFault, position: u64) -> Error {

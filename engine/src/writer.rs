@@ -143,6 +143,12 @@ impl Writer {
         Ok(outcomes)
     }
 
+    /// Does what is left of commits that were carried out, and what their callers need not wait for. A later commit does
+    /// it otherwise.
+    pub fn tidy(&mut self) {
+        self.applier.tidy();
+    }
+
     /// Syncs all that was appended.
     ///
     /// # Errors
@@ -211,10 +217,10 @@ impl Writer {
     /// As [`Writer::commit`].
     pub fn purge_expired(&mut self, limit: usize, durability: Durability) -> Result<u64> {
         self.check()?;
-        let now = self.log.time.max(self.shared.now());
+        let now = self.shared.now_after(self.log.time);
         let mut purge = Transaction::new();
         for Expiring { collection, key, .. } in self.applier.expired(now).take(limit) {
-            purge.delete(*collection, key.clone());
+            purge.delete(collection, key);
         }
         let count = purge.len() as u64;
         if count > 0 {

@@ -77,14 +77,19 @@ impl FerrumDB {
     /// field answers if there is one; otherwise every document is looked at.
     ///
     /// # Errors
-    /// As [`get`](Self::get), and [`Forked`](crate::ErrorKind::Forked).
+    /// As [`get`](Self::get), and, where documents are looked at, [`Forked`](crate::ErrorKind::Forked).
     pub fn find<F>(&self, field: F, value: &Value) -> Result<Vec<Key>>
     where
         F: TryInto<FieldPath>,
         Error: From<F::Error>,
     {
         let path = field.try_into()?;
-        self.told(self.look()?.find(CollectionId::ROOT, &path, value))
+        self.0.link.check_readable().map_err(|error| self.counted(error))?;
+        // As a get, it needs nothing that a fork could have copied in the middle of a change.
+        match self.told(self.0.reader.find_indexed(CollectionId::ROOT, &path, value))? {
+            Some(keys) => Ok(keys),
+            None => self.told(self.look()?.find(CollectionId::ROOT, &path, value)),
+        }
     }
 
     /// As [`find`](Self::find), with the documents, all as of one moment.

@@ -177,7 +177,7 @@ impl Contents {
             if loaded.documents as u64 != documents {
                 return None;
             }
-            let index = Index::from_sorted(definition, loaded.entries, loaded.documents, loaded.multiple)?;
+            let index = Index::from_sorted(definition, &loaded.entries, loaded.documents, loaded.multiple)?;
             self.catalog.add(collection, index);
         }
         Some(())

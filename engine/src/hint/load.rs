@@ -8,10 +8,9 @@ use super::contents::Contents;
 use super::format::{BLOCK_HEAD_BYTES, ENTRY_BYTES, ENTRY_EXPIRES, HEADER_BYTES, block as at, entry, kind};
 use super::header::{HintHeader, checksum};
 use super::write::{block_bound, block_checksum};
-use crate::expiry::{Expiring, ExpiryTimes};
+use crate::expiry::{Expiring, ExpiryOrder, ExpiryTimes};
 use crate::fs::{File, FileSystem, OpenMode, read_full};
 use crate::generation::Location;
-use crate::index::ordered::OrderedSet;
 use crate::indexing::Definitions;
 use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::keydir::{Entry, Keydir};
@@ -306,7 +305,7 @@ impl<'h> Filling<'h> {
             return None;
         }
         self.expiring.sort_unstable();
-        self.view.expiring = OrderedSet::from_sorted(self.expiring);
+        self.view.expiring = ExpiryOrder::from_sorted(&self.expiring);
         let Self { keydir, expiry_times, view, .. } = self;
         Some(Start { keydir, expiry_times, view, walked })
     }

@@ -195,14 +195,14 @@ impl<'f> Blocks<'f> {
     fn contents(&mut self, published: &Published, numbers: &Numbers) -> io::Result<()> {
         let documents = numbers.of(published.collection);
         let mut before = None;
-        for IndexEntry { value, key } in published.index.iter() {
+        published.index.each(|IndexEntry { value, key }| {
             let number = documents
-                .and_then(|documents| documents.get(key))
+                .and_then(|documents| documents.get(&key))
                 .ok_or_else(|| io::Error::other("an index holds a document that has no number"))?;
-            self.content(*number, (before != Some(value)).then_some(value))?;
+            self.content(*number, (before.as_ref() != Some(&value)).then_some(&value))?;
             before = Some(value);
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Adds an entry of the contents of the index whose turn it is. Without a value, it has that of the one before.

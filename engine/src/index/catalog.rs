@@ -7,8 +7,9 @@ use crossbeam_utils::CachePadded;
 
 use super::Index;
 use super::definition::IndexDefinition;
-use super::extract::{Extracted, extract};
+use super::extract::{Extracted, extract_all};
 use super::path::FieldPath;
+use super::working::Workings;
 use crate::key::{CollectionId, Key};
 use crate::pins::thread_number;
 
@@ -57,7 +58,7 @@ impl Catalog {
         self.0.number
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Published> {
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &Published> {
         self.0.list.iter()
     }
 
@@ -75,7 +76,7 @@ impl Catalog {
 
     /// The values of a document for the indexes of its collection, in their order.
     pub(crate) fn extract(&self, collection: CollectionId, text: &str) -> Vec<Extracted> {
-        self.paths(collection).map(|path| extract(text, path)).collect()
+        extract_all(text, self.paths(collection))
     }
 
     /// The values of no document.
@@ -95,17 +96,24 @@ impl Catalog {
         indexes.list.retain(|published| !published.is(collection, path));
     }
 
-    /// Brings the indexes of a collection up to a change of one document.
-    pub(crate) fn update(&mut self, collection: CollectionId, key: &Key, change: &IndexChange) {
+    /// Brings the indexes of a collection up to a change of one document, and the trees of these indexes.
+    pub(crate) fn update(
+        &mut self,
+        workings: &mut Workings,
+        collection: CollectionId,
+        key: &Key,
+        change: &IndexChange,
+    ) {
         let published = Arc::make_mut(&mut self.0).list.iter_mut();
         let concerned = published.filter(|published| published.collection == collection);
         for (number, published) in concerned.enumerate() {
             let new = &change.new[number];
+            let working = workings.of(&published.index);
             match &change.old {
-                OldValues::Known(old) => published.index.replace(key, &old[number], new),
+                OldValues::Known(old) => published.index.replace(working, key, &old[number], new),
                 OldValues::Unreadable => {
-                    published.index.forget(key);
-                    published.index.insert(key, new);
+                    published.index.forget(working, key);
+                    published.index.insert(working, key, new);
                 }
             }
         }

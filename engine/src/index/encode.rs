@@ -21,8 +21,8 @@ pub(super) const NUMBER: u8 = 0x20;
 pub(super) const STRING: u8 = 0x30;
 pub(super) const OBJECT: u8 = 0x40;
 pub(super) const ARRAY: u8 = 0x50;
-const FALSE: u8 = 0x60;
-const TRUE: u8 = 0x61;
+pub(super) const FALSE: u8 = 0x60;
+pub(super) const TRUE: u8 = 0x61;
 /// All that a key begins with.
 pub(super) const KINDS: [u8; 7] = [NULL, NUMBER, STRING, OBJECT, ARRAY, FALSE, TRUE];
 
@@ -140,12 +140,19 @@ impl Encoder {
             if self.out.len() >= limit {
                 break;
             }
-            match byte {
-                0 | 1 => self.out.extend([ESCAPE, byte + 1]),
-                plain => self.out.push(plain),
+            if is_escaped(byte) {
+                self.out.extend([ESCAPE, byte + 1]);
+            } else {
+                self.out.push(byte);
             }
         }
     }
+}
+
+/// Whether a byte of a string is spelled as two.
+#[inline]
+pub(super) fn is_escaped(byte: u8) -> bool {
+    byte <= ESCAPE
 }
 
 /// A number as ten bytes: the largest float that is not above it, and what is missing from there.

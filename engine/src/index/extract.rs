@@ -63,15 +63,32 @@ impl Extracted {
 
 /// What an index keeps of a document: its text, as it is stored.
 pub(crate) fn extract(document: &str, path: &FieldPath) -> Extracted {
-    let mut extracted = Extracted::NONE;
-    let _ = walk(Cursor::new(document, 0), path.steps(), &mut |reached| {
-        extracted.add(match reached {
-            Reached::Missing => IndexValue::NULL,
-            Reached::Value(mut cursor) => IndexValue::read(&mut cursor),
-        });
-        ControlFlow::Continue(())
-    });
-    extracted.finish()
+    extract_from(Cursor::new(document, 0), path.steps())
+}
+
+/// The same for several paths, which share one walk over the fields of the document.
+pub(crate) fn extract_all<'p>(document: &str, paths: impl Iterator<Item = &'p FieldPath>) -> Vec<Extracted> {
+    let mut cursor = Cursor::new(document, 0);
+    if cursor.kind() != Kind::Object {
+        return paths.map(|path| extract(document, path)).collect();
+    }
+    let mut all: Vec<_> = paths.map(|path| (path.steps(), None)).collect();
+    let mut left = all.len();
+    cursor.enter();
+    while left > 0
+        && let Some(key) = cursor.next_key()
+    {
+        for (path, extracted) in &mut all {
+            if let ([first, rest @ ..], None) = (*path, &extracted)
+                && first.kept() == key
+            {
+                *extracted = Some(extract_from(cursor.clone(), rest));
+                left -= 1;
+            }
+        }
+        cursor.skip();
+    }
+    all.into_iter().map(|(_, extracted)| extracted.unwrap_or(Extracted::One(IndexValue::NULL))).collect()
 }
 
 /// Whether a document holds a value at the path that equals the operand.
@@ -82,6 +99,18 @@ pub(crate) fn matches(document: &str, path: &FieldPath, operand: &Operand) -> bo
 /// Whether a document holds a value at the path that lies in the range.
 pub(crate) fn matches_range(document: &str, path: &FieldPath, range: &ValueRange) -> bool {
     any(document, path, |cursor| range.contains(&cursor))
+}
+
+fn extract_from(cursor: Cursor<'_>, path: &[Segment]) -> Extracted {
+    let mut extracted = Extracted::NONE;
+    let _ = walk(cursor, path, &mut |reached| {
+        extracted.add(match reached {
+            Reached::Missing => IndexValue::NULL,
+            Reached::Value(mut cursor) => IndexValue::read(&mut cursor),
+        });
+        ControlFlow::Continue(())
+    });
+    extracted.finish()
 }
 
 fn any(document: &str, path: &FieldPath, holds: impl Fn(Cursor<'_>) -> bool) -> bool {

@@ -2,16 +2,19 @@
 //! thread, and never tells a document that it was not given.
 //!
 //! An index is an ordered set of pairs of a value and a key. A clone of it is cheap and never changes: that is what is
-//! published.
+//! published. It is a tree as it was some changes ago, and these changes; the tree as it is now is the writer's own.
 
 pub(crate) mod catalog;
 mod cursor;
 pub(crate) mod definition;
 mod encode;
+mod entry;
 pub(crate) mod extract;
 pub(crate) mod ordered;
 pub(crate) mod path;
+mod recent;
 pub(crate) mod value;
+pub(crate) mod working;
 
 #[cfg(test)]
 mod tests;
@@ -23,76 +26,82 @@ use std::sync::Arc;
 use ahash::RandomState;
 
 use self::definition::IndexDefinition;
+use self::entry::{EntryBytes, ValueBounds, key_of};
 use self::extract::Extracted;
-use self::ordered::{OrderedSet, Range};
+use self::ordered::{Item, OrderedSet, SetBuilder};
+use self::recent::{Recent, RecentChange};
 use self::value::{IndexValue, ValueRange};
 use crate::key::Key;
 
-/// Keys of up to so many bytes lie in their 24 bytes.
-const KEY_INLINE_MAX: usize = 23;
+pub(crate) use self::entry::IndexEntry;
 
-/// One document at one of its values.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct IndexEntry {
-    /// The value.
-    pub(crate) value: IndexValue,
-    /// The document.
-    pub(crate) key: Key,
-}
-
-const _: () = assert!(size_of::<IndexEntry>() == 48, "an entry of an index has 48 bytes");
-
-type Entries = OrderedSet<IndexEntry>;
+/// What an entry takes in a tree beside its bytes.
+const SLOT_BYTES: usize = 6;
 
 /// The values of one field, and the documents that hold them.
 #[derive(Clone, Debug)]
 pub(crate) struct Index {
     definition: Arc<IndexDefinition>,
-    entries: Entries,
+    /// The entries as they were before the recent changes.
+    base: OrderedSet,
+    recent: Recent,
+    /// How often it was changed since it was built.
+    changes: u64,
     /// What is known of all entries together.
     totals: Totals,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Totals {
+    entries: usize,
     /// The documents that have an entry, and of those the ones that have more than one.
     documents: usize,
     multiple: usize,
-    /// The memory that entries hold beside themselves.
-    heap_bytes: usize,
+    /// The bytes of all entries.
+    bytes: usize,
+}
+
+impl Totals {
+    fn add(&mut self, value: &IndexValue, key: &Key) {
+        self.entries += 1;
+        self.bytes += IndexEntry::len_of(value, key) + SLOT_BYTES;
+    }
+
+    fn subtract(&mut self, value: &IndexValue, key: &Key) {
+        self.entries -= 1;
+        self.bytes -= IndexEntry::len_of(value, key) + SLOT_BYTES;
+    }
 }
 
 impl Index {
     /// An index without entries.
     pub(crate) fn new(definition: Arc<IndexDefinition>) -> Self {
-        Self { definition, entries: Entries::new(), totals: Totals::default() }
+        let (recent, totals) = (Recent::default(), Totals::default());
+        Self { definition, base: OrderedSet::new(), recent, changes: 0, totals }
     }
 
     /// The index of entries in their order, each once, which belong to so many documents, and of those to so many more
     /// than once. Nothing, if they come in another order.
     pub(crate) fn from_sorted(
         definition: Arc<IndexDefinition>,
-        entries: Vec<IndexEntry>,
+        entries: &[IndexEntry],
         documents: usize,
         multiple: usize,
     ) -> Option<Self> {
-        let is_sorted = entries.is_sorted_by(|left, right| left < right);
-        let heap_bytes = entries.iter().map(IndexEntry::heap_bytes).sum();
-        is_sorted.then(|| Self {
-            definition,
-            entries: Entries::from_sorted(entries),
-            totals: Totals { documents, multiple, heap_bytes },
-        })
+        let (mut builder, mut bytes) = (SetBuilder::new(), EntryBytes::default());
+        let mut totals = Totals { documents, multiple, ..Totals::default() };
+        for IndexEntry { value, key } in entries {
+            totals.add(value, key);
+            if !builder.push(bytes.set(value, key)) {
+                return None;
+            }
+        }
+        Some(Self { definition, base: builder.finish(), recent: Recent::default(), changes: 0, totals })
     }
 
     /// What it is made of.
     pub(crate) fn definition(&self) -> &Arc<IndexDefinition> {
         &self.definition
-    }
-
-    /// All entries, by value and then by key.
-    pub(crate) fn iter(&self) -> Range<'_, IndexEntry> {
-        self.entries.iter()
     }
 
     /// How many documents have an entry: all but those that hold nothing at the path.
@@ -102,7 +111,7 @@ impl Index {
 
     /// How many entries there are: one for each document and each of its distinct values.
     pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+        self.totals.entries
     }
 
     /// Whether some document has more than one entry, so that a range may tell it more than once.
@@ -112,123 +121,136 @@ impl Index {
 
     /// The memory it takes, as an estimate: nodes are taken to be three quarters full.
     pub(crate) fn approximate_bytes(&self) -> usize {
-        self.entries.len() * size_of::<IndexEntry>() / 3 * 4 + self.totals.heap_bytes
+        self.totals.bytes / 3 * 4
     }
 
-    /// Adds a document that the index does not hold.
-    pub(crate) fn insert(&mut self, key: &Key, values: &Extracted) {
-        self.replace(key, &Extracted::NONE, values);
-    }
-
-    /// Removes a document. `values` is what it was added with.
-    #[cfg(test)]
-    pub(crate) fn remove(&mut self, key: &Key, values: &Extracted) {
-        self.replace(key, values, &Extracted::NONE);
-    }
-
-    /// Removes a document whose values are not known, by looking at every entry.
-    pub(crate) fn forget(&mut self, key: &Key) {
-        let values: Vec<_> =
-            self.entries.iter().filter(|entry| entry.key == *key).map(|entry| entry.value.clone()).collect();
-        self.totals.documents -= usize::from(!values.is_empty());
-        self.totals.multiple -= usize::from(values.len() > 1);
-        values.iter().for_each(|value| self.remove_entry(key, value));
-    }
-
-    /// Puts a document's new values in the place of its old ones. What both hold is left alone.
-    pub(crate) fn replace(&mut self, key: &Key, old: &Extracted, new: &Extracted) {
-        let (mut old, mut new) = (old.as_slice(), new.as_slice());
-        self.totals.documents -= usize::from(!old.is_empty());
-        self.totals.documents += usize::from(!new.is_empty());
-        self.totals.multiple -= usize::from(old.len() > 1);
-        self.totals.multiple += usize::from(new.len() > 1);
-        loop {
-            let order = match (old.first(), new.first()) {
-                (Some(gone), Some(come)) => gone.cmp(come),
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (None, None) => return,
-            };
-            if order.is_lt() {
-                self.remove_entry(key, &old[0]);
-            } else if order.is_gt() {
-                self.insert_entry(key, &new[0]);
+    /// Visits all entries, by value and then by key. The first error of `visit` ends it.
+    pub(crate) fn each<E>(&self, mut visit: impl FnMut(IndexEntry) -> Result<(), E>) -> Result<(), E> {
+        let mut result = Ok(());
+        let mut recent: Vec<_> = self.recent.iter().collect();
+        recent.reverse();
+        self.visit(&[], &[u8::MAX], recent.into_iter(), false, |item| {
+            if result.is_ok() {
+                result = visit(IndexEntry::from_item(item));
             }
-            old = &old[usize::from(order.is_le())..];
-            new = &new[usize::from(order.is_ge())..];
-        }
+        });
+        result
     }
 
     /// The documents that hold the value, each once, by their keys. If the value was cut, some may hold another.
-    pub(crate) fn find<'i>(&'i self, value: &IndexValue) -> Find<'i> {
-        let range = self.entries.range_by(|entry| entry.value < *value, |entry| entry.value <= *value);
-        range.map(|entry| &entry.key)
+    pub(crate) fn find(&self, value: &IndexValue) -> Vec<Key> {
+        let bounds = ValueBounds::new(value);
+        let found = self.base.range(bounds.start(), bounds.end());
+        let changes = Net::of(self.recent.of_value(value));
+        let mut keys = Vec::with_capacity(found.len() + changes.0.len());
+        if changes.0.is_empty() {
+            keys.extend(found.map(key_of));
+        } else {
+            changes.merge(found, false, |item| keys.push(key_of(item)));
+        }
+        keys
     }
 
-    /// The entries in the range, by value and then by key. If the range is not exact, some at its ends may lie
-    /// outside. A document is told once for each of its values there.
-    pub(crate) fn range(&self, range: &ValueRange) -> Range<'_, IndexEntry> {
-        let before_start = |entry: &IndexEntry| range.is_before_start(&entry.value);
-        self.entries.range_by(before_start, |entry| range.is_before_end(&entry.value))
+    /// The documents that hold a value in the range, each once: in the order of their smallest one there, or, if
+    /// `reverse`, descending in that of their largest. If the range is not exact, some may lie outside, at its ends.
+    pub(crate) fn find_range(&self, range: &ValueRange, reverse: bool) -> Vec<Key> {
+        let (start, end) = range.bounds();
+        let holds = |change: &&RecentChange| {
+            let value = &change.entry.value;
+            !range.is_before_start(value) && range.is_before_end(value)
+        };
+        let mut recent: Vec<_> = self.recent.of_heads(range.heads()).filter(holds).collect();
+        recent.reverse();
+        let mut keys = Vec::new();
+        let mut seen: HashSet<Key, RandomState> = HashSet::default();
+        self.visit(&start, &end, recent.into_iter(), reverse, |item| {
+            let key = key_of(item);
+            if !self.is_multiple() || seen.insert(key.clone()) {
+                keys.push(key);
+            }
+        });
+        keys
     }
 
-    /// The documents that hold a value in the range, each once: in the order of their smallest one there, or, from
-    /// the back, of their largest.
-    pub(crate) fn find_range(&self, range: &ValueRange) -> FindRange<'_> {
-        FindRange { entries: self.range(range), seen: self.is_multiple().then(HashSet::default) }
-    }
-
-    fn insert_entry(&mut self, key: &Key, value: &IndexValue) {
-        let entry = IndexEntry { value: value.clone(), key: key.clone() };
-        let heap_bytes = entry.heap_bytes();
-        if self.entries.insert(entry) {
-            self.totals.heap_bytes += heap_bytes;
+    /// Visits the entries between two places. `recent` are the changes there, the last one first.
+    fn visit<'i>(
+        &'i self,
+        start: &[u8],
+        end: &[u8],
+        recent: impl Iterator<Item = &'i RecentChange>,
+        reverse: bool,
+        mut visit: impl FnMut(Item<'_>),
+    ) {
+        let found = self.base.range(start, end);
+        let changes = Net::of(recent);
+        match (changes.0.is_empty(), reverse) {
+            (true, false) => found.for_each(visit),
+            (true, true) => found.rev().for_each(visit),
+            (false, false) => changes.merge(found, false, visit),
+            (false, true) => changes.merge(found.rev(), true, &mut visit),
         }
     }
+}
 
-    fn remove_entry(&mut self, key: &Key, value: &IndexValue) {
-        let entry = IndexEntry { value: value.clone(), key: key.clone() };
-        if self.entries.remove(&entry) {
-            self.totals.heap_bytes -= entry.heap_bytes();
+/// What recent changes come to: entries in their order, and whether they are there.
+struct Net(Vec<NetChange>);
+
+struct NetChange {
+    bytes: EntryBytes,
+    is_there: bool,
+}
+
+impl Net {
+    /// Of changes that come the last one first.
+    fn of<'r>(recent: impl Iterator<Item = &'r RecentChange>) -> Self {
+        let net = recent.map(|RecentChange { entry, is_added }| {
+            let mut bytes = EntryBytes::default();
+            bytes.set(&entry.value, &entry.key);
+            NetChange { bytes, is_there: *is_added }
+        });
+        let mut net: Vec<_> = net.collect();
+        // The last change of an entry counts.
+        net.sort_by(|left, right| left.bytes.item().bytes.cmp(right.bytes.item().bytes));
+        net.dedup_by(|later, first| later.bytes.item().bytes == first.bytes.item().bytes);
+        Self(net)
+    }
+
+    /// Visits the items of a tree, in their order or in reverse, as they are with these changes.
+    fn merge<'s>(
+        &self,
+        tree: impl Iterator<Item = Item<'s>>,
+        reverse: bool,
+        mut visit: impl FnMut(Item<'_>),
+    ) {
+        let mut changes = self.0.as_slice();
+        let mut next = |before: Option<Item<'_>>| {
+            let (change, rest) = if reverse { changes.split_last()? } else { changes.split_first()? };
+            let item = change.bytes.item();
+            let order = before.map_or(Ordering::Less, |before| item.bytes.cmp(before.bytes));
+            let order = if reverse && before.is_some() { order.reverse() } else { order };
+            if order.is_le() {
+                changes = rest;
+            }
+            order.is_le().then_some((change, order.is_eq()))
+        };
+        for item in tree {
+            let mut is_there = true;
+            while let Some((change, is_same)) = next(Some(item)) {
+                if is_same {
+                    is_there = change.is_there;
+                } else if change.is_there {
+                    visit(change.bytes.item());
+                }
+            }
+            if is_there {
+                visit(item);
+            }
         }
-    }
-}
-
-/// The keys of one value.
-pub(crate) type Find<'i> = std::iter::Map<Range<'i, IndexEntry>, fn(&'i IndexEntry) -> &'i Key>;
-
-/// The keys of a range of values.
-#[derive(Debug)]
-pub(crate) struct FindRange<'i> {
-    entries: Range<'i, IndexEntry>,
-    /// What was told already; only where a document may come twice.
-    seen: Option<HashSet<&'i str, RandomState>>,
-}
-
-impl<'i> FindRange<'i> {
-    fn is_new(seen: &mut Option<HashSet<&'i str, RandomState>>, entry: &'i IndexEntry) -> bool {
-        seen.as_mut().is_none_or(|seen| seen.insert(&entry.key))
-    }
-}
-
-impl<'i> Iterator for FindRange<'i> {
-    type Item = &'i Key;
-
-    fn next(&mut self) -> Option<&'i Key> {
-        let entry = self.entries.by_ref().find(|entry| Self::is_new(&mut self.seen, entry))?;
-        Some(&entry.key)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let most = self.entries.len();
-        (if self.seen.is_some() { 0 } else { most }, Some(most))
-    }
-}
-
-impl DoubleEndedIterator for FindRange<'_> {
-    fn next_back(&mut self) -> Option<Self::Item> {
-        let entry = self.entries.by_ref().rfind(|entry| Self::is_new(&mut self.seen, entry))?;
-        Some(&entry.key)
+        while let Some((change, _)) = next(None) {
+            if change.is_there {
+                visit(change.bytes.item());
+            }
+        }
     }
 }
 
@@ -237,13 +259,14 @@ impl DoubleEndedIterator for FindRange<'_> {
 pub(crate) struct IndexBuilder {
     definition: Arc<IndexDefinition>,
     entries: Vec<IndexEntry>,
-    totals: Totals,
+    documents: usize,
+    multiple: usize,
 }
 
 impl IndexBuilder {
     /// A builder that was not given anything yet.
     pub(crate) fn new(definition: Arc<IndexDefinition>) -> Self {
-        Self { definition, entries: Vec::new(), totals: Totals::default() }
+        Self { definition, entries: Vec::new(), documents: 0, multiple: 0 }
     }
 
     /// What the index is made of.
@@ -254,26 +277,15 @@ impl IndexBuilder {
     /// Adds a document.
     pub(crate) fn add(&mut self, key: &Key, values: &Extracted) {
         let values = values.as_slice();
-        self.totals.documents += usize::from(!values.is_empty());
-        self.totals.multiple += usize::from(values.len() > 1);
-        for value in values {
-            let entry = IndexEntry { value: value.clone(), key: key.clone() };
-            self.totals.heap_bytes += entry.heap_bytes();
-            self.entries.push(entry);
-        }
+        self.documents += usize::from(!values.is_empty());
+        self.multiple += usize::from(values.len() > 1);
+        self.entries.extend(values.iter().map(|value| IndexEntry { value: value.clone(), key: key.clone() }));
     }
 
     /// The index of what was added.
     pub(crate) fn finish(mut self) -> Index {
         self.entries.sort_unstable();
-        let entries = Entries::from_sorted(self.entries);
-        Index { definition: self.definition, entries, totals: self.totals }
-    }
-}
-
-impl IndexEntry {
-    fn heap_bytes(&self) -> usize {
-        let key = self.key.len();
-        self.value.heap_bytes() + if key > KEY_INLINE_MAX { key + 2 * size_of::<usize>() } else { 0 }
+        let index = Index::from_sorted(self.definition, &self.entries, self.documents, self.multiple);
+        index.expect("the entries were just sorted, and a document and its values come once")
     }
 }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::cursor;
+use crate::json;
 
 /// The most segments of a path. Paths through arrays may be walked in two ways at each numeric segment, so their
 /// number is what bounds the time.
@@ -64,7 +65,10 @@ impl FieldPath {
     /// # Errors
     /// [`PathError::TooLong`] when it has more than 32 segments.
     pub fn parse(text: &str) -> Result<Self, PathError> {
-        Self::from_segments(text.split('.'))
+        if text.as_bytes().contains(&b'.') {
+            return Self::from_segments(text.split('.'));
+        }
+        Ok(Self(Box::new([Segment::new(text.into())])))
     }
 
     /// The segments, from the top.
@@ -79,8 +83,7 @@ impl FieldPath {
 
 impl Segment {
     fn new(name: Box<str>) -> Self {
-        let kept = cursor::kept(&name);
-        let kept = (*kept != *name).then(|| kept.into_boxed_str());
+        let kept = (!json::is_plain(&name)).then(|| cursor::kept(&name).into_boxed_str());
         let index = index(&name);
         Self { name, kept, index }
     }

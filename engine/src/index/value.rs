@@ -9,13 +9,14 @@ pub(super) mod tests;
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::ops::Bound;
+use std::ops::{Bound, RangeInclusive};
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::cursor::{Cursor, Kind};
 use super::encode::{self, Encoder};
+use super::entry::ValueBounds;
 use crate::error::Result;
 use crate::json;
 use crate::options::Limits;
@@ -61,6 +62,20 @@ pub(crate) enum Class {
     Object,
     Array,
     Boolean,
+}
+
+impl Class {
+    /// The bytes with which keys of this class begin: the smallest and the largest.
+    fn bytes(self) -> (u8, u8) {
+        match self {
+            Self::Null => (encode::NULL, encode::NULL),
+            Self::Number => (encode::NUMBER, encode::NUMBER),
+            Self::String => (encode::STRING, encode::STRING),
+            Self::Object => (encode::OBJECT, encode::OBJECT),
+            Self::Array => (encode::ARRAY, encode::ARRAY),
+            Self::Boolean => (encode::FALSE, encode::TRUE),
+        }
+    }
 }
 
 impl IndexValue {
@@ -116,6 +131,11 @@ impl IndexValue {
         }
     }
 
+    /// The first bytes of the key: smaller or the same for a smaller key.
+    pub(super) fn head(&self) -> u64 {
+        head(self.as_bytes())
+    }
+
     /// The bytes of the key.
     #[inline]
     pub(crate) fn as_bytes(&self) -> &[u8] {
@@ -125,12 +145,21 @@ impl IndexValue {
         }
     }
 
-    /// The memory beside the 24 bytes, shared or not.
-    pub(crate) fn heap_bytes(&self) -> usize {
-        match &self.0 {
-            Repr::Inline { .. } => 0,
-            Repr::Long(bytes) | Repr::Cut(bytes) => bytes.len() + 2 * size_of::<usize>(),
+    /// The key of a string that is neither cut nor escaped.
+    #[inline]
+    fn of_plain(string: &str) -> Option<Self> {
+        let bytes = string.as_bytes();
+        if bytes.len() >= VALUE_BYTES_MAX
+            || encode::is_escaped(bytes.iter().fold(u8::MAX, |least, byte| least.min(*byte)))
+        {
+            return None;
         }
+        if bytes.len() < INLINE_MAX {
+            return Some(Self::short(encode::STRING, bytes));
+        }
+        let mut whole: Arc<[u8]> = std::iter::repeat_n(encode::STRING, bytes.len() + 1).collect();
+        Arc::get_mut(&mut whole).expect("nobody else has it yet")[1..].copy_from_slice(bytes);
+        Some(Self(Repr::Long(whole)))
     }
 
     #[inline]
@@ -201,6 +230,15 @@ impl Operand {
     /// # Errors
     /// When the value could not be part of any document: it is nested too deeply, or far too large.
     pub(crate) fn new(value: &Value) -> Result<Self> {
+        let plain = match value {
+            Value::Null => Some(IndexValue::NULL),
+            Value::Number(number) => Some(IndexValue::short(encode::NUMBER, &encode::number(number))),
+            Value::String(string) => IndexValue::of_plain(string),
+            Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+        };
+        if let Some(value) = plain {
+            return Ok(Self { value, whole: None });
+        }
         let most = Limits { depth_max: usize::MAX, document_bytes_max: usize::MAX, ..Limits::default() };
         let text = json::from_serialize(value, &most.clamped())?;
         let value = IndexValue::read(&mut Cursor::new(&text, 0));
@@ -263,6 +301,34 @@ impl ValueRange {
         })
     }
 
+    /// The bytes around the entries of an index whose values have keys that may match: not before the first, and before
+    /// the second.
+    pub(super) fn bounds(&self) -> (Vec<u8>, Vec<u8>) {
+        if self.empty {
+            return (Vec::new(), Vec::new());
+        }
+        let classes = self.class.map(Class::bytes);
+        let start = match &self.start {
+            Bound::Excluded(start) if start.is_exact() => ValueBounds::new(&start.value).end().to_vec(),
+            Bound::Included(start) | Bound::Excluded(start) => {
+                ValueBounds::new(&start.value).start().to_vec()
+            }
+            Bound::Unbounded => classes.map(|(first, _)| vec![first]).unwrap_or_default(),
+        };
+        let end = match &self.end {
+            Bound::Excluded(end) if end.is_exact() => ValueBounds::new(&end.value).start().to_vec(),
+            Bound::Included(end) | Bound::Excluded(end) => ValueBounds::new(&end.value).end().to_vec(),
+            Bound::Unbounded => vec![classes.map_or(u8::MAX, |(_, last)| last + 1)],
+        };
+        (start, end)
+    }
+
+    /// The heads of keys that may match.
+    pub(super) fn heads(&self) -> RangeInclusive<u64> {
+        let (start, end) = self.bounds();
+        head(&start)..=head(&end)
+    }
+
     /// Whether a key lies before every key that may match.
     pub(crate) fn is_before_start(&self, value: &IndexValue) -> bool {
         match &self.start {
@@ -301,6 +367,14 @@ impl ValueRange {
                 Bound::Unbounded => true,
             }
     }
+}
+
+/// The first eight bytes, zeros behind a shorter text, as a number that orders as they do.
+fn head(bytes: &[u8]) -> u64 {
+    let mut head = [0; 8];
+    let len = bytes.len().min(8);
+    head[..len].copy_from_slice(&bytes[..len]);
+    u64::from_be_bytes(head)
 }
 
 fn operand(bound: Bound<&Value>) -> Result<Bound<Operand>> {

@@ -56,6 +56,11 @@ pub(crate) fn parse_as<T: DeserializeOwned>(text: &str) -> serde_json::Result<T>
     Ok(value)
 }
 
+/// Whether a string is kept without an escape.
+pub(crate) fn is_plain(string: &str) -> bool {
+    escape::plain_end(string.as_bytes(), 0) == string.len()
+}
+
 #[cold]
 fn invalid(offset: usize, reason: &'static str) -> Error {
     Error::InvalidJson { offset, reason }

@@ -86,6 +86,14 @@ proptest! {
     }
 
     #[test]
+    fn several_paths_share_a_walk(document in any_document(), all in prop::collection::vec(any_path(), 0..4)) {
+        let paths: Vec<_> = all.iter().map(|segments| path(segments)).collect();
+        let text = text(&document);
+        let each: Vec<_> = paths.iter().map(|path| extract(&text, path)).collect();
+        prop_assert_eq!(extract_all(&text, paths.iter()), each);
+    }
+
+    #[test]
     fn a_document_matches_by_what_stands_in_its_tree(
         document in any_document(),
         segments in any_path(),

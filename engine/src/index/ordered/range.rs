@@ -6,40 +6,79 @@
 use std::fmt;
 use std::iter::FusedIterator;
 
-use super::Node;
+use super::page::{Item, Page};
+use super::{Node, OrderedSet};
 
 /// Items of a set, from both ends. Its size does not depend on the set's; skipping any number of items is one descent.
-pub(crate) struct Range<'s, T> {
-    pub(super) root: &'s Node<T>,
-    /// The ranks of the first item that is left, and of the one after the last.
-    pub(super) start: usize,
-    pub(super) end: usize,
+#[derive(Clone)]
+pub(crate) struct Range<'s> {
+    root: &'s Node,
+    /// The ranks of the first item that is left, and of the one after the last. Only a walk that leaves its first leaf
+    /// knows them; another counts from its own start.
+    start: usize,
+    end: usize,
     /// Items of one leaf from `start` on, perhaps beyond `end`.
-    pub(super) front: &'s [T],
+    front: Run<'s>,
     /// Items of one leaf up to `end`, perhaps from before `start`.
-    pub(super) back: &'s [T],
+    back: Run<'s>,
 }
 
-impl<'s, T> Iterator for Range<'s, T> {
-    type Item = &'s T;
+/// Neighbours in one leaf.
+#[derive(Clone)]
+struct Run<'s> {
+    page: Option<&'s Page>,
+    start: usize,
+    end: usize,
+}
+
+impl<'s> Range<'s> {
+    /// All items.
+    pub(super) fn all<const LEAF: usize, const BRANCH: usize>(set: &'s OrderedSet<LEAF, BRANCH>) -> Self {
+        Self { root: &set.root, start: 0, end: set.len, front: Run::EMPTY, back: Run::EMPTY }
+    }
+
+    /// The items of one leaf from one slot to another.
+    #[inline]
+    pub(super) fn within(root: &'s Node, page: &'s Page, start: usize, end: usize) -> Self {
+        let run = Run { page: Some(page), start, end };
+        Self { root, start: 0, end: end - start, front: run.clone(), back: run }
+    }
+
+    /// The items from one rank to another.
+    pub(super) fn between(root: &'s Node, start: usize, end: usize) -> Self {
+        Self { root, start, end, front: Run::EMPTY, back: Run::EMPTY }
+    }
+}
+
+impl<'s> Run<'s> {
+    const EMPTY: Self = Self { page: None, start: 0, end: 0 };
 
     #[inline]
-    fn next(&mut self) -> Option<&'s T> {
+    fn get(&self, slot: usize) -> Option<Item<'s>> {
+        self.page.map(|page| page.get(slot))
+    }
+}
+
+impl<'s> Iterator for Range<'s> {
+    type Item = Item<'s>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Item<'s>> {
         if self.start >= self.end {
             return None;
         }
-        if self.front.is_empty() {
-            let (items, slot) = self.root.leaf(self.start);
-            self.front = &items[slot..];
+        if self.front.start >= self.front.end {
+            let (page, slot) = self.root.leaf(self.start);
+            self.front = Run { page: Some(page), start: slot, end: page.len() };
         }
-        let (item, rest) = self.front.split_first()?;
-        self.front = rest;
+        let item = self.front.get(self.front.start);
+        self.front.start += 1;
         self.start += 1;
-        Some(item)
+        item
     }
 
-    fn nth(&mut self, count: usize) -> Option<&'s T> {
-        self.front = self.front.get(count..).unwrap_or_default();
+    fn nth(&mut self, count: usize) -> Option<Item<'s>> {
+        self.front.start = self.front.start.saturating_add(count);
         self.start = self.start.saturating_add(count).min(self.end);
         self.next()
     }
@@ -53,34 +92,27 @@ impl<'s, T> Iterator for Range<'s, T> {
     }
 }
 
-impl<'s, T> DoubleEndedIterator for Range<'s, T> {
+impl<'s> DoubleEndedIterator for Range<'s> {
     #[inline]
-    fn next_back(&mut self) -> Option<&'s T> {
+    fn next_back(&mut self) -> Option<Item<'s>> {
         if self.start >= self.end {
             return None;
         }
-        if self.back.is_empty() {
-            let (items, slot) = self.root.leaf(self.end - 1);
-            self.back = &items[..=slot];
+        if self.back.start >= self.back.end {
+            let (page, slot) = self.root.leaf(self.end - 1);
+            self.back = Run { page: Some(page), start: 0, end: slot + 1 };
         }
-        let (item, rest) = self.back.split_last()?;
-        self.back = rest;
+        self.back.end -= 1;
         self.end -= 1;
-        Some(item)
+        self.back.get(self.back.end)
     }
 }
 
-impl<T> ExactSizeIterator for Range<'_, T> {}
+impl ExactSizeIterator for Range<'_> {}
 
-impl<T> FusedIterator for Range<'_, T> {}
+impl FusedIterator for Range<'_> {}
 
-impl<T> Clone for Range<'_, T> {
-    fn clone(&self) -> Self {
-        Self { ..*self }
-    }
-}
-
-impl<T: fmt::Debug> fmt::Debug for Range<'_, T> {
+impl fmt::Debug for Range<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_list().entries(self.clone()).finish()
     }
