@@ -98,6 +98,11 @@ impl Applier {
         self.release(oldest);
     }
 
+    /// Notes that what is published from here on ends in this generation.
+    pub(crate) fn enter(&mut self, generation: u64) {
+        self.next.generation = generation;
+    }
+
     /// The indexes as they will be published next.
     pub(crate) fn catalog(&self) -> &Catalog {
         &self.next.catalog

@@ -93,7 +93,8 @@ impl Start {
         Self::empty(header)
     }
 
-    fn empty(header: &Header) -> Self {
+    /// The state by an empty log.
+    pub(crate) fn empty(header: &Header) -> Self {
         let chain = Chain::start(header.file_id, header.generation);
         let base = (header.history_floor > Sequence::ZERO).then(|| BaseSoFar::new(header.history_floor));
         Self {
@@ -110,6 +111,15 @@ impl Start {
             },
         }
     }
+}
+
+/// The file id and the generation of the log for which the hint file beside the database at `path` was taken.
+pub(crate) fn identity(file_system: &dyn FileSystem, path: &Path) -> Option<([u8; 16], u64)> {
+    let hint = file_system.open(&paths::hint(path), OpenMode::Read).ok()?;
+    let mut bytes = [0; HEADER_BYTES];
+    let read = read_full(&*hint, &mut bytes, 0).ok()?;
+    let header = HintHeader::decode(&bytes[..read]).ok()?;
+    Some((header.file_id, header.generation))
 }
 
 fn load(hint: &dyn File, log: &dyn File, seed: Seed, log_header: &Header) -> Result<Start, Unfit> {

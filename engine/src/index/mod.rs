@@ -115,6 +115,12 @@ impl Index {
         self.entries.len() * size_of::<IndexEntry>() / 3 * 4 + self.totals.heap_bytes
     }
 
+    /// Whether it holds a document at all of these values.
+    pub(crate) fn holds(&self, key: &Key, values: &Extracted) -> bool {
+        let entry = |value: &IndexValue| IndexEntry { value: value.clone(), key: key.clone() };
+        values.as_slice().iter().all(|value| self.entries.contains(&entry(value)))
+    }
+
     /// Adds a document that the index does not hold.
     pub(crate) fn insert(&mut self, key: &Key, values: &Extracted) {
         self.replace(key, &Extracted::NONE, values);

@@ -66,6 +66,7 @@ pub(super) fn recover(
         latest: AtomicU64::new(0),
     });
     let mut applier = Applier::new(Arc::clone(&shared));
+    applier.enter(header.generation);
     let mut log = Log::read(&generation, start.walked, &mut applier, &shared)
         .map_err(|source| Error::io("read", path, source))?;
     let report = log.settle(&*file_system, path, &file)?;

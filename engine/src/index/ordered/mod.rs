@@ -183,7 +183,6 @@ impl<T: Ord + Clone, const LEAF: usize, const BRANCH: usize> OrderedSet<T, LEAF,
     }
 
     /// Whether the item is in the set.
-    #[cfg(test)]
     pub(crate) fn contains(&self, item: &T) -> bool {
         self.locate(|other| other.cmp(item)).is_ok()
     }
