@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::checks::Progress;
 use crate::compactions::{AutoCompaction, CompactionSettings};
 use crate::error::{Cause, Error, Result};
 use crate::fs::{DiskFs, FileSystem, MemoryFs};
@@ -39,6 +40,7 @@ pub struct Config {
     pub(crate) inbox_bytes: usize,
     pub(crate) lock_timeout: Duration,
     pub(crate) compaction: CompactionSettings,
+    pub(crate) progress: Progress,
     pub(crate) file_system: Arc<dyn FileSystem>,
     pub(crate) clock: Option<Arc<dyn Clock>>,
 }
@@ -55,6 +57,7 @@ impl Config {
             inbox_bytes: 64 << 20,
             lock_timeout: Duration::ZERO,
             compaction: CompactionSettings { auto: Some(AutoCompaction::default()), ..Default::default() },
+            progress: Progress::default(),
             file_system: Arc::new(DiskFs),
             clock: None,
         }
@@ -138,6 +141,13 @@ impl Config {
     #[must_use]
     pub fn keep_history(mut self, history: History) -> Self {
         self.compaction.history = history;
+        self
+    }
+
+    /// Where [`verify`](crate::verify) and [`repair`](crate::repair) tell how far they are.
+    #[must_use]
+    pub fn with_progress(mut self, progress: &Progress) -> Self {
+        self.progress = progress.clone();
         self
     }
 

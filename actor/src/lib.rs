@@ -52,6 +52,7 @@
 //!
 //! What happens when things go wrong is said by [`ErrorKind`], and every error's text says what to do.
 
+mod checks;
 mod command;
 mod compactions;
 mod config;
@@ -75,14 +76,15 @@ mod syncer;
 mod transaction;
 mod writer_thread;
 
+pub use checks::{Progress, repair, verify};
 pub use compactions::{AutoCompaction, CompactionReport};
 pub use config::Config;
 pub use database::FerrumDB;
 pub use error::{Error, ErrorKind, Result};
 pub use expiry::Ttl;
 pub use ferrumdb_engine::{
-    Clock, Document, FieldPath, History, IndexInfo, Key, Keys, Limits, ManualClock, PathError,
-    RecoveryReport, Sequence, Stats, SystemClock, Timestamp, fs,
+    Clock, Document, FieldPath, Finding, History, IndexInfo, Key, Keys, Limits, LostCommits, ManualClock,
+    PathError, RecoveryReport, RepairReport, Sequence, Stats, SystemClock, Timestamp, VerifyReport, fs,
 };
 pub use fsync_policy::FsyncPolicy;
 pub use metrics::{Distribution, Metrics};

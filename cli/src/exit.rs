@@ -26,6 +26,7 @@ impl Status {
             ErrorKind::Io
             | ErrorKind::IsADirectory
             | ErrorKind::NoSuchFolder
+            | ErrorKind::TargetExists
             | ErrorKind::InDoubt
             | ErrorKind::Poisoned => Self::Io,
             _ => Self::Failed,

@@ -1,7 +1,8 @@
-//! The `ferrumdb` command: it turns its arguments into one run of the prompt or of an import, and the outcome into an
+//! The `ferrumdb` command: it turns its arguments into one run of the prompt or of a command, and the outcome into an
 //! exit status. Never touches a database file by itself.
 
 mod arguments;
+mod checks;
 mod exit;
 mod import;
 mod in_flight;
@@ -21,6 +22,8 @@ fn main() -> ExitCode {
     };
     let outcome = match &arguments.command {
         Some(Command::Import(import)) => import::run(import, arguments.fsync),
+        Some(Command::Verify(verify)) => checks::verify(verify),
+        Some(Command::Repair(repair)) => checks::repair(repair),
         None => repl::run(arguments.path(), arguments.fsync),
     };
     outcome

@@ -82,7 +82,7 @@ pub enum Error {
         bits: u64,
     },
     /// Bytes that were once durable are no longer what was written.
-    #[error("{} is damaged at byte {position}: {reason}; restore a backup", path.display())]
+    #[error("{} is damaged at byte {position}: {reason}; restore a backup, or save the rest by a repair", path.display())]
     Damaged {
         /// The file.
         path: Arc<Path>,
