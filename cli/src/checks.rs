@@ -11,10 +11,10 @@ use ferrumdb::{Config, Finding, LostCommits, Pending, Progress, RepairReport, Ve
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
+use crate::Outcome;
 use crate::arguments::{Repair, Verify};
 use crate::exit::{Failure, Status};
 use crate::output::{self, Output, typed};
-use crate::Outcome;
 
 const TICK: Duration = Duration::from_millis(100);
 
@@ -114,8 +114,9 @@ fn damaged(path: &Path, report: &VerifyReport) -> Outcome {
         more => format!(", {more} of them not shown"),
     };
     let total = counted(report.findings_total, "finding");
-    let message =
-        format!("{path} is damaged: {total}{more}; `ferrumdb repair {path} --to NEW` saves what can be saved");
+    let message = format!(
+        "{path} is damaged: {total}{more}; `ferrumdb repair {path} --to NEW` saves what can be saved"
+    );
     Err(Failure::new(Status::Damaged, message))
 }
 

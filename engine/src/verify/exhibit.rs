@@ -54,12 +54,7 @@ impl Exhibit {
         survey(&*self.file, seed, position)
     }
 
-    fn read(
-        file_system: &dyn FileSystem,
-        path: &Path,
-        file: Arc<dyn File>,
-        lock: FileLock,
-    ) -> Result<Self> {
+    fn read(file_system: &dyn FileSystem, path: &Path, file: Arc<dyn File>, lock: FileLock) -> Result<Self> {
         let failed = |source| Error::io("read", path, source);
         let mut start = vec![0; LOG_START as usize];
         let read = read_full(&*file, &mut start, 0).map_err(failed)?;
@@ -112,15 +107,13 @@ pub(super) fn bad_copies(start: &[u8]) -> Vec<u64> {
 
 /// What the header must have said, where neither copy checks: by what is left of them, or by the hint file, if records
 /// in the log check by it.
-fn find_header(
-    file: &dyn File,
-    start: &[u8],
-    hinted: Option<([u8; 16], u64)>,
-) -> io::Result<Option<Header>> {
+fn find_header(file: &dyn File, start: &[u8], hinted: Option<([u8; 16], u64)>) -> io::Result<Option<Header>> {
     let copies = start.chunks(HEADER_BYTES).filter(|copy| copy.len() >= at::COUNTER);
     let told: Vec<_> = copies.map(|copy| (id_of(copy), read_u64(copy, at::GENERATION))).collect();
     let generations: Vec<_> = told.iter().map(|(_, told)| *told).collect();
-    let of_id = |(file_id, _): &([u8; 16], u64)| generations.iter().map(|number| (*file_id, *number)).collect::<Vec<_>>();
+    let of_id = |(file_id, _): &([u8; 16], u64)| {
+        generations.iter().map(|number| (*file_id, *number)).collect::<Vec<_>>()
+    };
     let identities = told.iter().flat_map(of_id).chain(hinted);
     for (file_id, generation) in identities {
         if let Some(floor) = floor_by_records(file, Seed::new(file_id, generation))? {

@@ -191,7 +191,10 @@ impl Judge {
             self.broken(Note::Odd("the file ends before a position that had been synced"), note);
         }
         if self.after_gap || self.claim > end {
-            self.broken(Note::Missing { first: Sequence(self.sequence.0.saturating_add(1)), last: None }, note);
+            self.broken(
+                Note::Missing { first: Sequence(self.sequence.0.saturating_add(1)), last: None },
+                note,
+            );
         }
     }
 

@@ -149,24 +149,41 @@ impl Comparison {
     }
 
     /// Compares what was found with the totals. `bad` are the bytes that could not be read.
-    pub(super) fn finish(&self, known: &Known, bad: &[(u64, u64)], find: &mut dyn FnMut(u64, Option<&str>, String)) {
+    pub(super) fn finish(
+        &self,
+        known: &Known,
+        bad: &[(u64, u64)],
+        find: &mut dyn FnMut(u64, Option<&str>, String),
+    ) {
         let view = known.view();
         let missing = view.counts.total().wrapping_sub(self.documents);
         if missing != 0 {
             let named = self.unreadable(known, bad, find);
             if named != missing {
                 let (found, wanted) = (self.documents, view.counts.total());
-                find(0, None, format!("the keydir leads to {wanted} documents, and the log holds {found} of them"));
+                find(
+                    0,
+                    None,
+                    format!("the keydir leads to {wanted} documents, and the log holds {found} of them"),
+                );
             }
             return;
         }
         if bad.is_empty()
             && let Some(position) = self.versions.first_unnamed()
         {
-            find(position, None, "about here, no later record names the right one as the version before it".to_owned());
+            find(
+                position,
+                None,
+                "about here, no later record names the right one as the version before it".to_owned(),
+            );
         }
         if self.live_bytes != view.live_bytes {
-            find(0, None, format!("{} bytes are said to be live, and {} are", view.live_bytes, self.live_bytes));
+            find(
+                0,
+                None,
+                format!("{} bytes are said to be live, and {} are", view.live_bytes, self.live_bytes),
+            );
         }
         if self.expiring != view.expiring.iter().count() as u64 {
             find(0, None, "other documents are said to expire than those that do".to_owned());

@@ -37,7 +37,8 @@ use tail::Tail;
 const STEP_BYTES: u64 = 1 << 20;
 
 const BAD_COPY: &str = "a copy of the header does not check";
-const NO_COPY: &str = "neither copy of the header checks, and nothing else tells how the records are to be read";
+const NO_COPY: &str =
+    "neither copy of the header checks, and nothing else tells how the records are to be read";
 
 /// A verification under way, to be advanced step by step on any thread.
 #[derive(Debug)]
@@ -201,7 +202,8 @@ impl Verification {
             Some(header) => header.clone(),
             None => {
                 let floor = exhibit::floor_by_records(&*file, seed);
-                let history_floor = floor.map_err(|source| Error::io("read", &path, source))?.unwrap_or_default();
+                let history_floor =
+                    floor.map_err(|source| Error::io("read", &path, source))?.unwrap_or_default();
                 Header { generation: number, history_floor, ..Header::of_nothing() }
             }
         };
@@ -338,7 +340,9 @@ impl Verification {
                 }
                 Note::Missing { first, last } => {
                     let what = match last {
-                        Some(last) if last > first => format!("commits from {first} to {last} are missing, or parts of them"),
+                        Some(last) if last > first => {
+                            format!("commits from {first} to {last} are missing, or parts of them")
+                        }
                         Some(_) => format!("commit {first} is missing, or a part of it"),
                         None => format!("commits from {first} on may be missing"),
                     };
@@ -351,7 +355,10 @@ impl Verification {
             if !matches!(note, Note::Missing { .. } | Note::Odd(_)) {
                 tail.settle(known.keydir(), &mut |before, wrong| {
                     if is_whole {
-                        let what = format!("it names {} as the version before it, which is at {before}", wrong.previous);
+                        let what = format!(
+                            "it names {} as the version before it, which is at {before}",
+                            wrong.previous
+                        );
                         report.find(wrong.position, Some(wrong.entry.sequence), Some(&wrong.key), what);
                     }
                 });
@@ -385,7 +392,12 @@ impl Verification {
         if let Known::Open(snapshot) = &self.known
             && self.judge.sequence() != snapshot.sequence()
         {
-            self.report.find(end, Some(snapshot.sequence()), None, "the log does not end with the newest commit");
+            self.report.find(
+                end,
+                Some(snapshot.sequence()),
+                None,
+                "the log does not end with the newest commit",
+            );
         }
         self.report.documents = self.counts().documents;
         if let Some(from) = torn_from {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ferrumdb_engine::fs::{FileSystem, OpenMode, SimFs, write_all};
+use ferrumdb_engine::fs::{Effect, Fault, FileSystem, OpenMode, SimFs, SimOperation, write_all};
 use ferrumdb_engine::{Error, RepairReport, Result, Verification, VerifyStep, repair};
 use ferrumdb_proptests::Random;
 
@@ -24,7 +24,8 @@ fn overwrite(sim: &SimFs, bytes: &[u8]) {
 }
 
 fn is_listed(report: &RepairReport, key: &str, sequence: u64) -> bool {
-    let covers = |first: u64, last: Option<u64>| first <= sequence && last.is_none_or(|last| sequence <= last);
+    let covers =
+        |first: u64, last: Option<u64>| first <= sequence && last.is_none_or(|last| sequence <= last);
     report.keys.iter().any(|listed| listed == key)
         || report.commits.iter().any(|lost| covers(lost.first.0, lost.last.map(|last| last.0)))
 }
@@ -45,7 +46,10 @@ fn assert_saved(life: &Life, report: &RepairReport, what: &str) {
         };
         let newest = life.newest(key);
         if held != shown(newest) {
-            assert!(is_listed(report, key, newest.0), "{what}: {key} is {held:?}, not {newest:?}: {report:?}");
+            assert!(
+                is_listed(report, key, newest.0),
+                "{what}: {key} is {held:?}, not {newest:?}: {report:?}"
+            );
             assert!(held.is_none() || versions.iter().any(|version| shown(version) == held), "{what}: {key}");
         }
     }
@@ -73,7 +77,9 @@ fn damage(file: &mut Vec<u8>, random: &mut Random) -> String {
         _ => {
             // A record once more, where another stands.
             let all = records(file);
-            if let (Some(one), Some(other)) = (all.get(first % all.len().max(1)), all.get(second % all.len().max(1))) {
+            if let (Some(one), Some(other)) =
+                (all.get(first % all.len().max(1)), all.get(second % all.len().max(1)))
+            {
                 let copy = file[one.start..one.end.min(file.len())].to_vec();
                 let end = (other.start + copy.len()).min(file.len());
                 file[other.start..end].copy_from_slice(&copy[..end - other.start]);
@@ -140,10 +146,14 @@ fn each_bad_byte_costs_no_more_than_its_commit_and_names_what_it_knows() {
         let sim = disk_with(&bad);
         let report = repaired(&sim).unwrap();
         assert_eq!((report.lost_total, report.lost[0].start), (1, third.start as u64), "byte {position}");
-        let commits: Vec<_> = report.commits.iter().map(|lost| (lost.first.0, lost.last.unwrap().0)).collect();
+        let commits: Vec<_> =
+            report.commits.iter().map(|lost| (lost.first.0, lost.last.unwrap().0)).collect();
         assert_eq!(commits, [(3, 3)], "byte {position}");
         let keys: Vec<_> = report.keys.iter().map(|key| key.as_str()).collect();
-        assert!(keys.contains(&"c") && keys.contains(&"d") && !keys.contains(&"e"), "byte {position}: {keys:?}");
+        assert!(
+            keys.contains(&"c") && keys.contains(&"d") && !keys.contains(&"e"),
+            "byte {position}: {keys:?}"
+        );
         let (_, reader) = open_on(&clone_to(&sim)).unwrap();
         let get = |key| reader.get(ROOT, key).unwrap().map(|document| document.as_str().to_owned());
         let expected = [("a", "1"), ("b", "6"), ("c", "3"), ("d", "5"), ("e", "7")];
@@ -238,4 +248,71 @@ fn a_head_that_checks_and_lies_about_its_length_swallows_nothing() {
     let sim = disk_with(&file);
     let report = repaired(&sim).unwrap();
     assert_eq!((report.documents, report.lost_bytes), (2, (ends[2] - ends[1]) as u64));
+}
+
+/// A damaged file on a disk of its own, durable, and how many calls it takes to repair it.
+fn damaged() -> (Life, Vec<u8>, u64) {
+    let mut life = Life::random(&mut Random::new(5), 30);
+    let mut file = bytes_of(&life.sim);
+    let ends = commit_ends(&file);
+    file[ends[2] + 50] ^= 1;
+    life.sim = disk_with(&file);
+    let fork = life.sim.fork(1);
+    let before = fork.total_calls();
+    repaired(&fork).unwrap();
+    (life, file, fork.total_calls() - before)
+}
+
+#[test]
+fn whatever_call_of_a_repair_fails_there_is_a_whole_new_file_or_none() {
+    let (mut life, file, calls) = damaged();
+    let disk = life.sim.clone();
+    for nth in 1..=calls {
+        for always in [false, true] {
+            life.sim = disk.fork(nth);
+            let fault = Fault::new(SimOperation::Any, Effect::OsError(5)).nth(nth);
+            life.sim.inject(if always { fault.always() } else { fault });
+            let outcome = repaired(&life.sim);
+            life.sim.clear_faults();
+            let what = format!("call {nth}, always: {always}: {outcome:?}");
+            assert_eq!(bytes_of(&life.sim), file, "{what}");
+            match outcome {
+                Ok(report) => assert_saved(&life, &report, &what),
+                Err(Error::Io { .. }) => {
+                    // The folder may not have been synced, though the name was given.
+                    if life.sim.live_bytes(TO).is_some() {
+                        life.sim.remove(Path::new(TO)).unwrap();
+                    }
+                    assert_saved(&life, &repaired(&life.sim).unwrap(), &what);
+                }
+                Err(other) => panic!("{what}: {other}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn whenever_the_power_goes_there_is_a_whole_new_file_or_none() {
+    let (mut life, file, calls) = damaged();
+    let disk = life.sim.clone();
+    let whole = disk.fork(1);
+    let report = repaired(&whole).unwrap();
+    for nth in 1..=calls + 1 {
+        for seed in 0..4 {
+            life.sim = disk.fork(seed);
+            life.sim.inject(Fault::new(SimOperation::Any, Effect::Crash).nth(nth));
+            let is_done = repaired(&life.sim).is_ok();
+            life.sim.clear_faults();
+            life.sim.crash();
+            let what = format!("call {nth}, seed {seed}");
+            assert_eq!(bytes_of(&life.sim), file, "{what}");
+            match life.sim.live_bytes(TO) {
+                Some(_) => assert_saved(&life, &report, &what),
+                None => {
+                    assert!(!is_done, "{what}: what was told to be there is there");
+                    assert_saved(&life, &repaired(&life.sim).unwrap(), &what);
+                }
+            }
+        }
+    }
 }

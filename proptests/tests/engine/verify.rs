@@ -57,7 +57,8 @@ fn every_flipped_byte_of_a_closed_file_is_found() {
         if !hint {
             life.sim.remove(Path::new(&format!("{PATH}.hint"))).unwrap();
         }
-        for position in (0..LOG_START).step_by(97).chain([0, 17, 50, 4095, 4096]).chain(LOG_START..file.len()) {
+        for position in (0..LOG_START).step_by(97).chain([0, 17, 50, 4095, 4096]).chain(LOG_START..file.len())
+        {
             life.sim.overwrite(PATH, position as u64, &[file[position] ^ 0x10]);
             let report = verified(&life.sim);
             assert!(is_told(&report), "byte {position}");
@@ -88,7 +89,10 @@ fn zeroed_swapped_and_missing_stretches_are_found() {
         for bad in [zeroed, cut, swapped].iter().filter(|bad| **bad != file) {
             let report = verified(&disk_with(bad));
             // Only the close mark is claimed by nothing behind it.
-            assert!(is_told(&report) || start >= mark && report.documents == sound.documents, "{start}: {report:?}");
+            assert!(
+                is_told(&report) || start >= mark && report.documents == sound.documents,
+                "{start}: {report:?}"
+            );
         }
     }
     let all = records(&file);
@@ -116,7 +120,13 @@ fn records_that_check_and_do_not_belong_where_they_stand_are_found() {
     for (field, value) in [(2, 2_u64), (8, 9), (8, 1), (16, 0), (16, starts[0] as u64), (16, 8200), (24, 1)] {
         for start in &starts {
             let mut odd = file.clone();
-            let width = if field == 2 { 1 } else if field == 24 { 4 } else { 8 };
+            let width = if field == 2 {
+                1
+            } else if field == 24 {
+                4
+            } else {
+                8
+            };
             odd[start + field..start + field + width].copy_from_slice(&value.to_le_bytes()[..width]);
             if odd == file {
                 continue;
@@ -149,7 +159,10 @@ fn a_torn_tail_is_told_and_is_no_finding_as_long_as_opening_would_cut_it() {
         let report = verified(&torn);
         // A head that is not whole may look like zeros.
         assert!(report.is_sound(), "{end}: {report:?}");
-        assert!(report.torn_bytes > 0 && report.torn_bytes <= (end - ends[1]) as u64 + 8, "{end}: {report:?}");
+        assert!(
+            report.torn_bytes > 0 && report.torn_bytes <= (end - ends[1]) as u64 + 8,
+            "{end}: {report:?}"
+        );
         assert_eq!((report.commits, report.documents), (1, 1), "{end}");
         assert_eq!(bytes_of(&torn), &file[..end], "nothing is cut");
         let (_, reader) = open_on(&torn).unwrap();
