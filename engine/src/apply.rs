@@ -87,6 +87,11 @@ impl Applier {
         }
     }
 
+    /// Notes that what is published from here on ends in this generation.
+    pub(crate) fn enter(&mut self, generation: u64) {
+        self.next.generation = generation;
+    }
+
     /// Makes everything applied so far visible at once, as the state after `sequence`.
     pub(crate) fn publish(&mut self, sequence: Sequence, log_end: u64, time: Timestamp) {
         self.next.sequence = sequence;
@@ -96,11 +101,6 @@ impl Applier {
         // ORDER: `oldest` looks at the pins after the view was stored.
         let oldest = self.shared.pins.oldest();
         self.release(oldest);
-    }
-
-    /// Notes that what is published from here on ends in this generation.
-    pub(crate) fn enter(&mut self, generation: u64) {
-        self.next.generation = generation;
     }
 
     /// The indexes as they will be published next.

@@ -306,14 +306,6 @@ impl<'f> Scanner<'f> {
         }
     }
 
-    /// The bytes from `position` on that have been read already, or else the next ones: a look at many places in one
-    /// window reads it once.
-    fn at_hand(&mut self, position: u64) -> io::Result<&[u8]> {
-        let window_end = self.window_start + self.window.len() as u64;
-        let is_read = (self.window_start..window_end).contains(&position);
-        self.window(position, if is_read { (window_end - position) as usize } else { WINDOW_BYTES })
-    }
-
     /// How long the file is, or the part of it that is to be read.
     pub(super) fn file_bytes(&self) -> u64 {
         self.file_bytes
@@ -323,6 +315,14 @@ impl<'f> Scanner<'f> {
     pub(super) fn head(&mut self, position: u64) -> io::Result<Option<Head>> {
         let seed = self.seed;
         Ok(Head::decode(self.window(position, HEAD_BYTES)?, position, seed))
+    }
+
+    /// The bytes from `position` on that have been read already, or else the next ones: a look at many places in one
+    /// window reads it once.
+    fn at_hand(&mut self, position: u64) -> io::Result<&[u8]> {
+        let window_end = self.window_start + self.window.len() as u64;
+        let is_read = (self.window_start..window_end).contains(&position);
+        self.window(position, if is_read { (window_end - position) as usize } else { WINDOW_BYTES })
     }
 
     /// The bytes from `position` on: `len` of them, or as many as the file has.

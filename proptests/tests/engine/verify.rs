@@ -184,13 +184,14 @@ fn damage_to_an_open_database_is_found_with_the_keys_that_it_costs() {
     let file = bytes_of(&sim);
     assert!(!is_told(&verified_open(&reader)));
     for (record, key) in records(&file).iter().zip([None, Some("b"), Some("a"), Some("c")]) {
-        for position in record.start..record.end {
-            sim.overwrite(PATH, position as u64, &[file[position] ^ 1]);
+        for (offset, byte) in file[record.start..record.end].iter().enumerate() {
+            let position = record.start + offset;
+            sim.overwrite(PATH, position as u64, &[byte ^ 1]);
             let report = verified_open(&reader);
             assert_eq!(report.findings[0].position as usize, record.start, "byte {position}");
             let keys: Vec<_> = report.findings.iter().filter_map(|finding| finding.key.as_deref()).collect();
             assert_eq!(keys, key.into_iter().collect::<Vec<_>>(), "byte {position}: {report:?}");
-            sim.overwrite(PATH, position as u64, &[file[position]]);
+            sim.overwrite(PATH, position as u64, &[*byte]);
         }
     }
     for position in (0..LOG_START).step_by(61) {
