@@ -14,6 +14,10 @@ use crate::verify::known::unfit;
 
 use super::RepairReport;
 
+/// No writer has ever come this far. A database that began behind it could not go on.
+const SEQUENCE_MAX: Sequence = Sequence(u64::MAX >> 1);
+const ORDINAL_MAX: u32 = u32::MAX >> 1;
+
 /// What was found so far.
 #[derive(Debug)]
 pub(super) struct Salvage {
@@ -70,6 +74,9 @@ impl Salvage {
         mark: Option<&Mark>,
         payload: Option<Payload<'_>>,
     ) {
+        if head.sequence > SEQUENCE_MAX || head.ordinal > ORDINAL_MAX {
+            return self.gap(position..position + head.record_bytes(), payload.map(|payload| payload.key));
+        }
         let Self { judge, notes, .. } = self;
         judge.enter(head, &mut |note| notes.push(note));
         self.take_notes(Some(head.sequence));
@@ -133,17 +140,27 @@ impl Salvage {
     /// The records that make up the new file, in the order of their numbers, and where they are.
     pub(super) fn survivors(&mut self) -> Vec<(RecordId, u64)> {
         let created = self.definitions.values().filter(|definition| definition.is_created);
-        let mut survivors: Vec<_> = created.map(|definition| (definition.id, definition.position)).collect();
-        self.report.indexes = survivors.len() as u64;
+        let mut survivors: Vec<_> =
+            created.map(|definition| (definition.id, definition.position, false)).collect();
         let mut copy = Vec::new();
         for part in 0..self.keydir.parts() {
             self.keydir.copy_part_of_all(part, &mut copy);
             let set = copy.drain(..).filter(|(_, _, entry)| !entry.is_tombstone());
-            survivors.extend(set.map(|(_, _, entry)| (entry.id(), entry.location.position())));
+            survivors.extend(set.map(|(_, _, entry)| (entry.id(), entry.location.position(), true)));
         }
-        self.report.documents = survivors.len() as u64 - self.report.indexes;
         survivors.sort_unstable();
-        survivors
+        let report = &mut self.report;
+        survivors.dedup_by(|later, first| {
+            // Two records with one number cannot both be right.
+            let is_second = later.0 == first.0;
+            if is_second {
+                report.lose_commits(first.0.0, Some(first.0.0));
+            }
+            is_second
+        });
+        report.documents = survivors.iter().filter(|(_, _, is_document)| *is_document).count() as u64;
+        report.indexes = survivors.len() as u64 - report.documents;
+        survivors.into_iter().map(|(id, position, _)| (id, position)).collect()
     }
 
     /// What is to be told of it.

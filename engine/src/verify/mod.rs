@@ -271,7 +271,12 @@ impl Verification {
                 Piece::Bad { end, reason } => {
                     self.bad.push((position, end));
                     self.judge.gap();
-                    self.report.find(position, None, None, format!("{reason}; {} bytes here are no record", end - position));
+                    self.report.find(
+                        position,
+                        None,
+                        None,
+                        format!("{reason}; {} bytes here are no record", end - position),
+                    );
                     self.position = end;
                 }
                 Piece::End => {
