@@ -7,7 +7,7 @@ use ferrumdb_engine::fs::{Effect, Fault, FileSystem, SimFs, SimOperation};
 use ferrumdb_engine::{Error, History, Reader, Verification, VerifyReport, VerifyStep};
 use ferrumdb_proptests::Random;
 
-use crate::bytes::{commit_ends, records, seal_head, seal_header, u64_at};
+use crate::bytes::{commit_ends, records, seal_head, seal_header, seal_log, u64_at};
 use crate::common::{LOG_START, PATH, ROOT, appended, bytes_of, contents, disk_with, open_on, synced};
 use crate::histories::{Life, compact, open_quietly};
 
@@ -142,6 +142,53 @@ fn records_that_check_and_do_not_belong_where_they_stand_are_found() {
         seal_header(&mut claims, copy);
         let report = verified(&disk_with(&claims));
         assert!(!report.is_sound() && report.torn_bytes == 0, "{report:?}");
+    }
+}
+
+#[test]
+fn a_record_that_names_a_wrong_version_before_it_is_found_though_everything_else_fits() {
+    let sim = SimFs::new(1);
+    let (mut writer, _) = open_on(&sim).unwrap();
+    for changes in [&["a=1", "b=1"][..], &["a=2", "b=2"], &["a", "b=3"], &["a=4"]] {
+        synced(&mut writer, changes).unwrap();
+    }
+    writer.close().unwrap();
+    let file = bytes_of(&sim);
+    let starts: Vec<_> = records(&file).iter().map(|record| record.start).collect();
+    let mut same = file.clone();
+    seal_log(&mut same);
+    assert_eq!(same, file, "nothing is changed by sealing what is right");
+    let named = |start: usize, previous: u64, file: &mut [u8]| {
+        file[start + 16..start + 24].copy_from_slice(&previous.to_le_bytes());
+    };
+    for start in &starts[..7] {
+        for previous in starts.iter().map(|start| *start as u64).chain([0, 8200, 1 << 40]) {
+            let mut odd = file.clone();
+            named(*start, previous, &mut odd);
+            if odd != file {
+                seal_log(&mut odd);
+                assert_wrong_name(&odd, &format!("{previous} at {start}"));
+            }
+        }
+    }
+    let mut swapped = file.clone();
+    named(starts[2], starts[1] as u64, &mut swapped);
+    named(starts[3], starts[0] as u64, &mut swapped);
+    seal_log(&mut swapped);
+    assert_wrong_name(&swapped, "swapped");
+}
+
+/// Found in the closed file, and by the database that was opened on it.
+fn assert_wrong_name(file: &[u8], what: &str) {
+    let sim = disk_with(file);
+    let closed = verified(&sim);
+    let (_, reader) = open_on(&sim).unwrap();
+    for report in [closed, verified_open(&reader)] {
+        assert!(!report.is_sound() && report.torn_bytes == 0, "{what}: {report:?}");
+        assert!(
+            report.findings.iter().all(|found| found.what.contains("version before it")),
+            "{what}: {report:?}"
+        );
     }
 }
 
