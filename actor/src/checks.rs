@@ -51,7 +51,8 @@ impl Progress {
 }
 
 /// Verifies a database file that is not open: reads all of it, and tells what is not as it should be. It need not be
-/// one that can be opened, and is left as it is. Of the configuration, the path and the time to wait for the lock count.
+/// one that can be opened, and is left as it is. Of the configuration, the path, the key and the time to wait for the
+/// lock count.
 ///
 /// An open database is verified by [`FerrumDB::verify`](crate::FerrumDB::verify).
 ///
@@ -72,20 +73,23 @@ impl Progress {
 ///
 /// # Errors
 /// [`Locked`](crate::ErrorKind::Locked), [`NotADatabase`](crate::ErrorKind::NotADatabase),
-/// [`UnsupportedFormat`](crate::ErrorKind::UnsupportedFormat), [`IsADirectory`](crate::ErrorKind::IsADirectory),
+/// [`UnsupportedFormat`](crate::ErrorKind::UnsupportedFormat), [`KeyNeeded`](crate::ErrorKind::KeyNeeded),
+/// [`WrongKey`](crate::ErrorKind::WrongKey), [`NotEncrypted`](crate::ErrorKind::NotEncrypted), [`IsADirectory`](crate::ErrorKind::IsADirectory),
 /// [`Io`](crate::ErrorKind::Io). Damage is no error, but a finding.
 pub fn verify(config: impl Into<Config>) -> Pending<VerifyReport> {
     let config = config.into();
     on_a_thread(config.path.clone(), move |reply| {
         when_unlocked(&config, reply, || {
-            let verification = Verification::of_file(&config.path, &*config.file_system)?;
+            let verification =
+                Verification::of_file(&config.path, config.encryption.as_ref(), &*config.file_system)?;
             steps(verification, &config.progress, || !reply.is_abandoned())
         })
     })
 }
 
 /// Saves what can be saved of a damaged database file in a new one at `to`, and tells what was lost. The damaged file is
-/// left as it is. Of the configuration, the path and the time to wait for the lock count.
+/// left as it is, and the new one encrypted with the same key if it is. Of the configuration, the path, the key and the
+/// time to wait for the lock count.
 ///
 /// ```
 /// use ferrumdb::FerrumDB;
@@ -108,7 +112,8 @@ pub fn repair(config: impl Into<Config>, to: impl AsRef<Path>) -> Pending<Repair
     on_a_thread(config.path.clone(), move |reply| {
         when_unlocked(&config, reply, || {
             let mut note = |done, of| config.progress.note(done, of);
-            engine::repair(&config.path, &to, &*config.file_system, &mut note)
+            let key = config.encryption.as_ref();
+            engine::repair(&config.path, &to, key, &*config.file_system, &mut note)
         })
     })
 }

@@ -3,12 +3,13 @@
 use std::time::Instant;
 
 use ferrumdb_engine::{
-    Committed, Compaction, FieldPath, IndexBuild, Relocation, Replaced, Sequence, Transaction,
+    Committed, Compaction, EncryptionKey, FieldPath, IndexBuild, Relocation, Replaced, Sequence, Transaction,
 };
 
 use crate::compactions::{CompactionAnswer, CompactionReport};
 use crate::error::{Error, Result};
 use crate::index_builds::BuildAnswer;
+use crate::sync::oneshot;
 use crate::transaction::Counts;
 
 /// What a command costs in the inbox besides its keys and documents: about what its own memory takes.
@@ -26,6 +27,8 @@ pub(crate) enum Command {
     DropIndex(FieldPath, Reply<Sequence>),
     /// Tell a build what has changed since its snapshot.
     IndexRound(Box<IndexBuild>, oneshot::Sender<BuildAnswer>),
+    /// Let another key open the database from now on.
+    Rekey(EncryptionKey, Reply<()>),
     /// Compact the database.
     Compact(Reply<CompactionReport>),
     /// Stop the compaction, if there is one.
@@ -98,6 +101,7 @@ impl Command {
             Self::Sync(reply) => reply.answer(Err(error.clone())),
             Self::CreateIndex(_, reply) | Self::DropIndex(_, reply) => reply.answer(Err(error.clone())),
             Self::Close(Some(reply)) => reply.answer(Err(error.clone())),
+            Self::Rekey(_, reply) => reply.answer(Err(error.clone())),
             Self::Compact(reply) => reply.answer(Err(error.clone())),
             Self::CancelCompaction(reply) => reply.answer(Err(error.clone())),
             // A build or a compaction whose question is not answered ends.

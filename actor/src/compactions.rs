@@ -2,7 +2,6 @@
 //! commit for longer than its last quarter of a megabyte takes, and the syncs that put it in place.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use ferrumdb_engine::{
@@ -14,6 +13,7 @@ use serde::Serialize;
 use crate::command::{Command, Reply};
 use crate::error::{Cause, Error, Result};
 use crate::link::Link;
+use crate::sync::{oneshot, thread};
 
 /// How long the compacting thread sleeps at a time to keep to its rate: it is stopped within that.
 const NAP: Duration = Duration::from_millis(20);
@@ -72,13 +72,15 @@ pub(crate) struct Compactions {
     waiting: Vec<Reply<CompactionReport>>,
     is_wanted: bool,
     running: Option<Running>,
-    /// The garbage below which the database does not compact itself again: what the last time has left, and more.
+    /// What the last compaction has kept though it is no document's newest version, in bytes.
+    kept_bytes: u64,
+    /// The garbage below which the database does not compact itself again.
     not_below: u64,
 }
 
 struct Running {
     cancel: CancelCompaction,
-    thread: JoinHandle<()>,
+    thread: thread::JoinHandle<()>,
 }
 
 impl Compactions {
@@ -128,9 +130,14 @@ impl Compactions {
     }
 
     /// Puts the compacted file in the place of the old one.
-    pub(crate) fn install(writer: &mut Writer, compaction: Compaction) -> CompactionAnswer {
+    pub(crate) fn install(&mut self, writer: &mut Writer, compaction: Compaction) -> CompactionAnswer {
         match writer.install_compaction(compaction) {
-            Ok((relocation, compacted)) => CompactionAnswer::Installed(relocation, compacted),
+            Ok((relocation, compacted)) => {
+                // Earlier versions that are kept are no document's newest, and no compaction would win them.
+                let keeps_none = self.settings.history == History::None;
+                self.kept_bytes = if keeps_none { 0 } else { writer.dead_bytes() };
+                CompactionAnswer::Installed(relocation, compacted)
+            }
             Err(error) => CompactionAnswer::Failed(error.into()),
         }
     }
@@ -138,8 +145,8 @@ impl Compactions {
     /// Takes note of how the one under way ended, and answers whoever waits.
     pub(crate) fn finish(&mut self, writer: &Writer, outcome: Result<CompactionReport>) {
         self.running = None;
-        let step = self.settings.auto.unwrap_or_default().dead_bytes;
-        self.not_below = writer.dead_bytes() + step / 2;
+        let step = self.settings.auto.unwrap_or_default().dead_bytes / 2;
+        self.not_below = step + if outcome.is_ok() { self.kept_bytes } else { writer.dead_bytes() };
         match &outcome {
             Ok(report) => tracing::info!(?report, "compacted the database"),
             Err(error) => tracing::warn!(%error, "the database was not compacted"),
@@ -158,7 +165,7 @@ impl Compactions {
     }
 
     /// Stops everything, since the database is closing. The thread ends once its last question has been refused.
-    pub(crate) fn stop(&mut self) -> Option<JoinHandle<()>> {
+    pub(crate) fn stop(&mut self) -> Option<thread::JoinHandle<()>> {
         self.cancel();
         self.answer(&cancelled());
         self.running.take().map(|running| running.thread)
@@ -194,14 +201,14 @@ fn compact_on_a_thread(
     compaction: Compaction,
     bytes_per_second: Option<u64>,
     link: &Arc<Link>,
-) -> Result<JoinHandle<()>> {
+) -> Result<thread::JoinHandle<()>> {
     let link = Arc::clone(link);
     let path = link.path().to_owned();
     let compact = move || {
         let mut ending = Ending { link: &link, outcome: None };
         ending.outcome = Some(run(compaction, bytes_per_second, &link));
     };
-    let thread = std::thread::Builder::new().name("ferrumdb-compact".to_owned()).spawn(compact);
+    let thread = thread::Builder::new().name("ferrumdb-compact".to_owned()).spawn(compact);
     thread.map_err(|source| Error::new(Cause::Thread { path, source: Arc::new(source) }))
 }
 
@@ -245,7 +252,7 @@ impl Pace {
         while !is_cancelled()
             && let Some(left) = due.checked_sub(self.start.elapsed())
         {
-            std::thread::sleep(left.min(NAP));
+            thread::sleep(left.min(NAP));
         }
     }
 }

@@ -9,7 +9,6 @@ mod writes;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
-use std::thread::ThreadId;
 
 use crossbeam_utils::CachePadded;
 use ferrumdb_engine::{self as engine, Reader};
@@ -23,7 +22,8 @@ use crate::link::Link;
 use crate::metrics::Metrics;
 use crate::opening::{self, ThreadSlot};
 use crate::pending::Pending;
-use crate::{Limits, Stats, VerifyReport};
+use crate::sync::thread;
+use crate::{EncryptionKey, Limits, Stats, VerifyReport};
 
 /// A handle to an open database. Clones are cheap and stand for the same database; use them from as many threads and
 /// tasks as you like.
@@ -40,7 +40,7 @@ struct Inner {
     link: Arc<Link>,
     reader: Reader,
     limits: Limits,
-    writer: ThreadId,
+    writer: thread::ThreadId,
     thread: ThreadSlot,
 }
 
@@ -105,6 +105,33 @@ impl FerrumDB {
     pub fn sync(&self) -> Pending<()> {
         let (reply, receiver) = Reply::channel();
         self.0.link.send(Command::Sync(reply), receiver)
+    }
+
+    /// Lets another key open the database from now on, and the one that it was opened with no more. When the answer
+    /// comes, that is durable.
+    ///
+    /// What is stored is not encrypted anew: a [`compact`](Self::compact) renews the key that the documents are encrypted
+    /// with. Copies of the file that were made before still open with the older key.
+    ///
+    /// ```
+    /// use ferrumdb::{Config, EncryptionKey, FerrumDB};
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("secret.db");
+    /// let db = FerrumDB::open(Config::new(&path).with_encryption([1; 32])).wait()?;
+    /// db.rekey(EncryptionKey::from_bytes([2; 32])).wait()?;
+    /// db.close().wait()?;
+    /// assert!(FerrumDB::open(Config::new(&path).with_encryption([1; 32])).wait().is_err());
+    /// assert!(FerrumDB::open(Config::new(&path).with_encryption([2; 32])).wait().is_ok());
+    /// # Ok::<(), ferrumdb::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`NotEncrypted`](crate::ErrorKind::NotEncrypted); [`Io`](crate::ErrorKind::Io) or
+    /// [`InDoubt`](crate::ErrorKind::InDoubt) when it could not be written: either key may then open the database.
+    pub fn rekey(&self, key: EncryptionKey) -> Pending<()> {
+        let (reply, receiver) = Reply::channel();
+        self.0.link.send(Command::Rekey(key, reply), receiver)
     }
 
     /// Writes the database anew without what is not needed any more: replaced and deleted documents, and those that have
@@ -210,7 +237,7 @@ impl FerrumDB {
 
     pub(crate) fn new(link: Arc<Link>, reader: Reader, thread: ThreadSlot) -> Self {
         let limits = reader.limits();
-        let writer = std::thread::current().id();
+        let writer = thread::current().id();
         Self(Arc::new(CachePadded::new(Inner { link, reader, limits, writer, thread })))
     }
 
@@ -248,7 +275,7 @@ impl Drop for Inner {
         }
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         // A waker or an abandoned opening may drop the last handle on the writer's own thread, which cannot wait for itself.
-        if std::thread::current().id() != self.writer
+        if thread::current().id() != self.writer
             && let Some(thread) = thread
         {
             // It catches its own panics, and has told everyone.

@@ -50,6 +50,16 @@ pub enum ErrorKind {
     NotADatabase,
     /// The file needs a newer FerrumDB.
     UnsupportedFormat,
+    /// The file is encrypted, and no key was given.
+    KeyNeeded,
+    /// A key was given for a file that is not encrypted.
+    NotEncrypted,
+    /// The key is not the one that the file is encrypted with.
+    WrongKey,
+    /// Somebody without the key has changed or moved encrypted bytes.
+    Tampered,
+    /// The data key of an encrypted file has sealed as many records as it may: compact it.
+    KeyWornOut,
     /// Bytes that were once durable are no longer what was written.
     Damaged,
     /// The operating system refused.
@@ -262,6 +272,11 @@ fn engine_kind(error: &engine::Error) -> ErrorKind {
             ErrorKind::UnsupportedFormat
         }
         engine::Error::Damaged { .. } => ErrorKind::Damaged,
+        engine::Error::KeyNeeded { .. } => ErrorKind::KeyNeeded,
+        engine::Error::NotEncrypted { .. } => ErrorKind::NotEncrypted,
+        engine::Error::WrongKey { .. } => ErrorKind::WrongKey,
+        engine::Error::Tampered { .. } => ErrorKind::Tampered,
+        engine::Error::KeyWornOut => ErrorKind::KeyWornOut,
         engine::Error::KeyTooLong { .. }
         | engine::Error::DocumentTooLarge { .. }
         | engine::Error::TooDeep { .. }
@@ -280,9 +295,14 @@ fn engine_kind(error: &engine::Error) -> ErrorKind {
 
 fn engine_path(error: &engine::Error) -> Option<&Path> {
     match error {
-        engine::Error::Io { path, .. } | engine::Error::Damaged { path, .. } => Some(path),
+        engine::Error::Io { path, .. }
+        | engine::Error::Damaged { path, .. }
+        | engine::Error::Tampered { path, .. } => Some(path),
         engine::Error::Locked { path, .. }
         | engine::Error::IsADirectory { path }
+        | engine::Error::KeyNeeded { path }
+        | engine::Error::NotEncrypted { path }
+        | engine::Error::WrongKey { path, .. }
         | engine::Error::NoSuchFolder { path }
         | engine::Error::TargetExists { path }
         | engine::Error::NotADatabase { path, .. }

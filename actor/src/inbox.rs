@@ -16,8 +16,6 @@ use crossbeam_utils::CachePadded;
 use crate::command::Command;
 use crate::error::Error;
 use crate::spin::Spin;
-#[cfg(all(shuttle, test))]
-use crate::sync::Length as _;
 use crate::sync::{
     AtomicUsize, Mutex, MutexGuard, Ordering, Receiver, RecvTimeoutError, Sender, TryRecvError, unbounded,
 };

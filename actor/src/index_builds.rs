@@ -10,6 +10,7 @@ use ferrumdb_engine::{
 use crate::command::{Command, Reply};
 use crate::error::{Error, Result};
 use crate::link::Link;
+use crate::sync::{oneshot, thread};
 use crate::{FieldPath, Sequence};
 
 /// What the writer says to a build that asks what has changed since its snapshot.
@@ -82,7 +83,7 @@ impl IndexBuilds {
 
 fn build_on_a_thread(build: IndexBuild, link: &Arc<Link>, reply: Reply<Sequence>) {
     let building = Arc::clone(link);
-    let thread = std::thread::Builder::new().name("ferrumdb-index".to_owned());
+    let thread = thread::Builder::new().name("ferrumdb-index".to_owned());
     // If there is no thread to be had, the closure and with it the reply is dropped, and the waiter is told so.
     if let Err(error) = thread.spawn(move || reply.answer(run(build, &building))) {
         tracing::error!(%error, "an index is not built, since its thread could not be started");

@@ -83,8 +83,9 @@ pub use database::FerrumDB;
 pub use error::{Error, ErrorKind, Result};
 pub use expiry::Ttl;
 pub use ferrumdb_engine::{
-    Clock, Document, FieldPath, Finding, History, IndexInfo, Key, Keys, Limits, LostCommits, ManualClock,
-    PathError, RecoveryReport, RepairReport, Sequence, Stats, SystemClock, Timestamp, VerifyReport, fs,
+    Clock, Document, EncryptionKey, FieldPath, Finding, History, IndexInfo, Key, Keys, Limits, LostCommits,
+    ManualClock, PathError, RecoveryReport, RepairReport, Sequence, Stats, SystemClock, Timestamp,
+    VerifyReport, fs,
 };
 pub use fsync_policy::FsyncPolicy;
 pub use metrics::{Distribution, Metrics};

@@ -2,7 +2,6 @@
 //! figures by which waiting is done. Never touches a document.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use crate::error::{Cause, Error, Result};
 use crate::inbox::{self, Inbox, Outbox};
 use crate::metrics::{Counter, Counters};
 use crate::pending::Pending;
+use crate::sync::{AtomicU8, AtomicU64, AtomicUsize, Ordering, oneshot};
 
 const OPEN: u8 = 0;
 /// Somebody has called for closing: nothing new begins.
@@ -185,7 +185,10 @@ impl Link {
         let before = self.commit_nanos.load(Ordering::Relaxed);
         let time = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let after = if before == 0 { time } else { before - before / 8 + time / 8 };
-        self.commit_nanos.store(after, Ordering::Relaxed);
+        // Waiters look at it, and each change costs both sides: a small one is not worth it.
+        if after.abs_diff(before) > before / 16 {
+            self.commit_nanos.store(after, Ordering::Relaxed);
+        }
     }
 
     fn end_error(&self) -> Error {

@@ -4,7 +4,6 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use ferrumdb_engine::{self as engine, Reader, Writer};
@@ -19,6 +18,7 @@ use crate::inbox::Inbox;
 use crate::link::Link;
 use crate::metered::MeteredFs;
 use crate::pending::Pending;
+use crate::sync::thread;
 use crate::syncer::Syncer;
 use crate::writer_thread::{Closed, WriterThread};
 
@@ -26,7 +26,7 @@ use crate::writer_thread::{Closed, WriterThread};
 pub(crate) const LOCK_RETRY: Duration = Duration::from_millis(10);
 
 /// Where the last handle finds the thread that it must wait for.
-pub(crate) type ThreadSlot = Arc<Mutex<Option<JoinHandle<()>>>>;
+pub(crate) type ThreadSlot = Arc<Mutex<Option<thread::JoinHandle<()>>>>;
 
 /// Starts the thread, which opens the database and answers with its first handle.
 pub(crate) fn open(config: Config) -> Pending<FerrumDB> {
@@ -35,7 +35,7 @@ pub(crate) fn open(config: Config) -> Pending<FerrumDB> {
     let slot = ThreadSlot::default();
     let life = Life { link: Arc::clone(&link), inbox, slot: Arc::clone(&slot) };
     let path = config.path.clone();
-    let thread = std::thread::Builder::new().name("ferrumdb-writer".to_owned());
+    let thread = thread::Builder::new().name("ferrumdb-writer".to_owned());
     match thread.spawn(move || life.live(&config, reply)) {
         Ok(handle) => {
             // ORDER: before anyone can have a handle, since that comes out of this call's result.
@@ -91,7 +91,7 @@ impl Life {
                 Err(engine::Error::Locked { .. })
                     if start.elapsed() < config.lock_timeout && !reply.is_abandoned() =>
                 {
-                    std::thread::sleep(LOCK_RETRY.min(config.lock_timeout));
+                    thread::sleep(LOCK_RETRY.min(config.lock_timeout));
                 }
                 outcome => return outcome.map_err(Error::from),
             }

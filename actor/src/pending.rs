@@ -4,9 +4,7 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
 use std::time::Duration;
 
 use crate::command::{Answer, Command};
@@ -14,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::inbox::Place;
 use crate::link::Link;
 use crate::spin::Spin;
+use crate::sync::{Ordering, oneshot, thread};
 
 /// The shortest and the longest time for which a waiter spins before it parks.
 const SPIN_MIN: Duration = Duration::from_micros(20);
@@ -264,21 +263,24 @@ impl Drop for Waiting<'_> {
 
 /// Waits for a future that was polled before; the rare case, so it does not spin.
 fn block_on<T>(mut pending: Pending<T>) -> Result<T> {
-    struct Unpark(Thread);
+    struct Unpark(thread::Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
             self.0.unpark();
         }
     }
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut context = Context::from_waker(&waker);
     loop {
         match Pin::new(&mut pending).poll(&mut context) {
             Poll::Ready(result) => return result,
-            Poll::Pending => std::thread::park(),
+            Poll::Pending => thread::park(),
         }
     }
 }
+
+#[cfg(all(test, shuttle))]
+mod shuttle_tests;
 
 /// For the compiler only: a `Pending` may wait on another thread than the one that called.
 const _: fn() = || {

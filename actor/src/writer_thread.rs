@@ -2,11 +2,11 @@
 //! never answers before the commit has returned.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use ferrumdb_engine::{
-    Compaction, Durability, Error as EngineError, FieldPath, IndexBuild, Reader, Sequence, Writer,
+    Compaction, Durability, EncryptionKey, Error as EngineError, FieldPath, IndexBuild, Reader, Sequence,
+    Writer,
 };
 
 use crate::FsyncPolicy;
@@ -20,6 +20,7 @@ use crate::index_builds::{BuildAnswer, IndexBuilds};
 use crate::link::Link;
 use crate::metrics::Counter;
 use crate::purge::{self, PurgePlan};
+use crate::sync::{oneshot, thread};
 use crate::syncer::Syncer;
 
 /// A writer that has had nothing to do for so long notes in the log how far it is synced.
@@ -32,7 +33,7 @@ pub(crate) struct Closed {
     /// Who asked for it.
     pub(crate) reply: Option<Reply<()>>,
     /// The thread of a compaction that was stopped, which ends once the inbox refuses it.
-    pub(crate) compacting: Option<JoinHandle<()>>,
+    pub(crate) compacting: Option<thread::JoinHandle<()>>,
 }
 
 pub(crate) struct WriterThread {
@@ -98,6 +99,7 @@ impl WriterThread {
                 }
                 Some(Command::DropIndex(path, reply)) => self.drop_index(&path, reply),
                 Some(Command::IndexRound(build, reply)) => self.index_round(*build, reply),
+                Some(Command::Rekey(key, reply)) => self.rekey(&key, reply),
                 Some(Command::Compact(reply)) => self.compactions.want(reply),
                 Some(Command::CancelCompaction(reply)) => {
                     reply.answer(Ok(self.compactions.cancel()));
@@ -149,21 +151,21 @@ impl WriterThread {
         let _ = reply.send(answer);
     }
 
+    fn rekey(&mut self, key: &EncryptionKey, reply: Reply<()>) {
+        let outcome = self.await_syncer().and_then(|()| self.writer.rekey(key));
+        reply.answer(outcome.map_err(|error| self.link.counted(error.into())));
+    }
+
     fn install_compaction(&mut self, compaction: Compaction, reply: oneshot::Sender<CompactionAnswer>) {
         // A hint of the old file would wait for a sync that never comes, and a sync of it would tell of the new one.
         self.hints.finish();
         let answer = match self.await_syncer() {
-            Ok(()) => Compactions::install(&mut self.writer, compaction),
+            Ok(()) => self.compactions.install(&mut self.writer, compaction),
             Err(error) => CompactionAnswer::Failed(error.into()),
         };
         self.mark_due = Some(Instant::now() + MARK_AFTER);
-        // A compaction that is gone has been cancelled; then its entries are moved here.
-        if let Err(unsent) = reply.send(answer)
-            && let CompactionAnswer::Installed(mut relocation, _) = unsent.into_inner()
-        {
-            while relocation.step() {}
-            self.writer.finish_relocation(&relocation);
-        }
+        // Whoever asked waits for it.
+        let _ = reply.send(answer);
     }
 
     fn close(mut self, reply: Option<Reply<()>>) -> Closed {

@@ -2,7 +2,7 @@
 //! anything takes.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use ferrumdb::fs::{Effect, Fault, SimFs, SimOperation};
@@ -65,16 +65,25 @@ fn gets_of_all_threads_are_counted_and_some_are_timed() {
     let db = FerrumDB::open_in_memory().wait().unwrap();
     db.set("a", 1).wait().unwrap();
     db.get("a").unwrap();
+    // More than there are shards of the counters, so that some share one.
+    const THREADS: usize = 100;
+    let all_are_there = Barrier::new(THREADS);
     std::thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| (0..1_024).for_each(|_| drop(db.get("a").unwrap())));
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                all_are_there.wait();
+                for _ in 0..512 {
+                    assert!(db.get("a").unwrap().is_some());
+                    assert!(db.get("nothing").unwrap().is_none());
+                }
+            });
         }
     });
     let metrics = db.metrics();
-    assert_eq!((metrics.gets, metrics.cache_hits), (8_193, 8_192));
+    assert_eq!((metrics.gets, metrics.cache_hits, metrics.cache_misses), (102_401, 51_200, 1));
     let timed = metrics.get_nanos.count;
     // A sample is given up rather than waited for.
-    assert!((1..=33).contains(&timed), "{timed}");
+    assert!((1..=401).contains(&timed), "{timed}");
     assert!(metrics.get_nanos.max > 0);
     assert_ordered(&metrics.get_nanos);
 }

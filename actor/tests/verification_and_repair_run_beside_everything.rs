@@ -83,3 +83,26 @@ fn a_closed_file_is_verified_once_its_owner_has_gone_and_progress_is_told() {
     assert_eq!(report.documents, 100);
     assert!(progress.done() > 1 << 20 && progress.done() <= progress.of(), "{progress:?}");
 }
+
+#[test]
+fn an_encrypted_database_is_verified_and_repaired_with_the_key_of_the_config() {
+    let folder = tempdir().unwrap();
+    let (path, saved) = (folder.path().join("my.db"), folder.path().join("saved.db"));
+    let config = |path: &std::path::Path, key: u8| Config::new(path).with_encryption([key; 32]);
+    let db = FerrumDB::open(config(&path, 1)).wait().unwrap();
+    db.set("a", "not to be seen").wait().unwrap();
+    db.compact().wait().unwrap();
+    db.set("b", "not to be seen").wait().unwrap();
+    assert!(db.verify().wait().unwrap().is_sound(), "with the key of the generation that is open");
+    db.close().wait().unwrap();
+    assert!(ferrumdb::verify(config(&path, 1)).wait().unwrap().is_sound());
+    assert_eq!(ferrumdb::verify(&path).wait().unwrap_err().kind(), ErrorKind::KeyNeeded);
+    let wrong = ferrumdb::repair(config(&path, 2), &saved).wait().unwrap_err();
+    assert_eq!((wrong.kind(), saved.exists()), (ErrorKind::WrongKey, false));
+    assert!(ferrumdb::repair(config(&path, 1), &saved).wait().unwrap().is_complete());
+    let bytes = std::fs::read(&saved).unwrap();
+    assert!(!bytes.windows(4).any(|window| window == b"seen"));
+    let db = FerrumDB::open(config(&saved, 1)).wait().unwrap();
+    assert_eq!(db.count().unwrap(), 2);
+    db.close().wait().unwrap();
+}

@@ -114,6 +114,19 @@ fn what_cannot_be_looked_at_ends_with_the_status_that_says_why() {
 }
 
 #[test]
+fn an_encrypted_file_needs_its_key_and_ends_with_status_2() {
+    let folder = tempdir().unwrap();
+    let config = ferrumdb::Config::new(folder.path().join("my.db")).with_encryption([7; 32]);
+    ferrumdb::FerrumDB::open(config).wait().unwrap().close().wait().unwrap();
+    for arguments in [&["verify", "my.db"][..], &["repair", "my.db", "--to", "new.db"]] {
+        let (status, out, err) = run(folder.path(), arguments, "");
+        assert_eq!((status, out.as_str(), err.lines().count()), (2, "", 1), "{err}");
+        assert!(err.contains("my.db is encrypted"), "{err}");
+    }
+    assert!(!folder.path().join("new.db").exists());
+}
+
+#[test]
 fn a_file_in_use_ends_with_status_3() {
     use std::io::{BufRead, BufReader, Write};
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::build::Tracker;
 use crate::expiry::Expiring;
@@ -98,6 +99,10 @@ impl Applier {
         self.next.log_end = log_end;
         self.next.time = time;
         self.shared.view.store(Arc::new(self.next.clone()));
+        let has_indexes = !self.next.catalog.is_empty();
+        if self.shared.has_indexes.load(Ordering::Relaxed) != has_indexes {
+            self.shared.has_indexes.store(has_indexes, Ordering::Relaxed);
+        }
         // ORDER: `oldest` looks at the pins after the view was stored.
         let oldest = self.shared.pins.oldest();
         self.release(oldest);

@@ -4,6 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::seal::SealError;
+
 /// The result of an engine call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -81,6 +83,37 @@ pub enum Error {
         /// The unknown bits.
         bits: u64,
     },
+    /// The file is encrypted, and no key was given.
+    #[error("{} is encrypted; open it with its key or passphrase", path.display())]
+    KeyNeeded {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A key was given for a file that is not encrypted.
+    #[error("{} is not encrypted; open it without a key, or export it into a new, encrypted file", path.display())]
+    NotEncrypted {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key is not the one that the file is encrypted with. The file was left untouched.
+    #[error("{} cannot be opened: {reason}", path.display())]
+    WrongKey {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Bytes whose checksums are right were written or moved by somebody without the key.
+    #[error("{} was tampered with at byte {position}: the seal is broken; restore a backup", path.display())]
+    Tampered {
+        /// The file.
+        path: Arc<Path>,
+        /// Where the bytes lie.
+        position: u64,
+    },
+    /// The data key has sealed as many records as it may.
+    #[error("the data key has sealed 2^32 records, as many as it may; compact the database to renew it")]
+    KeyWornOut,
     /// Bytes that were once durable are no longer what was written.
     #[error("{} is damaged at byte {position}: {reason}; restore a backup, or save the rest by a repair", path.display())]
     Damaged {
@@ -179,6 +212,20 @@ pub enum Error {
 }
 
 impl Error {
+    /// What failed with the keys of the file at `path`.
+    pub(crate) fn seal(path: &Path, error: SealError) -> Self {
+        match error {
+            SealError::Exhausted => Self::KeyWornOut,
+            SealError::Tampered => Self::Tampered { path: Arc::from(path), position: 0 },
+            SealError::Random(_) | SealError::OutOfMemory => {
+                Self::io("encrypt", path, io::Error::other(error.to_string()))
+            }
+            SealError::WrongKey | SealError::WrongKindOfKey { .. } | SealError::Parameters(_) => {
+                Self::WrongKey { path: path.to_path_buf(), reason: error.to_string() }
+            }
+        }
+    }
+
     pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
         Self::Io { action, path: Arc::from(path), source: Arc::new(source) }
     }

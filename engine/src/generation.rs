@@ -4,7 +4,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use crate::fs::File;
-use crate::log::{Header, Seed};
+use crate::log::{Header, LogKeys};
+use crate::seal::Keyring;
 
 /// The low bits of a generation's number that a [`Location`] holds.
 const TAG_BITS: u32 = 16;
@@ -24,7 +25,7 @@ pub(crate) struct Location(u64);
 pub(crate) struct Generation {
     number: u64,
     pub(crate) file: Arc<dyn File>,
-    pub(crate) seed: Seed,
+    pub(crate) keys: LogKeys,
     next: OnceLock<Arc<Generation>>,
 }
 
@@ -47,9 +48,9 @@ impl Location {
 }
 
 impl Generation {
-    pub(crate) fn new(header: &Header, file: Arc<dyn File>) -> Arc<Self> {
-        let (number, seed) = (header.generation, Seed::new(header.file_id, header.generation));
-        Arc::new(Self { number, file, seed, next: OnceLock::new() })
+    pub(crate) fn new(header: &Header, keyring: Option<&Keyring>, file: Arc<dyn File>) -> Arc<Self> {
+        let (number, keys) = (header.generation, LogKeys::new(header, keyring));
+        Arc::new(Self { number, file, keys, next: OnceLock::new() })
     }
 
     pub(crate) fn number(&self) -> u64 {
@@ -134,8 +135,9 @@ mod tests {
             history_floor: Sequence::ZERO,
             synced: LOG_START,
             created: Timestamp(1),
+            encryption: None,
         };
-        Generation::new(&header, file)
+        Generation::new(&header, None, file)
     }
 
     #[test]

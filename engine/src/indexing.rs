@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::build::{BuildRound, IndexBuild};
 use crate::error::{Error, Result};
@@ -104,7 +105,7 @@ impl Reader {
     /// Works out, on the caller's thread, what a transaction means for the indexes. The writer does it itself where
     /// something has changed by the time of the commit, so leaving this out costs time and nothing else.
     pub fn prepare(&self, transaction: &mut Transaction) {
-        if self.shared().view.load().catalog.is_empty() {
+        if !self.shared().has_indexes.load(Ordering::Relaxed) {
             return;
         }
         let view = self.shared().view.load_full();

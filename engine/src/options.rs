@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::clock::{Clock, SystemClock};
+use crate::seal::EncryptionKey;
 
 /// What [`crate::open`] needs to know.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub struct Options {
     pub cache_bytes: u64,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
+    /// What the database is encrypted with, if it is.
+    pub encryption: Option<EncryptionKey>,
 }
 
 impl Options {
@@ -27,6 +30,7 @@ impl Options {
             limits: Limits::default(),
             cache_bytes: 256 << 20,
             clock: Arc::new(SystemClock),
+            encryption: None,
         }
     }
 }

@@ -113,7 +113,7 @@ impl Snapshot {
             let rest = &entries[start..];
             let here = &rest[..rest.partition_point(|(_, entry)| entry.location.is_in(generation.number()))];
             let end = here.last().map_or(0, |(_, entry)| entry.end());
-            let mut sweep = Sweep::new(&*generation.file, generation.seed, end);
+            let mut sweep = Sweep::new(&*generation.file, &generation.keys, end);
             for (key, entry) in here {
                 let expected = entry.expected(collection, key);
                 let text = sweep

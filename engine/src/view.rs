@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -37,6 +37,9 @@ pub(crate) struct Shared {
     pub(crate) pins: Pins,
     /// INVARIANT: one pointer store publishes a commit: its sequence and everything that must agree with it.
     pub(crate) view: ArcSwap<View>,
+    /// Whether the view shows an index, for those who would look at it for nothing else: it is another one after each
+    /// commit, and to look at it costs both sides.
+    pub(crate) has_indexes: AtomicBool,
     pub(crate) cache: DocumentCache,
     pub(crate) recovery: OnceLock<RecoveryReport>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -115,7 +118,12 @@ impl View {
 impl Shared {
     /// The time: of the wall clock, and never before the newest commit or any time seen before.
     pub(crate) fn now(&self) -> Timestamp {
-        let now = self.clock.now().max(self.view.load().time).0;
+        self.now_after(self.view.load().time)
+    }
+
+    /// The same, for whoever knows the time of the newest commit.
+    pub(crate) fn now_after(&self, commit: Timestamp) -> Timestamp {
+        let now = self.clock.now().max(commit).0;
         let latest = self.latest.load(Ordering::Relaxed);
         if now > latest {
             self.latest.fetch_max(now, Ordering::Relaxed);
@@ -172,7 +180,7 @@ impl Shared {
     /// Reads a document from its generation, verified, and keeps it in the cache.
     fn read(&self, key: &Hashed<'_>, entry: &Entry, generation: &Generation) -> Result<Document> {
         let expected = entry.expected(key.collection, key.key);
-        let document = read_document(&*generation.file, generation.seed, &expected, |text| {
+        let document = read_document(&*generation.file, &generation.keys, &expected, |text| {
             Document::new(Box::from(text), entry.sequence)
         })
         .map_err(|fault| self.read_error(fault, expected.position))?;
@@ -194,6 +202,7 @@ impl Shared {
     pub(crate) fn read_error(&self, fault: ReadFault, position: u64) -> Error {
         match fault {
             ReadFault::Io(source) => Error::io("read", &self.path, source),
+            ReadFault::Tampered => Error::Tampered { path: Arc::clone(&self.path), position },
             ReadFault::Damaged(reason) => Error::Damaged { path: Arc::clone(&self.path), position, reason },
         }
     }

@@ -14,8 +14,10 @@ use crate::key::{Sequence, Timestamp};
 use crate::keydir::Entry;
 use crate::lock::FileLock;
 use crate::log::{
-    AppendFault, Appender, Chain, Header, Kind, LOG_START, NewRecord, Payload, RecordWriter, Syncs,
+    AppendFault, Appender, Chain, Header, Kind, LOG_START, NewRecord, Payload, RecordSealer, RecordWriter,
+    Syncs,
 };
+use crate::seal::{EncryptionKey, Keyring};
 use crate::stage::StagedGroup;
 use crate::transaction::{Outcome, Transaction};
 use crate::view::Shared;
@@ -60,6 +62,9 @@ pub struct Writer {
 pub(crate) struct LogState {
     pub(crate) header: Header,
     pub(crate) generation: Arc<Generation>,
+    /// The keys of an encrypted database.
+    pub(crate) keyring: Option<Arc<Keyring>>,
+    pub(crate) sealer: RecordSealer,
     /// Where the compaction that made this generation has put records, until all entries have been moved there.
     pub(crate) moves: Option<Arc<Moves>>,
     pub(crate) chain: Chain,
@@ -121,6 +126,7 @@ impl Writer {
     /// has stopped. [`Error::Poisoned`]: the writer had stopped before.
     pub fn commit(&mut self, group: &[Transaction], durability: Durability) -> Result<Vec<Outcome>> {
         self.check()?;
+        self.allow_seals(group.iter().map(|transaction| transaction.len() as u64).sum())?;
         let encoder = self.encoder();
         let (catalog, log) = (self.applier.catalog(), &self.log);
         let staged = StagedGroup::decide(group, &self.shared, catalog, log, encoder)?;
@@ -221,7 +227,8 @@ impl Writer {
             return None;
         }
         let LogState { header: Header { file_id, generation, .. }, chain, last_record, .. } = self.log;
-        let commit = HintedCommit { file_id, generation, last_record, chain: chain.value() };
+        let (chain, keyring) = (chain.value(), self.log.keyring.clone());
+        let commit = HintedCommit { file_id, generation, last_record, chain, keyring };
         Some(self.hints.begin(&self.shared, commit, self.appender.watch_synced()))
     }
 
@@ -271,12 +278,9 @@ impl Writer {
         self.sync()?;
         self.commit_record(Kind::CloseMark, None, Durability::Appended, |_| ())?;
         // The header claims what was synced before the mark: the mark itself is durable only after the next sync.
-        let header = &mut self.log.header;
-        header.counter += 1;
-        header.synced = self.appender.synced();
-        write_all(self.appender.file(), &header.encode(), header.position())
-            .and_then(|()| self.appender.trim())
-            .map_err(|source| Error::io("close", &self.shared.path, source))?;
+        let sealed = self.log.sealer.with(|sealer| sealer.sealed());
+        self.write_header(sealed)?;
+        self.appender.trim().map_err(|source| Error::io("close", &self.shared.path, source))?;
         self.sync_log()?;
         // ORDER: the hint last. It may describe only what is durable, the close mark included.
         self.write_last_hint();
@@ -299,12 +303,63 @@ impl Writer {
         }
     }
 
+    /// Makes an encrypted database ready to seal so many more records: the header says durably how many its data key may
+    /// have sealed, so that no opening ever counts too few.
+    fn allow_seals(&mut self, records: u64) -> Result<()> {
+        let Some(prepared) = self.log.sealer.with(|sealer| sealer.prepare(records)) else { return Ok(()) };
+        let Some(sealed_max) = prepared.map_err(|error| Error::seal(&self.shared.path, error))? else {
+            return Ok(());
+        };
+        self.write_header(Some(sealed_max))?;
+        self.sync_log()?;
+        self.log.sealer.with(|sealer| sealer.allow(sealed_max));
+        Ok(())
+    }
+
+    /// Writes the header's older copy anew. It claims what is synced by now.
+    fn write_header(&mut self, sealed_max: Option<u64>) -> Result<()> {
+        let header = &mut self.log.header;
+        header.counter += 1;
+        header.synced = self.appender.synced();
+        let keys = self.log.keyring.as_deref().zip(sealed_max);
+        let copy = header.encode(keys).map_err(|error| Error::seal(&self.shared.path, error))?;
+        write_all(self.appender.file(), &copy, header.position())
+            .map_err(|source| Error::io("write the header of", &self.shared.path, source))
+    }
+
+    /// Lets another key open the database from now on, and no more the one that it was opened with. What is stored is
+    /// not sealed anew: a compaction renews the key that it is sealed with. Older copies of the file still open with the
+    /// older key.
+    ///
+    /// # Errors
+    /// [`Error::NotEncrypted`]; [`Error::Io`] when the headers could not be written, and [`Error::InDoubt`] when they
+    /// could not be synced: the database then opens with one key or the other. [`Error::Poisoned`].
+    pub fn rekey(&mut self, key: &EncryptionKey) -> Result<()> {
+        self.check()?;
+        let Some(keyring) = &self.log.keyring else {
+            return Err(Error::NotEncrypted { path: self.shared.path.to_path_buf() });
+        };
+        let rekeyed = keyring.rekeyed(key).map_err(|error| Error::seal(&self.shared.path, error))?;
+        self.log.keyring = Some(Arc::new(rekeyed));
+        self.renew_headers()
+    }
+
+    /// Writes both copies of the header of an encrypted database, one after the other, each durable before the next.
+    pub(crate) fn renew_headers(&mut self) -> Result<()> {
+        let sealed_max = self.log.sealer.with(|sealer| sealer.allowed());
+        for _copy in 0..2 {
+            self.write_header(sealed_max)?;
+            self.sync_log()?;
+        }
+        Ok(())
+    }
+
     fn encoder(&mut self) -> RecordWriter {
         // The time of commits never goes back, whatever the clock does.
-        self.log.time = self.log.time.max(self.shared.now());
+        self.log.time = self.shared.now_after(self.log.time);
         let buffer = std::mem::take(&mut self.buffer);
-        let (seed, chain, time) = (self.log.generation.seed, self.log.chain, self.log.time);
-        RecordWriter::new(buffer, self.appender.end(), seed, chain, time, self.appender.synced())
+        let (sealer, chain, time) = (self.log.sealer.clone(), self.log.chain, self.log.time);
+        RecordWriter::new(buffer, self.appender.end(), sealer, chain, time, self.appender.synced())
     }
 
     /// Makes encoded commits, the last of them with this number, durable and then visible.
@@ -361,6 +416,7 @@ impl Writer {
         apply: impl FnOnce(&mut Applier),
     ) -> Result<Sequence> {
         self.check()?;
+        self.allow_seals(1)?;
         let mut encoded = self.encoder();
         let sequence = self.log.sequence.next();
         encoded.push(&NewRecord { kind, sequence, previous: 0, payload });

@@ -88,10 +88,12 @@ impl FerrumDB {
         self.check_many()?;
         Ok(self.0.reader.count(CollectionId::ROOT))
     }
+
     fn look_up(&self, key: &str) -> Result<Option<Document>> {
         self.0.link.check_readable().map_err(|error| self.counted(error))?;
         let Inner { link, reader, .. } = &**self.0;
-        let found = link.counters.get(|| reader.get(CollectionId::ROOT, key));
-        found.map_err(|error| self.failed(error, key))
+        // An error becomes the public one in here: it is a pointer, and what is handed on stays in registers.
+        let get = || reader.get(CollectionId::ROOT, key).map_err(|error| self.failed(error, key));
+        link.counters.get(get)
     }
 }

@@ -5,6 +5,7 @@
 use super::*;
 use crate::command::Reply;
 use crate::error::Cause;
+use crate::sync::oneshot;
 
 const CALLERS: usize = 3;
 const COMMANDS: usize = 2;
@@ -108,8 +109,6 @@ fn at_the_end_everyone_is_answered_or_has_left() {
         drop(inbox);
         drop(closer.join().unwrap());
         let entered: Vec<_> = callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect();
-        // The real channel drops what is in it with its receiver; shuttle's with its last end.
-        drop(outbox);
         for entered in entered {
             match entered {
                 // Sent between the end and the inbox's own end, it was dropped: that is an answer, too.

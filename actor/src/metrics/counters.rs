@@ -31,13 +31,11 @@ pub(crate) enum Counter {
 }
 
 const COUNTERS: usize = Counter::BytesWritten as usize + 1;
-/// One in so many gets of a thread is timed, so that the others need not look at a clock.
-const GETS_PER_SAMPLE: u32 = 256;
 /// How many digits of a measured value are kept.
 const DIGITS: u8 = 2;
 
 pub(crate) struct Counters {
-    shards: Box<[CachePadded<Shard>]>,
+    shards: Box<[CachePadded<Shard>; SHARDS]>,
     /// Written by the writer's thread, once for each group.
     groups: Mutex<GroupHistograms>,
     /// Written by the one thread that syncs, once for each sync.
@@ -60,7 +58,7 @@ struct GroupHistograms {
 
 /// Notes that this thread reads from a file, which tells a get that was not answered by the cache.
 pub(crate) fn note_document_read() {
-    with_thread(|thread| thread.document_reads.set(thread.document_reads.get() + 1));
+    with_thread(OfThread::note_read);
 }
 
 impl Counters {
@@ -68,7 +66,7 @@ impl Counters {
         let opened = Instant::now();
         let groups = GroupHistograms { sizes: histogram(), commits: histogram() };
         Self {
-            shards: (0..SHARDS).map(|_| CachePadded::default()).collect(),
+            shards: Box::new(std::array::from_fn(|_| CachePadded::default())),
             groups: Mutex::new(groups),
             syncs: Mutex::new(histogram()),
             opened,
@@ -86,28 +84,15 @@ impl Counters {
         &self,
         get: impl FnOnce() -> Result<Option<Document>, E>,
     ) -> Result<Option<Document>, E> {
-        with_thread(|thread| {
-            let number = thread.gets.get();
-            thread.gets.set(number.wrapping_add(1));
-            let timed = number.is_multiple_of(GETS_PER_SAMPLE);
-            if timed {
-                thread.begin_timing();
-            }
-            let reads = thread.document_reads.get();
-            let found = get();
-            let counter = if thread.document_reads.get() != reads {
-                Counter::CacheMisses
-            } else if matches!(found, Ok(Some(_))) {
-                Counter::CacheHits
-            } else {
-                Counter::KeysOnly
-            };
-            self.add_from(thread, counter, 1);
-            if timed && let Some(time) = thread.end_timing() {
-                self.shards[thread.shard()].record_get(time);
-            }
-            found
-        })
+        // Two short looks at the thread: one that lasts as long as the get is not inlined, and costs as much again.
+        with_thread(OfThread::begin_get);
+        let found = get();
+        match (&found, with_thread(OfThread::shard_of_plain_get)) {
+            (Ok(Some(_)), Some(shard)) => self.add_owned(shard, Counter::CacheHits, 1),
+            (Ok(Some(_)), None) => self.end_get(Counter::CacheHits),
+            _ => self.end_get(Counter::KeysOnly),
+        }
+        found
     }
 
     /// Counts a get of several keys. It is not timed.
@@ -117,10 +102,10 @@ impl Counters {
         get: impl FnOnce() -> Result<Vec<Option<Document>>, E>,
     ) -> Result<Vec<Option<Document>>, E> {
         with_thread(|thread| {
-            let reads = thread.document_reads.get();
+            let reads = thread.reads.get();
             let found = get();
             let documents = found.as_ref().map_or(0, |found| found.iter().flatten().count() as u64);
-            let misses = (thread.document_reads.get() - reads).min(keys as u64);
+            let misses = (thread.reads.get() - reads).min(keys as u64);
             let hits = documents.saturating_sub(misses);
             self.add_from(thread, Counter::CacheMisses, misses);
             self.add_from(thread, Counter::CacheHits, hits);
@@ -194,16 +179,35 @@ impl Counters {
         }
     }
 
+    /// Counts any get; `otherwise` is what it is if it has not read from a file. Out of line, since gets that are
+    /// answered by the cache need not come here.
+    #[inline(never)]
+    fn end_get(&self, otherwise: Counter) {
+        with_thread(|thread| {
+            // ORDER: the clock first, so that this is not measured.
+            let time = thread.end_timing();
+            let counter = if thread.get_has_read() { Counter::CacheMisses } else { otherwise };
+            self.add_from(thread, counter, 1);
+            if let Some(time) = time {
+                self.shards[thread.shard()].record_get(time);
+            }
+        });
+    }
+
     #[inline]
     fn add_from(&self, thread: &OfThread, counter: Counter, count: u64) {
         match thread.owned() {
-            Some(shard) => {
-                // Nobody else writes it, so it need not be one step: that would cost a get a tenth of its time.
-                let counter = &self.shards[shard].counts[counter as usize];
-                counter.store(counter.load(Ordering::Relaxed) + count, Ordering::Relaxed);
-            }
+            Some(shard) => self.add_owned(shard, counter, count),
             None => self.add_shared(thread, counter, count),
         }
+    }
+
+    /// Adds to a shard that this thread alone writes.
+    #[inline]
+    fn add_owned(&self, shard: usize, counter: Counter, count: u64) {
+        // Nobody else writes it, so it need not be one step: that would cost a get a tenth of its time.
+        let counter = &self.shards[shard].counts[counter as usize];
+        counter.store(counter.load(Ordering::Relaxed) + count, Ordering::Relaxed);
     }
 
     /// For threads that have no shard of their own, or none yet.
@@ -280,6 +284,23 @@ mod tests {
         });
         let metrics = counters.snapshot();
         assert_eq!((metrics.gets, metrics.get_nanos.count), (2_560, 10));
+    }
+
+    #[test]
+    fn what_a_get_reads_makes_it_a_miss_and_what_its_thread_read_before_does_not() {
+        let counters = Counters::new();
+        let get = |reads: bool| {
+            let found = || Ok::<_, ()>(reads.then(note_document_read).and(None));
+            drop(counters.get(found));
+        };
+        // Beyond a timed one, so that both ways through are taken.
+        for _ in 0..300 {
+            note_document_read();
+            get(false);
+            get(true);
+        }
+        let metrics = counters.snapshot();
+        assert_eq!((metrics.gets, metrics.cache_misses), (600, 300));
     }
 
     #[test]

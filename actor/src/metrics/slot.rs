@@ -10,14 +10,23 @@ const OWNED: usize = u64::BITS as usize;
 const SHARED: usize = 16;
 /// How many shards there are.
 pub(super) const SHARDS: usize = OWNED + SHARED;
+/// One in so many gets of a thread is timed, so that the others need not look at a clock.
+const GETS_PER_SAMPLE: u32 = 256;
+/// Beside a get's shard: that it has read from a file.
+const READ: usize = 1 << 8;
+/// Beside a get's shard: that it is timed.
+const TIMED: usize = 1 << 9;
 
 /// What a thread keeps for itself.
 pub(super) struct OfThread {
     shard: Cell<usize>,
-    /// How many gets it has begun.
-    pub(super) gets: Cell<u32>,
+    /// The get that has begun: its shard, with `READ` and `TIMED`. All in one word, so that the end of a get that is
+    /// counted in an owned shard, and has nothing else about it, looks at one thing.
+    get: Cell<usize>,
+    /// The gets until one is timed, that one included.
+    until_timed: Cell<u32>,
     /// How often it has read from a file.
-    pub(super) document_reads: Cell<u64>,
+    pub(super) reads: Cell<u64>,
     /// When the get that is being timed began.
     timing: Cell<Option<Instant>>,
 }
@@ -25,14 +34,21 @@ pub(super) struct OfThread {
 /// Gives the shard of a thread back when the thread ends.
 struct Claim(usize);
 
-const UNCLAIMED: usize = usize::MAX;
+const UNCLAIMED: usize = SHARDS;
+const _: () = assert!(UNCLAIMED < READ, "a shard leaves room for what stands beside it");
 
 /// The shards that are taken. INVARIANT: a shard below `OWNED` has one thread at most.
 static TAKEN: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
     static THREAD: OfThread = const {
-        OfThread { shard: Cell::new(UNCLAIMED), gets: Cell::new(0), document_reads: Cell::new(0), timing: Cell::new(None) }
+        OfThread {
+            shard: Cell::new(UNCLAIMED),
+            get: Cell::new(UNCLAIMED),
+            until_timed: Cell::new(1),
+            reads: Cell::new(0),
+            timing: Cell::new(None),
+        }
     };
     static CLAIM: Claim = Claim(take());
 }
@@ -57,15 +73,48 @@ impl OfThread {
         (shard < OWNED).then_some(shard)
     }
 
-    /// Out of line, like its end, so that a get that is not timed stays short.
-    #[cold]
-    pub(super) fn begin_timing(&self) {
-        self.timing.set(Some(Instant::now()));
+    /// Begins a get, and times it if it is its turn.
+    #[inline]
+    pub(super) fn begin_get(&self) {
+        self.get.set(self.shard.get());
+        let until_timed = self.until_timed.get().wrapping_sub(1);
+        self.until_timed.set(until_timed);
+        if until_timed == 0 {
+            self.begin_timing();
+        }
     }
 
-    #[cold]
+    /// The shard in which the get that has begun is counted, if this thread alone writes it, and the get has read
+    /// nothing and is not timed.
+    #[inline]
+    pub(super) fn shard_of_plain_get(&self) -> Option<usize> {
+        let get = self.get.get();
+        (get < OWNED).then_some(get)
+    }
+
+    /// Whether the get that has begun has read from a file.
+    pub(super) fn get_has_read(&self) -> bool {
+        self.get.get() & READ != 0
+    }
+
+    /// How long the get that has begun took, if it is timed.
     pub(super) fn end_timing(&self) -> Option<Duration> {
-        self.timing.take().map(|start| start.elapsed())
+        let start = (self.get.get() & TIMED != 0).then(|| self.timing.take()).flatten();
+        start.map(|start| start.elapsed())
+    }
+
+    /// Notes that this thread reads from a file, in a get or not.
+    pub(super) fn note_read(&self) {
+        self.get.set(self.get.get() | READ);
+        self.reads.set(self.reads.get() + 1);
+    }
+
+    /// Out of line, so that a get that is not timed stays short.
+    #[cold]
+    fn begin_timing(&self) {
+        self.until_timed.set(GETS_PER_SAMPLE);
+        self.get.set(self.get.get() | TIMED);
+        self.timing.set(Some(Instant::now()));
     }
 
     #[cold]

@@ -26,7 +26,9 @@ impl Writer {
             return Ok(None);
         }
         let (file_system, log) = (self.file_system(), self.log());
-        Compaction::begin(self.shared(), file_system, &log.header, &log.generation, history).map(Some)
+        let LogState { header, generation, keyring, .. } = log;
+        Compaction::begin(self.shared(), file_system, header, generation, keyring.as_deref(), history)
+            .map(Some)
     }
 
     /// Copies what is left, and puts the compacted file in the place of the old one: syncs it, renames it, syncs the
@@ -56,7 +58,7 @@ impl Writer {
         let (end, chain, last_record) = compaction.target.finish().map_err(failed)?;
         self.give_name(&mut compaction)?;
 
-        let TargetFile { header, generation, lock } =
+        let TargetFile { header, generation, lock, keyring, sealer } =
             compaction.target.file.take().expect("a compaction is installed once");
         let moves = Arc::new(std::mem::take(&mut compaction.target.moves));
         let (from, to) = (compaction.old.number(), generation.number());
@@ -67,7 +69,7 @@ impl Writer {
         let (sequence, time) = (self.log().sequence, self.log().time);
         let relocation = Relocation::new(self.shared(), from, to, &moves);
         let moves = Some(moves);
-        let log = LogState { header, generation, moves, chain, sequence, time, last_record };
+        let log = LogState { header, generation, keyring, sealer, moves, chain, sequence, time, last_record };
         self.continue_in(log, appender, lock);
         let compacted =
             Compacted { bytes_before, bytes_after: end - LOG_START, records_dropped: compaction.dropped };

@@ -21,6 +21,7 @@ use crate::fs::FileSystem;
 use crate::generation::Generation;
 use crate::key::{Sequence, Timestamp};
 use crate::log::{BaseSoFar, Chain, Head, Header, LOG_START, Mark, Payload, Place, Scanner, Step};
+use crate::seal::Keyring;
 use crate::view::Shared;
 use garbage::Garbage;
 pub(crate) use moves::Moves;
@@ -136,9 +137,10 @@ impl Compaction {
         file_system: &Arc<dyn FileSystem>,
         header: &Header,
         old: &Arc<Generation>,
+        keyring: Option<&Keyring>,
         history: History,
     ) -> Result<Self> {
-        let target = Target::create(file_system, &shared.path, header)
+        let target = Target::create(file_system, &shared.path, header, keyring)
             .map_err(|source| Error::io("begin to compact", &shared.path, source))?;
         let view = shared.view.load();
         let now = shared.now();
@@ -305,7 +307,7 @@ struct Walk<'g> {
 
 impl<'g> Walk<'g> {
     fn new(shared: &'g Shared, generation: &'g Generation, place: Place, end: u64) -> Result<Self> {
-        let scanner = Scanner::until(&*generation.file, generation.seed, place, end)
+        let scanner = Scanner::until(&*generation.file, &generation.keys, place, end)
             .map_err(|source| Error::io("read", &shared.path, source))?;
         Ok(Self { shared, scanner })
     }
@@ -323,6 +325,9 @@ impl<'g> Walk<'g> {
             Step::Base => return Ok(None),
             Step::Bad(reason) => reason,
             Step::End => "the log ends before its end",
+            Step::Tampered(position) => {
+                return Err(Error::Tampered { path: Arc::clone(&self.shared.path), position });
+            }
         };
         Err(Error::Damaged { path: Arc::clone(&self.shared.path), position, reason })
     }

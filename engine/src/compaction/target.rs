@@ -10,9 +10,14 @@ use crate::fs::{FileSystem, OpenMode, write_all};
 use crate::generation::Generation;
 use crate::key::{CollectionId, Sequence, Timestamp};
 use crate::lock::FileLock;
-use crate::log::{Chain, Head, Header, Kind, LOG_START, NewRecord, Payload, RecordWriter, record_bytes};
+use crate::log::{
+    Chain, Head, Header, Kind, LOG_START, NewRecord, Payload, RecordSealer, RecordWriter, record_bytes,
+};
 use crate::paths;
+use crate::seal::{Keyring, SEALS_MAX};
 
+/// How many more records than the copied ones the header allows the data key to seal.
+const SEALS_AHEAD: u64 = 1 << 16;
 /// How much is written at a time.
 const WRITE_BYTES: usize = 1 << 20;
 
@@ -39,6 +44,9 @@ pub(super) struct TargetFile {
     pub(super) header: Header,
     pub(super) generation: Arc<Generation>,
     pub(super) lock: FileLock,
+    /// The data key is a new one, which begins to count anew.
+    pub(super) keyring: Option<Arc<Keyring>>,
+    pub(super) sealer: RecordSealer,
 }
 
 impl Target {
@@ -47,6 +55,7 @@ impl Target {
         file_system: &Arc<dyn FileSystem>,
         database: &Path,
         old_header: &Header,
+        keyring: Option<&Keyring>,
     ) -> io::Result<Self> {
         let path = paths::temporary(database);
         let file = file_system.open(&path, OpenMode::CreateNew)?;
@@ -55,14 +64,18 @@ impl Target {
         let lock = FileLock::take(&file)?.ok_or(io::ErrorKind::ResourceBusy)?;
         let header =
             Header { generation: old_header.generation + 1, synced: LOG_START, ..old_header.clone() };
-        let generation = Generation::new(&header, file);
+        let keyring = keyring.map(Keyring::renewed).transpose().map_err(io::Error::other)?.map(Arc::new);
+        let generation = Generation::new(&header, keyring.as_deref(), file);
+        let sealer = RecordSealer::new(&header, keyring.as_deref(), 0);
+        // No header says so yet, and nobody else goes on with this file before one does.
+        sealer.with(|sealer| sealer.allow(SEALS_MAX));
         let chain = Chain::start(header.file_id, header.generation);
         let (start, time) = (LOG_START, Timestamp(0));
-        let encoded = RecordWriter::new(Vec::new(), start, generation.seed, chain, time, start);
+        let encoded = RecordWriter::new(Vec::new(), start, sealer.clone(), chain, time, start);
         Ok(Self {
             file_system: Arc::clone(file_system),
             path,
-            file: Some(TargetFile { header, generation, lock }),
+            file: Some(TargetFile { header, generation, lock, keyring, sealer }),
             old_header: old_header.clone(),
             encoded,
             moves: Moves::default(),
@@ -142,25 +155,31 @@ impl Target {
         self.encoded.range().end - self.file.as_ref().expect(NOT_TAKEN).header.synced
     }
 
-    /// Writes and syncs everything up to here, and then both copies of a header that says so.
+    /// Writes and syncs everything up to here.
     pub(super) fn sync(&mut self) -> io::Result<()> {
         self.write()?;
-        let end = self.encoded.range().end;
-        let TargetFile { header, generation, .. } = self.file.as_mut().expect(NOT_TAKEN);
-        generation.file.sync()?;
-        header.synced = end;
-        for _copy in 0..2 {
-            header.counter += 1;
-            write_all(&*generation.file, &header.encode(), header.position())?;
-        }
+        let file = self.file.as_mut().expect(NOT_TAKEN);
+        file.generation.file.sync()?;
+        file.header.synced = self.encoded.range().end;
         Ok(())
     }
 
-    /// Writes and syncs the rest, its headers included; nothing is written by this any more. Returns where the log
-    /// ends, its chain value, and its last record.
+    /// Writes and syncs the rest, and both copies of the header; nothing is written by this any more. Returns where the
+    /// log ends, its chain value, and its last record.
     pub(super) fn finish(&mut self) -> io::Result<(u64, Chain, u64)> {
         self.write()?;
-        self.file.as_ref().expect(NOT_TAKEN).generation.file.sync()?;
+        let TargetFile { header, generation, keyring, sealer, .. } = self.file.as_mut().expect(NOT_TAKEN);
+        let sealed_max = sealer.with(|sealer| {
+            sealer.allow(sealer.sealed() + SEALS_AHEAD);
+            sealer.allowed()
+        });
+        let keys = keyring.as_deref().zip(sealed_max);
+        for _copy in 0..2 {
+            header.counter += 1;
+            let copy = header.encode(keys).map_err(io::Error::other)?;
+            write_all(&*generation.file, &copy, header.position())?;
+        }
+        generation.file.sync()?;
         Ok((self.encoded.range().end, self.encoded.chain(), self.last_record))
     }
 

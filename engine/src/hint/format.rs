@@ -21,7 +21,8 @@ pub(super) mod header {
     pub(in crate::hint) const DOCUMENTS: usize = 80;
     pub(in crate::hint) const LIVE_BYTES: usize = 88;
     pub(in crate::hint) const HASH_SEEDS: usize = 96;
-    pub(in crate::hint) const RESERVED: usize = 128;
+    pub(in crate::hint) const SALT: usize = 128;
+    pub(in crate::hint) const RESERVED: usize = 144;
     pub(in crate::hint) const CHECKSUM: usize = 156;
 }
 

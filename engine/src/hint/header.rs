@@ -4,6 +4,7 @@ use super::format::{HEADER_BYTES, MAGIC, VERSION, header as at};
 use crate::key::Sequence;
 use crate::keydir::HashSeeds;
 use crate::log::format::{read_u32, read_u64, write_u32, write_u64};
+use crate::seal::SALT_BYTES;
 
 /// Which commit of which log a hint describes, and how much it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub(super) struct HintHeader {
     /// Those of the keydir. The one that is filled from the hint takes them over: entries then come in the order in
     /// which they lie there, which makes filling it several times as fast.
     pub(super) hash_seeds: HashSeeds,
+    /// What the key that seals the blocks is made of, besides the data key; zeros if they are not sealed.
+    pub(super) salt: [u8; SALT_BYTES],
 }
 
 impl HintHeader {
@@ -41,6 +44,7 @@ impl HintHeader {
         for (index, seed) in self.hash_seeds.iter().enumerate() {
             write_u64(&mut bytes, at::HASH_SEEDS + 8 * index, *seed);
         }
+        bytes[at::SALT..at::RESERVED].copy_from_slice(&self.salt);
         let checksum = crc32fast::hash(&bytes[..at::CHECKSUM]);
         write_u32(&mut bytes, at::CHECKSUM, checksum);
         bytes
@@ -62,6 +66,8 @@ impl HintHeader {
         }
         let mut file_id = [0; 16];
         file_id.copy_from_slice(&bytes[at::FILE_ID..at::FILE_ID + 16]);
+        let mut salt = [0; SALT_BYTES];
+        salt.copy_from_slice(&bytes[at::SALT..at::RESERVED]);
         Ok(Self {
             file_id,
             generation: read_u64(bytes, at::GENERATION),
@@ -72,6 +78,7 @@ impl HintHeader {
             documents: read_u64(bytes, at::DOCUMENTS),
             live_bytes: read_u64(bytes, at::LIVE_BYTES),
             hash_seeds: std::array::from_fn(|index| read_u64(bytes, at::HASH_SEEDS + 8 * index)),
+            salt,
         })
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::contents::Contents;
 use super::format::{BLOCK_HEAD_BYTES, ENTRY_BYTES, ENTRY_EXPIRES, HEADER_BYTES, block as at, entry, kind};
 use super::header::{HintHeader, checksum};
-use super::write::block_checksum;
+use super::write::{block_bound, block_checksum};
 use crate::expiry::{Expiring, ExpiryTimes};
 use crate::fs::{File, FileSystem, OpenMode, read_full};
 use crate::generation::Location;
@@ -16,8 +16,9 @@ use crate::indexing::Definitions;
 use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::keydir::{Entry, Keydir};
 use crate::log::format::{ALIGNMENT, read_u32, read_u64};
-use crate::log::{BaseSoFar, Chain, Header, Kind, LOG_START, Mark, Place, Scanner, Seed, record_bytes};
+use crate::log::{BaseSoFar, Chain, Header, Kind, LOG_START, LogKeys, Mark, Place, Scanner, record_bytes};
 use crate::paths;
+use crate::seal::{Keyring, NONCE_BYTES, Opener, Purpose, SALT_BYTES};
 use crate::view::View;
 
 /// The state from which the walk through the log begins: that of a hint, or of an empty log.
@@ -72,13 +73,14 @@ impl Start {
         file_system: &dyn FileSystem,
         path: &Path,
         log: &dyn File,
-        seed: Seed,
+        keys: &LogKeys,
         header: &Header,
+        keyring: Option<&Keyring>,
     ) -> Self {
         let hint = match file_system.open(&paths::hint(path), OpenMode::Read) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Self::empty(header),
             Err(error) => Err(Unfit::Io(error)),
-            Ok(file) => load(&*file, log, seed, header),
+            Ok(file) => load(&*file, log, keys, header, keyring),
         };
         let path = path.display();
         match hint {
@@ -113,30 +115,49 @@ impl Start {
     }
 }
 
-/// The file id and the generation of the log for which the hint file beside the database at `path` was taken.
-pub(crate) fn identity(file_system: &dyn FileSystem, path: &Path) -> Option<([u8; 16], u64)> {
+/// For which log a hint file was taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Identity {
+    pub(crate) file_id: [u8; 16],
+    pub(crate) generation: u64,
+    pub(crate) is_sealed: bool,
+}
+
+/// The log for which the hint file beside the database at `path` was taken.
+pub(crate) fn identity(file_system: &dyn FileSystem, path: &Path) -> Option<Identity> {
     let hint = file_system.open(&paths::hint(path), OpenMode::Read).ok()?;
     let mut bytes = [0; HEADER_BYTES];
     let read = read_full(&*hint, &mut bytes, 0).ok()?;
     let header = HintHeader::decode(&bytes[..read]).ok()?;
-    Some((header.file_id, header.generation))
+    let HintHeader { file_id, generation, salt, .. } = header;
+    Some(Identity { file_id, generation, is_sealed: salt != [0; SALT_BYTES] })
 }
 
-fn load(hint: &dyn File, log: &dyn File, seed: Seed, log_header: &Header) -> Result<Start, Unfit> {
+fn load(
+    hint: &dyn File,
+    log: &dyn File,
+    keys: &LogKeys,
+    log_header: &Header,
+    keyring: Option<&Keyring>,
+) -> Result<Start, Unfit> {
     let mut bytes = [0; HEADER_BYTES];
     let read = read_full(hint, &mut bytes, 0)?;
     let header = HintHeader::decode(&bytes[..read]).map_err(Unfit::Because)?;
     if header.file_id != log_header.file_id || header.generation != log_header.generation {
         return Err(Unfit::Because("it belongs to another file"));
     }
-    let (place, mark, kind) = place_in_log(&header, log, seed)?;
+    let opener = match keyring {
+        None if header.salt != [0; SALT_BYTES] => return Err(Unfit::Because("it is encrypted")),
+        keyring => keyring.map(|keyring| keyring.file_opener(Purpose::Hint, header.salt)),
+    };
+    let (place, mark, kind) = place_in_log(&header, log, keys)?;
     let hint_bytes = hint.len()?;
     if header.documents > hint_bytes / ENTRY_BYTES as u64 {
         return Err(Unfit::Because("it is too short for its documents"));
     }
     let mut filling = Filling::new(&header);
-    let mut blocks =
-        Blocks { hint, hint_bytes, position: HEADER_BYTES as u64, seed: checksum(&bytes), number: 0 };
+    let position = HEADER_BYTES as u64;
+    let mut blocks = Blocks { hint, hint_bytes, position, header: &bytes, opener, number: 0 };
     let mut buffer = Vec::new();
     loop {
         let (kind, entries) = blocks.next(&mut buffer)?;
@@ -165,10 +186,10 @@ fn load(hint: &dyn File, log: &dyn File, seed: Seed, log_header: &Header) -> Res
 }
 
 /// The place where the hinted part of the log ends, if the commit that the hint names still stands there.
-fn place_in_log(header: &HintHeader, log: &dyn File, seed: Seed) -> Result<(Place, Mark, Kind), Unfit> {
+fn place_in_log(header: &HintHeader, log: &dyn File, keys: &LogKeys) -> Result<(Place, Mark, Kind), Unfit> {
     if header.last_record >= LOG_START
         && header.last_record.is_multiple_of(ALIGNMENT)
-        && let Some(found) = Scanner::end_of_commit(log, seed, header.last_record)?
+        && let Some(found) = Scanner::end_of_commit(log, keys, header.last_record)?
     {
         let Place { position, sequence, chain, .. } = found.0;
         if (position, sequence, chain.value()) == (header.log_end, header.sequence, header.chain) {
@@ -181,9 +202,10 @@ fn place_in_log(header: &HintHeader, log: &dyn File, seed: Seed) -> Result<(Plac
 /// The reading end of a hint file.
 struct Blocks<'f> {
     hint: &'f dyn File,
+    header: &'f [u8],
+    opener: Option<Opener>,
     hint_bytes: u64,
     position: u64,
-    seed: u32,
     number: u32,
 }
 
@@ -204,13 +226,20 @@ impl Blocks<'_> {
         if read_full(self.hint, payload, start)? < payload_bytes {
             return Err(short);
         }
-        if block_checksum(self.seed, &head[..at::CHECKSUM], payload) != read_u32(&head, at::CHECKSUM)
+        if block_checksum(checksum(self.header), &head[..at::CHECKSUM], payload)
+            != read_u32(&head, at::CHECKSUM)
             || read_u32(&head, at::NUMBER) != self.number
         {
             return Err(Unfit::Because("one of its blocks does not check"));
         }
         self.number += 1;
         self.position = start + payload_bytes as u64;
+        if let Some(opener) = &self.opener {
+            let opened = opener.open(&block_bound(self.header, &head), payload);
+            let plain = opened.map_err(|_| Unfit::Because("the seal of a block is broken"))?.len();
+            payload.copy_within(NONCE_BYTES..NONCE_BYTES + plain, 0);
+            payload.truncate(plain);
+        }
         Ok((read_u32(&head, at::KIND), read_u32(&head, at::ENTRIES)))
     }
 }

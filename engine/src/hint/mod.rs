@@ -14,11 +14,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::fs::FileSystem;
 use crate::log::LOG_START;
+use crate::seal::{Keyring, SALT_BYTES};
 use crate::snapshot::Snapshot;
 use crate::view::Shared;
 use header::HintHeader;
 
-pub(crate) use load::{Start, Walked, identity};
+pub(crate) use load::{Identity, Start, Walked, identity};
 pub use write::HintTask;
 
 /// A hint is not worth its trouble for fewer bytes of log than this, except on closing.
@@ -37,13 +38,15 @@ pub(crate) struct Hints {
 }
 
 /// The commit after which a hint is taken, as far as no view knows it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct HintedCommit {
     pub(crate) file_id: [u8; 16],
     pub(crate) generation: u64,
     /// The position of the record that carries the commit's mark.
     pub(crate) last_record: u64,
     pub(crate) chain: u64,
+    /// The keys of an encrypted database.
+    pub(crate) keyring: Option<Arc<Keyring>>,
 }
 
 impl Hints {
@@ -92,8 +95,9 @@ impl Hints {
             documents: view.counts.total(),
             live_bytes: view.live_bytes,
             hash_seeds: shared.keydir.seeds(),
+            salt: [0; SALT_BYTES],
         };
         let (file_system, written) = (Arc::clone(&self.file_system), Arc::clone(&self.written));
-        HintTask::new(Arc::clone(shared), snapshot, file_system, header, synced, written)
+        HintTask::new(Arc::clone(shared), snapshot, file_system, header, commit.keyring, synced, written)
     }
 }

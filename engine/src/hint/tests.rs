@@ -14,7 +14,7 @@ use crate::generation::Location;
 use crate::index::value::IndexValue;
 use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::keydir::Entry;
-use crate::log::{Header, HeaderState, LOG_START, Seed};
+use crate::log::{HeaderState, LOG_START, LogKeys};
 use crate::{Durability, EncodedDocument, Limits, Options, Transaction, open, paths};
 
 const PATH: &str = "/hint.db";
@@ -80,9 +80,9 @@ impl Fixture {
         let log = self.disk.open(Path::new(PATH), OpenMode::Read).unwrap();
         let mut bytes = vec![0; LOG_START as usize];
         read_full(&*log, &mut bytes, 0).unwrap();
-        let HeaderState::Valid(header) = HeaderState::of_file(&bytes) else { panic!("the header is valid") };
-        let Header { file_id, generation, .. } = header;
-        Start::find(&self.disk, Path::new(PATH), &*log, Seed::new(file_id, generation), &header)
+        let HeaderState::Valid(copies) = HeaderState::of_file(&bytes) else { panic!("the header is valid") };
+        let header = &copies[0].header;
+        Start::find(&self.disk, Path::new(PATH), &*log, &LogKeys::new(header, None), header, None)
     }
 
     /// Whether opening uses a hint that says this.
@@ -112,7 +112,7 @@ impl Fixture {
         let path = paths::hint(Path::new(PATH));
         self.disk.remove(&path).unwrap();
         let file = self.disk.open(&path, OpenMode::CreateNew).unwrap();
-        let mut blocks = Blocks::begin(&*file, header).unwrap();
+        let mut blocks = Blocks::begin(&*file, header, None).unwrap();
         for SaidIndex { collection, definition, entries, documents, .. } in indexes {
             blocks.index(*collection, definition, *entries, *documents).unwrap();
         }

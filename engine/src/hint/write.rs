@@ -21,6 +21,7 @@ use crate::keydir::Entry;
 use crate::lock::FileLock;
 use crate::log::format::{write_u32, write_u64};
 use crate::paths;
+use crate::seal::{Keyring, NONCE_BYTES, Purpose, Sealer, TAG_BYTES};
 use crate::snapshot::Snapshot;
 use crate::view::Shared;
 
@@ -31,6 +32,7 @@ pub struct HintTask {
     snapshot: Snapshot,
     file_system: Arc<dyn FileSystem>,
     header: HintHeader,
+    keyring: Option<Arc<Keyring>>,
     synced: Arc<AtomicU64>,
     written: Arc<AtomicU64>,
 }
@@ -47,10 +49,11 @@ impl HintTask {
         snapshot: Snapshot,
         file_system: Arc<dyn FileSystem>,
         header: HintHeader,
+        keyring: Option<Arc<Keyring>>,
         synced: Arc<AtomicU64>,
         written: Arc<AtomicU64>,
     ) -> Self {
-        Self { shared, snapshot, file_system, header, synced, written }
+        Self { shared, snapshot, file_system, header, keyring, synced, written }
     }
 
     /// The position up to which the log must be synced before this is run.
@@ -95,7 +98,10 @@ impl HintTask {
         let file = self.file_system.open(temporary, OpenMode::CreateNew)?;
         // The lock tells other processes that this temporary is not a dead one's.
         let _lock = FileLock::take(&file)?;
-        let mut blocks = Blocks::begin(&*file, &self.header)?;
+        let sealer = self.keyring.as_ref().map(|keyring| keyring.file_sealer(Purpose::Hint)).transpose();
+        let (salt, sealer) = sealer.map_err(io::Error::other)?.unzip();
+        let header = HintHeader { salt: salt.unwrap_or_default(), ..self.header.clone() };
+        let mut blocks = Blocks::begin(&*file, &header, sealer)?;
         let view = self.snapshot.view();
         for Published { collection, index, .. } in view.catalog.iter() {
             let (entries, documents) = (index.len() as u64, index.documents() as u64);
@@ -125,8 +131,9 @@ impl HintTask {
 pub(super) struct Blocks<'f> {
     file: &'f dyn File,
     position: u64,
-    /// What the checksum of each block continues, so that no block of another hint passes for one of this.
-    seed: u32,
+    /// What each block is bound to, so that none of another hint passes for one of this.
+    header: [u8; HEADER_BYTES],
+    sealer: Option<Sealer>,
     kind: u32,
     number: u32,
     entries: u32,
@@ -135,12 +142,12 @@ pub(super) struct Blocks<'f> {
 }
 
 impl<'f> Blocks<'f> {
-    pub(super) fn begin(file: &'f dyn File, header: &HintHeader) -> io::Result<Self> {
-        let bytes = header.encode();
-        write_all(file, &bytes, 0)?;
+    pub(super) fn begin(file: &'f dyn File, header: &HintHeader, sealer: Option<Sealer>) -> io::Result<Self> {
+        let header = header.encode();
+        write_all(file, &header, 0)?;
         let buffer = vec![0; BLOCK_HEAD_BYTES];
-        let (position, seed) = (HEADER_BYTES as u64, checksum(&bytes));
-        Ok(Self { file, position, seed, kind: kind::END, number: 0, entries: 0, buffer })
+        let position = HEADER_BYTES as u64;
+        Ok(Self { file, position, header, sealer, kind: kind::END, number: 0, entries: 0, buffer })
     }
 
     pub(super) fn document(
@@ -234,14 +241,21 @@ impl<'f> Blocks<'f> {
     }
 
     fn write_block(&mut self) -> io::Result<()> {
+        if self.sealer.is_some() {
+            self.buffer.splice(BLOCK_HEAD_BYTES..BLOCK_HEAD_BYTES, [0; NONCE_BYTES]);
+            self.buffer.extend_from_slice(&[0; TAG_BYTES]);
+        }
         let payload_bytes = (self.buffer.len() - BLOCK_HEAD_BYTES) as u32;
         write_u32(&mut self.buffer, at::KIND, self.kind);
         write_u32(&mut self.buffer, at::NUMBER, self.number);
         write_u32(&mut self.buffer, at::ENTRIES, self.entries);
         write_u32(&mut self.buffer, at::PAYLOAD_BYTES, payload_bytes);
-        let checksum =
-            block_checksum(self.seed, &self.buffer[..at::CHECKSUM], &self.buffer[BLOCK_HEAD_BYTES..]);
-        write_u32(&mut self.buffer, at::CHECKSUM, checksum);
+        let (head, payload) = self.buffer.split_at_mut(BLOCK_HEAD_BYTES);
+        if let Some(sealer) = &mut self.sealer {
+            sealer.seal(&block_bound(&self.header, head), payload).map_err(io::Error::other)?;
+        }
+        let checksum = block_checksum(checksum(&self.header), &head[..at::CHECKSUM], payload);
+        write_u32(head, at::CHECKSUM, checksum);
         write_all(self.file, &self.buffer, self.position)?;
         self.position += self.buffer.len() as u64;
         self.buffer.truncate(BLOCK_HEAD_BYTES);
@@ -249,6 +263,11 @@ impl<'f> Blocks<'f> {
         self.entries = 0;
         Ok(())
     }
+}
+
+/// What the seal of a block is bound to: the whole header, and what the block's head says besides its checksum.
+pub(super) fn block_bound(header: &[u8], head: &[u8]) -> Vec<u8> {
+    [header, &head[..at::CHECKSUM]].concat()
 }
 
 /// The checksum of a block: of the head's fields before it, and of the entries.

@@ -2,6 +2,10 @@
 
 use super::format::CHAIN_MULTIPLIER;
 
+/// What takes the multiplier back, modulo 2^64.
+const CHAIN_INVERSE: u64 = 0xF1DE_83E1_9937_733D;
+const _: () = assert!(CHAIN_MULTIPLIER.wrapping_mul(CHAIN_INVERSE) == 1, "one is the inverse of the other");
+
 /// A running digest of a log. An abandoned tail cannot continue another one, since its marks hold another value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Chain(u64);
@@ -28,9 +32,43 @@ impl Chain {
         Self(mixed ^ (mixed >> 32))
     }
 
+    /// The value before this number was absorbed.
+    #[must_use]
+    pub(crate) fn before(self, number: u64) -> Self {
+        // The upper half has not been mixed, so mixing the lower half with it again takes it out.
+        let mixed = self.0 ^ (self.0 >> 32);
+        Self(mixed.wrapping_mul(CHAIN_INVERSE) ^ number)
+    }
+
     /// The value after one more record.
     #[must_use]
     pub(crate) fn absorb_record(self, head_checksum: u32, payload_checksum: u32) -> Self {
-        self.absorb(u64::from(head_checksum) << 32 | u64::from(payload_checksum))
+        self.absorb(record_number(head_checksum, payload_checksum))
+    }
+
+    /// The value before this record.
+    #[must_use]
+    pub(crate) fn before_record(self, head_checksum: u32, payload_checksum: u32) -> Self {
+        self.before(record_number(head_checksum, payload_checksum))
+    }
+}
+
+fn record_number(head_checksum: u32, payload_checksum: u32) -> u64 {
+    u64::from(head_checksum) << 32 | u64::from(payload_checksum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_absorbed_can_be_taken_out_again() {
+        let mut chain = Chain::start([7; 16], 3);
+        for number in [0, 1, u64::MAX, 0x1234_5678_9ABC_DEF0] {
+            let after = chain.absorb(number);
+            assert_eq!(after.before(number), chain);
+            assert_eq!(after.absorb_record(1, 2).before_record(1, 2), after);
+            chain = after;
+        }
     }
 }

@@ -1,13 +1,15 @@
 //! Owns every constant of the bytes on disk. Never says what they mean: `docs/format.md` does, and moves with this file.
 //!
-//! docs/format.md: 31f24e4c
+//! docs/format.md: a6dce144
 
 /// The first bytes of each header copy. 0xFF occurs in no UTF-8 text.
 pub(crate) const MAGIC: [u8; 16] = *b"\xFFFerrumDB\xFE\r\n\x1A\n\xFF\0";
 /// The format version that this build writes, and the newest that it reads.
 pub(crate) const VERSION: u32 = 0;
 /// The incompatible features that this build knows. A file with another bit set is refused.
-pub(crate) const INCOMPATIBLE_KNOWN: u64 = 0;
+pub(crate) const INCOMPATIBLE_KNOWN: u64 = ENCRYPTED;
+/// The incompatible feature of a file whose records are sealed.
+pub(crate) const ENCRYPTED: u64 = 1;
 /// The read-only compatible features that this build knows. A file with another bit set is not written.
 pub(crate) const READ_ONLY_COMPATIBLE_KNOWN: u64 = 0;
 

@@ -1,10 +1,13 @@
 //! Owns the header's two copies: encoding, and telling what a block of bytes is. Never touches the log.
 
+use std::cmp::Reverse;
+
 use super::format::{
-    HEADER_BYTES, INCOMPATIBLE_KNOWN, MAGIC, READ_ONLY_COMPATIBLE_KNOWN, VERSION, header as at, read_u32,
-    read_u64, write_u32, write_u64,
+    ENCRYPTED, HEADER_BYTES, INCOMPATIBLE_KNOWN, MAGIC, READ_ONLY_COMPATIBLE_KNOWN, VERSION, header as at,
+    read_u32, read_u64, write_u32, write_u64,
 };
 use crate::key::{Sequence, Timestamp};
+use crate::seal::{EncryptionBlock, Keyring, SealError};
 
 /// What the file says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,21 +23,42 @@ pub(crate) struct Header {
     /// The position up to which the file was known to be synced.
     pub(crate) synced: u64,
     pub(crate) created: Timestamp,
+    /// What it says of its encryption, if it is encrypted.
+    pub(crate) encryption: Option<EncryptionBlock>,
+}
+
+/// One copy of a header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HeaderCopy {
+    pub(crate) header: Header,
+    /// The bytes that it was decoded from, for the key to vouch for.
+    pub(crate) bytes: Box<[u8]>,
 }
 
 /// What the bytes where a header should be turn out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum HeaderState {
-    Valid(Header),
-    Newer { version: u32 },
-    UnknownFeatures { bits: u64 },
+    /// The copies that check, the one that holds first.
+    Valid(Vec<HeaderCopy>),
+    /// The parameters of its encryption are none that this build can follow.
+    UnknownEncryption(SealError),
+    Newer {
+        version: u32,
+    },
+    UnknownFeatures {
+        bits: u64,
+    },
     Damaged,
     Zeros,
     Foreign,
 }
 
 impl Header {
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    /// The bytes of the copy. With the keys of an encrypted file, and how many records its data key has sealed at most.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub(crate) fn encode(&self, keys: Option<(&Keyring, u64)>) -> Result<Vec<u8>, SealError> {
         let mut bytes = vec![0; HEADER_BYTES];
         bytes[at::MAGIC..at::MAGIC + MAGIC.len()].copy_from_slice(&MAGIC);
         write_u32(&mut bytes, at::VERSION, VERSION);
@@ -48,9 +72,12 @@ impl Header {
         write_u64(&mut bytes, at::HISTORY_FLOOR, self.history_floor.0);
         write_u64(&mut bytes, at::SYNCED, self.synced);
         write_u64(&mut bytes, at::CREATED, self.created.0);
+        if let Some((keyring, sealed_max)) = keys {
+            keyring.wrap_into(&mut bytes, sealed_max)?;
+        }
         let checksum = crc32fast::hash(&bytes[..at::CHECKSUM]);
         write_u32(&mut bytes, at::CHECKSUM, checksum);
-        bytes
+        Ok(bytes)
     }
 
     /// What stands for the header of a file that says nothing of itself.
@@ -65,6 +92,7 @@ impl Header {
             history_floor: Sequence::ZERO,
             synced: 0,
             created: Timestamp(0),
+            encryption: None,
         }
     }
 
@@ -73,20 +101,24 @@ impl Header {
         (self.counter % 2) * HEADER_BYTES as u64
     }
 
-    fn decode(bytes: &[u8]) -> Self {
+    fn decode(bytes: &[u8]) -> Result<Self, SealError> {
         let mut file_id = [0; 16];
         file_id.copy_from_slice(&bytes[at::FILE_ID..at::FILE_ID + 16]);
-        Self {
+        let incompatible = read_u64(bytes, at::INCOMPATIBLE);
+        let encryption =
+            (incompatible & ENCRYPTED != 0).then(|| EncryptionBlock::decode(bytes)).transpose()?;
+        Ok(Self {
             compatible: read_u64(bytes, at::COMPATIBLE),
             read_only_compatible: read_u64(bytes, at::READ_ONLY_COMPATIBLE),
-            incompatible: read_u64(bytes, at::INCOMPATIBLE),
+            incompatible,
             file_id,
             generation: read_u64(bytes, at::GENERATION),
             counter: read_u64(bytes, at::COUNTER),
             history_floor: Sequence(read_u64(bytes, at::HISTORY_FLOOR)),
             synced: read_u64(bytes, at::SYNCED),
             created: Timestamp(read_u64(bytes, at::CREATED)),
-        }
+            encryption,
+        })
     }
 }
 
@@ -96,14 +128,19 @@ impl HeaderState {
         let (first, second) = start.split_at(start.len().min(HEADER_BYTES));
         let states = [Self::of_copy(first), Self::of_copy(second)];
         for state in &states {
-            if matches!(state, Self::Newer { .. } | Self::UnknownFeatures { .. }) {
+            if matches!(state, Self::Newer { .. } | Self::UnknownFeatures { .. } | Self::UnknownEncryption(_))
+            {
                 return state.clone();
             }
         }
         let [first, second] = states;
         match (first, second) {
-            (Self::Valid(a), Self::Valid(b)) => Self::Valid(if a.counter >= b.counter { a } else { b }),
-            (Self::Valid(header), _) | (_, Self::Valid(header)) => Self::Valid(header),
+            (Self::Valid(first), Self::Valid(second)) => {
+                let mut copies = [first, second].concat();
+                copies.sort_by_key(|copy| Reverse(copy.header.counter));
+                Self::Valid(copies)
+            }
+            (valid @ Self::Valid(_), _) | (_, valid @ Self::Valid(_)) => valid,
             (Self::Damaged, _) | (_, Self::Damaged) => Self::Damaged,
             (Self::Zeros, Self::Zeros) => Self::Zeros,
             _ => Self::Foreign,
@@ -126,12 +163,14 @@ impl HeaderState {
         if version > VERSION {
             return Self::Newer { version };
         }
-        let header = Header::decode(bytes);
-        let unknown = header.incompatible & !INCOMPATIBLE_KNOWN
-            | header.read_only_compatible & !READ_ONLY_COMPATIBLE_KNOWN;
-        match unknown {
-            0 => Self::Valid(header),
-            bits => Self::UnknownFeatures { bits },
+        let unknown = read_u64(bytes, at::INCOMPATIBLE) & !INCOMPATIBLE_KNOWN
+            | read_u64(bytes, at::READ_ONLY_COMPATIBLE) & !READ_ONLY_COMPATIBLE_KNOWN;
+        if unknown != 0 {
+            return Self::UnknownFeatures { bits: unknown };
+        }
+        match Header::decode(bytes) {
+            Ok(header) => Self::Valid(vec![HeaderCopy { header, bytes: Box::from(&bytes[..HEADER_BYTES]) }]),
+            Err(error) => Self::UnknownEncryption(error),
         }
     }
 }

@@ -8,25 +8,43 @@ use super::format::{
     ALIGNMENT, CHAIN_MULTIPLIER, FLAG_MARK, HEAD_BYTES, MARK_BYTES, POSITION_END, PREFIX_BYTES,
     RECORD_MARKER, aligned, head as at, kind, mark, payload, read_u32, read_u64, write_u32, write_u64,
 };
+use super::header::Header;
+use super::seal::{LogKeys, RecordSealer};
 use crate::fs::{File, read_full};
 use crate::key::{CollectionId, Sequence, Timestamp};
 
-/// The start of every checksum in one generation of one file, so that no other file's record passes for its own.
+/// What every checksum and seal in one generation of one file is bound to, so that no other file's record passes for
+/// its own.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Seed(u32);
+pub(crate) struct LogId {
+    file_id: [u8; 16],
+    generation: u64,
+    seed: u32,
+}
 
-impl Seed {
+impl LogId {
     pub(crate) fn new(file_id: [u8; 16], generation: u64) -> Self {
         let mut hasher = crc32fast::Hasher::new();
         hasher.update(&file_id);
         hasher.update(&generation.to_le_bytes());
-        Self(hasher.finalize())
+        Self { file_id, generation, seed: hasher.finalize() }
+    }
+
+    pub(crate) fn of(header: &Header) -> Self {
+        Self::new(header.file_id, header.generation)
+    }
+
+    pub(super) fn as_bytes(self) -> [u8; 24] {
+        let mut bytes = [0; 24];
+        bytes[..16].copy_from_slice(&self.file_id);
+        bytes[16..].copy_from_slice(&self.generation.to_le_bytes());
+        bytes
     }
 
     /// The checksum of bytes that belong to the record at `position`.
     pub(crate) fn checksum(self, position: u64, bytes: &[u8]) -> u32 {
         let high = ((position >> 32) as u32).wrapping_mul(CHAIN_MULTIPLIER as u32);
-        let mut hasher = crc32fast::Hasher::new_with_initial(self.0 ^ position as u32 ^ high);
+        let mut hasher = crc32fast::Hasher::new_with_initial(self.seed ^ position as u32 ^ high);
         hasher.update(bytes);
         hasher.finalize()
     }
@@ -93,12 +111,12 @@ pub(crate) struct Head {
 
 impl Head {
     /// The head at `position`, or nothing if these bytes are none.
-    pub(crate) fn decode(bytes: &[u8], position: u64, seed: Seed) -> Option<Self> {
+    pub(crate) fn decode(bytes: &[u8], position: u64, id: LogId) -> Option<Self> {
         if bytes.len() < HEAD_BYTES || bytes[at::MARKER..at::KIND] != RECORD_MARKER {
             return None;
         }
         let checksum = read_u32(bytes, at::CHECKSUM);
-        if seed.checksum(position, &bytes[..at::CHECKSUM]) != checksum {
+        if id.checksum(position, &bytes[..at::CHECKSUM]) != checksum {
             return None;
         }
         let flags = bytes[at::FLAGS];
@@ -126,6 +144,12 @@ impl Head {
         self.unmarked_bytes() + mark_bytes
     }
 
+    /// The mark behind this record, which begins where `bytes` does, if it is there and checks.
+    fn mark_of(&self, bytes: &[u8], position: u64, id: LogId) -> Option<Mark> {
+        let start = self.unmarked_bytes() as usize;
+        Mark::decode(bytes.get(start..start + MARK_BYTES)?, position, id)
+    }
+
     /// The bytes of the record up to where its mark would be.
     pub(crate) fn unmarked_bytes(&self) -> u64 {
         record_bytes(self.payload_bytes)
@@ -148,8 +172,8 @@ pub(crate) struct Mark {
 }
 
 impl Mark {
-    pub(crate) fn decode(bytes: &[u8], position: u64, seed: Seed) -> Option<Self> {
-        let checksum = seed.checksum(position, &bytes[..mark::CHECKSUM]);
+    pub(crate) fn decode(bytes: &[u8], position: u64, id: LogId) -> Option<Self> {
+        let checksum = id.checksum(position, &bytes[..mark::CHECKSUM]);
         (checksum == read_u32(bytes, mark::CHECKSUM)).then(|| Self {
             chain: Chain::from_stored(read_u64(bytes, mark::CHAIN)),
             time: Timestamp(read_u64(bytes, mark::TIME)),
@@ -158,15 +182,21 @@ impl Mark {
         })
     }
 
-    fn encode(&self, position: u64, seed: Seed) -> [u8; MARK_BYTES] {
+    fn encode(&self, position: u64, id: LogId) -> [u8; MARK_BYTES] {
         let mut bytes = [0; MARK_BYTES];
         write_u64(&mut bytes, mark::CHAIN, self.chain.value());
         write_u64(&mut bytes, mark::TIME, self.time.0);
         write_u64(&mut bytes, mark::SYNCED, self.synced);
         write_u32(&mut bytes, mark::RECORDS, self.records);
-        let checksum = seed.checksum(position, &bytes[..mark::CHECKSUM]);
+        let checksum = id.checksum(position, &bytes[..mark::CHECKSUM]);
         write_u32(&mut bytes, mark::CHECKSUM, checksum);
         bytes
+    }
+
+    /// The chain value before the record that carries this mark, and has this head.
+    pub(crate) fn chain_before(&self, head: &Head) -> Chain {
+        let sealed = self.chain.before(u64::from(self.records)).before(self.synced).before(self.time.0);
+        sealed.before_record(head.checksum, head.payload_checksum)
     }
 
     /// The chain value that a commit's mark must hold, from the value after its records.
@@ -212,7 +242,7 @@ impl<'a> Payload<'a> {
 pub(crate) struct RecordWriter {
     bytes: Vec<u8>,
     start: u64,
-    seed: Seed,
+    sealer: RecordSealer,
     chain: Chain,
     /// What the marks of these commits say besides their chain value.
     time: Timestamp,
@@ -245,19 +275,19 @@ impl RecordWriter {
     pub(crate) fn new(
         mut bytes: Vec<u8>,
         start: u64,
-        seed: Seed,
+        sealer: RecordSealer,
         chain: Chain,
         time: Timestamp,
         synced: u64,
     ) -> Self {
         bytes.clear();
-        Self { bytes, start, seed, chain, time, synced, offset: 0, records: 0 }
+        Self { bytes, start, sealer, chain, time, synced, offset: 0, records: 0 }
     }
 
     /// Encodes the next record of a commit.
     pub(crate) fn push(&mut self, record: &NewRecord<'_>) -> Placed {
         if self.records > 0 {
-            self.finish_head(0);
+            self.finish_record(None);
         }
         let placed = self.encode(record, self.records);
         self.records += 1;
@@ -268,7 +298,7 @@ impl RecordWriter {
     pub(crate) fn push_to_base(&mut self, record: &NewRecord<'_>, ordinal: u32) -> Placed {
         debug_assert_eq!(self.records, 0, "a base section stands before every commit");
         let placed = self.encode(record, ordinal);
-        self.finish_head(0);
+        self.finish_record(None);
         placed
     }
 
@@ -280,13 +310,14 @@ impl RecordWriter {
     fn encode(&mut self, record: &NewRecord<'_>, ordinal: u32) -> Placed {
         self.offset = self.bytes.len();
         let payload_start = self.offset + HEAD_BYTES;
+        let (before, behind) = self.sealer.room();
         self.bytes.resize(payload_start, 0);
+        self.bytes.extend_from_slice(before);
         if let Some(payload) = &record.payload {
             payload.encode(&mut self.bytes);
         }
-        let position = self.position();
+        self.bytes.extend_from_slice(behind);
         let payload_bytes = (self.bytes.len() - payload_start) as u32;
-        let payload_checksum = self.seed.checksum(position, &self.bytes[payload_start..]);
         self.bytes.resize(self.bytes.len().next_multiple_of(ALIGNMENT as usize), 0);
 
         let head = &mut self.bytes[self.offset..payload_start];
@@ -296,16 +327,17 @@ impl RecordWriter {
         write_u64(head, at::SEQUENCE, record.sequence.0);
         write_u64(head, at::PREVIOUS, record.previous);
         write_u32(head, at::ORDINAL, ordinal);
-        write_u32(head, at::PAYLOAD_CHECKSUM, payload_checksum);
-        Placed { position, ordinal, payload_bytes }
+        Placed { position: self.position(), ordinal, payload_bytes }
     }
 
     /// Ends the commit of the records encoded since the last end, of which there is at least one.
     pub(crate) fn end_commit(&mut self) {
-        self.finish_head(FLAG_MARK);
-        self.chain = Mark::seal(self.chain, self.time, self.synced, self.records);
-        let mark = Mark { chain: self.chain, time: self.time, synced: self.synced, records: self.records };
-        let encoded = mark.encode(self.position(), self.seed);
+        let Self { time, synced, records, .. } = *self;
+        let mut mark = Mark { chain: self.chain, time, synced, records };
+        self.finish_record(Some(&mark));
+        self.chain = Mark::seal(self.chain, time, synced, records);
+        mark.chain = self.chain;
+        let encoded = mark.encode(self.position(), self.sealer.id());
         self.bytes.extend_from_slice(&encoded);
         self.records = 0;
     }
@@ -336,14 +368,20 @@ impl RecordWriter {
         (self.chain, self.bytes)
     }
 
-    /// Completes the newest record's head, once it is known whether it is the last of its commit.
-    fn finish_head(&mut self, flags: u8) {
+    /// Completes the newest record, once it is known whether it is the last of its commit: then with what the mark will
+    /// say, but for the chain value, which depends on this.
+    fn finish_record(&mut self, mark: Option<&Mark>) {
         let position = self.position();
-        let head = &mut self.bytes[self.offset..self.offset + HEAD_BYTES];
-        head[at::FLAGS] = flags;
-        let checksum = self.seed.checksum(position, &head[..at::CHECKSUM]);
+        let (head, rest) = self.bytes[self.offset..].split_at_mut(HEAD_BYTES);
+        head[at::FLAGS] = if mark.is_some() { FLAG_MARK } else { 0 };
+        let payload = &mut rest[..read_u32(head, at::PAYLOAD_BYTES) as usize];
+        self.sealer.seal(position, head, mark.map(|mark| (mark, self.chain)), payload);
+        let id = self.sealer.id();
+        let payload_checksum = id.checksum(position, payload);
+        write_u32(head, at::PAYLOAD_CHECKSUM, payload_checksum);
+        let checksum = id.checksum(position, &head[..at::CHECKSUM]);
         write_u32(head, at::CHECKSUM, checksum);
-        self.chain = self.chain.absorb_record(checksum, read_u32(head, at::PAYLOAD_CHECKSUM));
+        self.chain = self.chain.absorb_record(checksum, payload_checksum);
     }
 
     /// The position of the newest record.
@@ -363,64 +401,92 @@ pub(crate) struct Expected<'a> {
     pub(crate) key: &'a str,
 }
 
+impl Expected<'_> {
+    /// How many bytes it takes to verify it: of a sealed record the mark, too, which it may have.
+    pub(super) fn bytes(&self, keys: &LogKeys) -> usize {
+        match keys.is_sealed() {
+            true => record_bytes(self.payload_bytes) as usize + MARK_BYTES,
+            false => HEAD_BYTES + self.payload_bytes as usize,
+        }
+    }
+}
+
 /// Why a record could not be read.
 #[derive(Debug)]
 pub(crate) enum ReadFault {
     Io(std::io::Error),
     Damaged(&'static str),
+    /// The checksums are right, and the seal is not.
+    Tampered,
 }
 
 /// Reads a set record with one positional read, verifies it, and hands its document to `take`.
 pub(crate) fn read_document<T>(
     file: &dyn File,
-    seed: Seed,
+    keys: &LogKeys,
     expected: &Expected<'_>,
     take: impl FnOnce(&str) -> T,
 ) -> Result<T, ReadFault> {
     /// A larger buffer is not kept for the thread's next read.
     const KEPT_BYTES: usize = 64 << 10;
     thread_local! {
-        static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+        static BUFFERS: RefCell<(Vec<u8>, Vec<u8>)> = const { RefCell::new((Vec::new(), Vec::new())) };
     }
-    let bytes = HEAD_BYTES + expected.payload_bytes as usize;
-    BUFFER.with_borrow_mut(|buffer| {
+    let bytes = expected.bytes(keys);
+    BUFFERS.with_borrow_mut(|(buffer, plain)| {
         if buffer.len() < bytes {
             buffer.resize(bytes, 0);
         }
         let read = read_full(file, &mut buffer[..bytes], expected.position).map_err(ReadFault::Io)?;
-        let result = verify_document(&buffer[..read], seed, expected).map(take).map_err(ReadFault::Damaged);
-        if buffer.len() > KEPT_BYTES {
-            buffer.truncate(KEPT_BYTES);
-            buffer.shrink_to_fit();
+        let result = verify_document(&buffer[..read], keys, expected, plain).map(take);
+        for buffer in [buffer, plain] {
+            if buffer.len() > KEPT_BYTES {
+                buffer.truncate(KEPT_BYTES);
+                buffer.shrink_to_fit();
+            }
         }
         result
     })
 }
 
-/// The document of a set record, if these bytes are the one that is expected.
+/// The document of a set record, if these bytes are the one that is expected. `plain` is used if it is sealed.
 pub(super) fn verify_document<'b>(
     bytes: &'b [u8],
-    seed: Seed,
+    keys: &LogKeys,
     expected: &Expected<'_>,
-) -> Result<&'b str, &'static str> {
-    let head = Head::decode(bytes, expected.position, seed).ok_or("the head of a record does not check")?;
+    plain: &'b mut Vec<u8>,
+) -> Result<&'b str, ReadFault> {
+    let damaged = |reason| Err(ReadFault::Damaged(reason));
+    let Some(head) = Head::decode(bytes, expected.position, keys.id) else {
+        return damaged("the head of a record does not check");
+    };
     if head.kind != Kind::Set
         || head.sequence != expected.sequence
         || head.ordinal != expected.ordinal
         || head.payload_bytes != expected.payload_bytes
     {
-        return Err("another record stands where this one should");
+        return damaged("another record stands where this one should");
     }
-    let payload_bytes = &bytes[HEAD_BYTES..];
-    if payload_bytes.len() != head.payload_bytes as usize {
-        return Err("the file ends within a record");
+    let Some(sealed) = bytes.get(HEAD_BYTES..HEAD_BYTES + head.payload_bytes as usize) else {
+        return damaged("the file ends within a record");
+    };
+    if keys.id.checksum(expected.position, sealed) != head.payload_checksum {
+        return damaged("the payload of a record does not check");
     }
-    if seed.checksum(expected.position, payload_bytes) != head.payload_checksum {
-        return Err("the payload of a record does not check");
-    }
-    let payload = Payload::decode(payload_bytes).ok_or("the payload of a record is malformed")?;
+    // Only a seal is bound to the mark.
+    let mark =
+        match (head.has_mark && keys.is_sealed()).then(|| head.mark_of(bytes, expected.position, keys.id)) {
+            Some(None) => return damaged("the mark of a commit does not check"),
+            Some(mark) => mark,
+            None => None,
+        };
+    let opened = keys.open(expected.position, (&head, &bytes[..HEAD_BYTES]), mark.as_ref(), sealed, plain);
+    let Ok(opened) = opened else { return Err(ReadFault::Tampered) };
+    let Some(payload) = Payload::decode(opened) else {
+        return damaged("the payload of a record is malformed");
+    };
     if payload.collection != expected.collection || payload.key != expected.key {
-        return Err("a record holds another key than the one asked for");
+        return damaged("a record holds another key than the one asked for");
     }
-    std::str::from_utf8(payload.document).map_err(|_| "a document is not UTF-8")
+    std::str::from_utf8(payload.document).map_err(|_| ReadFault::Damaged("a document is not UTF-8"))
 }

@@ -4,7 +4,8 @@ use std::io;
 
 use super::chain::Chain;
 use super::format::{ALIGNMENT, HEAD_BYTES, MARK_BYTES, RECORD_MARKER};
-use super::record::{Head, Kind, Mark, Payload, Seed};
+use super::record::{Head, Kind, Mark, Payload};
+use super::seal::LogKeys;
 use crate::fs::{File, read_full};
 use crate::key::Sequence;
 use crate::keydir::RecordId;
@@ -17,9 +18,11 @@ const WINDOW_BYTES: usize = 1 << 20;
 pub(crate) struct Scanner<'f> {
     file: &'f dyn File,
     file_bytes: u64,
-    seed: Seed,
+    keys: &'f LogKeys,
     window: Vec<u8>,
     window_start: u64,
+    /// The payload that was opened last, if payloads are sealed.
+    plain: Vec<u8>,
     /// The end of the last good commit, and what the next one must continue.
     position: u64,
     sequence: Sequence,
@@ -64,6 +67,8 @@ pub(crate) enum Step {
     End,
     /// Something else.
     Bad(&'static str),
+    /// A record whose checksums are right, and whose seal is not: no torn tail looks like this.
+    Tampered(u64),
 }
 
 /// What was found beyond the last good commit.
@@ -79,13 +84,14 @@ pub(crate) struct Beyond {
 
 impl<'f> Scanner<'f> {
     /// Begins at a place, which has been checked unless it is the log's start.
-    pub(crate) fn new(file: &'f dyn File, seed: Seed, place: Place) -> io::Result<Self> {
+    pub(crate) fn new(file: &'f dyn File, keys: &'f LogKeys, place: Place) -> io::Result<Self> {
         Ok(Self {
             file,
             file_bytes: file.len()?,
-            seed,
+            keys,
             window: Vec::new(),
             window_start: 0,
+            plain: Vec::new(),
             position: place.position,
             sequence: place.sequence,
             chain: place.chain,
@@ -97,11 +103,11 @@ impl<'f> Scanner<'f> {
     /// and checks by itself. Reads no more than that record.
     pub(crate) fn end_of_commit(
         file: &'f dyn File,
-        seed: Seed,
+        keys: &'f LogKeys,
         position: u64,
     ) -> io::Result<Option<(Place, Mark, Kind)>> {
         let nowhere = Place { position, sequence: Sequence::ZERO, chain: Chain::from_stored(0), base: None };
-        let mut scanner = Self::new(file, seed, nowhere)?;
+        let mut scanner = Self::new(file, keys, nowhere)?;
         let Ok((head, Some(mark))) = scanner.record(position)? else { return Ok(None) };
         let position = position + head.record_bytes();
         let place = Place { position, sequence: head.sequence, chain: mark.chain, base: None };
@@ -109,8 +115,8 @@ impl<'f> Scanner<'f> {
     }
 
     /// The same, of a log of which nothing from `end` on is to be read.
-    pub(crate) fn until(file: &'f dyn File, seed: Seed, place: Place, end: u64) -> io::Result<Self> {
-        let scanner = Self::new(file, seed, place)?;
+    pub(crate) fn until(file: &'f dyn File, keys: &'f LogKeys, place: Place, end: u64) -> io::Result<Self> {
+        let scanner = Self::new(file, keys, place)?;
         Ok(Self { file_bytes: scanner.file_bytes.min(end), ..scanner })
     }
 
@@ -138,33 +144,36 @@ impl<'f> Scanner<'f> {
             Ok(found) => found,
             Err(reason) => return Ok(Step::Bad(reason)),
         };
-        let payload = match self.payload(position, &head) {
+        let records_chain = self.chain.absorb_record(head.checksum, head.payload_checksum);
+        let chain = mark.map(|mark| Mark::seal(records_chain, mark.time, mark.synced, mark.records));
+        if mark.is_some_and(|mark| Some(mark.chain) != chain) {
+            return Ok(Step::Bad("the base section is not what its end says"));
+        }
+        let payload = match self.payload(position, &head, mark.as_ref()) {
             Ok(payload) => payload,
-            Err(reason) => return Ok(Step::Bad(reason)),
+            Err(bad) => return Ok(bad),
         };
-        let chain = self.chain.absorb_record(head.checksum, head.payload_checksum);
-        if let Some(mark) = mark {
-            let count = payload.map(|payload| payload.document);
-            let is_end = head.kind == Kind::BaseEnd
-                && (head.sequence, head.ordinal, mark.records) == (base.state_of, 0, 1)
-                && count == Some(&base.records.to_le_bytes()[..]);
-            let chain = Mark::seal(chain, mark.time, mark.synced, mark.records);
-            if !is_end || mark.chain != chain {
-                return Ok(Step::Bad("the base section is not what its end says"));
+        let Some(mark) = mark else {
+            let id = Some((head.sequence, head.ordinal));
+            if head.kind == Kind::BaseEnd || id <= base.last || head.sequence > base.state_of {
+                return Ok(Step::Bad("a record of the base section is out of order"));
             }
             stage(position, &head, payload);
-            (self.position, self.sequence, self.chain, self.base) =
-                (position + head.record_bytes(), base.state_of, chain, None);
-            return Ok(Step::Commit(mark));
-        }
-        let id = Some((head.sequence, head.ordinal));
-        if head.kind == Kind::BaseEnd || id <= base.last || head.sequence > base.state_of {
-            return Ok(Step::Bad("a record of the base section is out of order"));
+            self.base = Some(BaseSoFar { records: base.records + 1, last: id, ..base });
+            (self.position, self.chain) = (position + head.record_bytes(), records_chain);
+            return Ok(Step::Base);
+        };
+        let count = payload.map(|payload| payload.document);
+        if head.kind != Kind::BaseEnd
+            || (head.sequence, head.ordinal, mark.records) != (base.state_of, 0, 1)
+            || count != Some(&base.records.to_le_bytes()[..])
+        {
+            return Ok(Step::Bad("the base section is not what its end says"));
         }
         stage(position, &head, payload);
-        self.base = Some(BaseSoFar { records: base.records + 1, last: id, ..base });
-        (self.position, self.chain) = (position + head.record_bytes(), chain);
-        Ok(Step::Base)
+        (self.position, self.sequence, self.chain, self.base) =
+            (position + head.record_bytes(), base.state_of, mark.chain, None);
+        Ok(Step::Commit(mark))
     }
 
     fn next_commit(&mut self, mut stage: impl FnMut(u64, &Head, Option<Payload<'_>>)) -> io::Result<Step> {
@@ -180,18 +189,21 @@ impl<'f> Scanner<'f> {
             if head.sequence != sequence || head.ordinal != ordinal || head.kind == Kind::BaseEnd {
                 return Ok(Step::Bad("a record is out of order"));
             }
-            let payload = match self.payload(position, &head) {
-                Ok(payload) => payload,
-                Err(reason) => return Ok(Step::Bad(reason)),
-            };
-            stage(position, &head, payload);
             chain = chain.absorb_record(head.checksum, head.payload_checksum);
-            position += head.record_bytes();
             if let Some(mark) = mark {
                 chain = Mark::seal(chain, mark.time, mark.synced, mark.records);
                 if mark.records != ordinal + 1 || mark.chain != chain {
                     return Ok(Step::Bad("a commit does not continue the one before it"));
                 }
+            }
+            // ORDER: the chain before the seal of the last record. A torn tail may end in a whole record of an older
+            // one, which nobody has tampered with.
+            match self.payload(position, &head, mark.as_ref()) {
+                Ok(payload) => stage(position, &head, payload),
+                Err(bad) => return Ok(bad),
+            }
+            position += head.record_bytes();
+            if let Some(mark) = mark {
                 self.position = position;
                 self.sequence = sequence;
                 self.chain = chain;
@@ -250,9 +262,9 @@ impl<'f> Scanner<'f> {
 
     /// Reads and verifies the record at `position`, padding and mark included.
     pub(super) fn record(&mut self, position: u64) -> io::Result<Result<(Head, Option<Mark>), &'static str>> {
-        let seed = self.seed;
+        let id = self.keys.id;
         let rest = self.file_bytes.saturating_sub(position);
-        let Some(head) = Head::decode(self.window(position, HEAD_BYTES)?, position, seed) else {
+        let Some(head) = Head::decode(self.window(position, HEAD_BYTES)?, position, id) else {
             return Ok(Err("no record begins here"));
         };
         if head.record_bytes() > rest {
@@ -266,7 +278,7 @@ impl<'f> Scanner<'f> {
         }
         let (unmarked, mark_bytes) = bytes.split_at(head.unmarked_bytes() as usize);
         let (payload, padding) = unmarked[HEAD_BYTES..].split_at(head.payload_bytes as usize);
-        if seed.checksum(position, payload) != head.payload_checksum {
+        if id.checksum(position, payload) != head.payload_checksum {
             return Ok(Err("the payload of a record does not check"));
         }
         if padding.iter().any(|byte| *byte != 0) {
@@ -276,20 +288,28 @@ impl<'f> Scanner<'f> {
             return Ok(Ok((head, None)));
         }
         debug_assert_eq!(mark_bytes.len(), MARK_BYTES);
-        match Mark::decode(mark_bytes, position, seed) {
+        match Mark::decode(mark_bytes, position, id) {
             Some(mark) => Ok(Ok((head, Some(mark)))),
             None => Ok(Err("the mark of a commit does not check")),
         }
     }
 
     /// The payload of a record that has just been verified, and so lies in the window.
-    pub(super) fn payload(&self, position: u64, head: &Head) -> Result<Option<Payload<'_>>, &'static str> {
-        if head.payload_bytes == 0 {
+    pub(super) fn payload(
+        &mut self,
+        position: u64,
+        head: &Head,
+        mark: Option<&Mark>,
+    ) -> Result<Option<Payload<'_>>, Step> {
+        let record = &self.window[(position - self.window_start) as usize..];
+        let (head_bytes, rest) = record.split_at(HEAD_BYTES);
+        let sealed = &rest[..head.payload_bytes as usize];
+        let opened = self.keys.open(position, (head, head_bytes), mark, sealed, &mut self.plain);
+        let Ok(plain) = opened else { return Err(Step::Tampered(position)) };
+        if plain.is_empty() {
             return Ok(None);
         }
-        let start = (position - self.window_start) as usize + HEAD_BYTES;
-        let bytes = &self.window[start..start + head.payload_bytes as usize];
-        Payload::decode(bytes).map(Some).ok_or("the payload of a record is malformed")
+        Payload::decode(plain).map(Some).ok_or(Step::Bad("the payload of a record is malformed"))
     }
 
     pub(super) fn zeros_from(&mut self, position: u64) -> io::Result<bool> {
@@ -311,10 +331,15 @@ impl<'f> Scanner<'f> {
         self.file_bytes
     }
 
+    /// Whether payloads are sealed.
+    pub(super) fn is_sealed(&self) -> bool {
+        self.keys.is_sealed()
+    }
+
     /// The head of a record at `position`, though the rest of it may not check.
     pub(super) fn head(&mut self, position: u64) -> io::Result<Option<Head>> {
-        let seed = self.seed;
-        Ok(Head::decode(self.window(position, HEAD_BYTES)?, position, seed))
+        let id = self.keys.id;
+        Ok(Head::decode(self.window(position, HEAD_BYTES)?, position, id))
     }
 
     /// The bytes from `position` on that have been read already, or else the next ones: a look at many places in one

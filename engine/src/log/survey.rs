@@ -5,11 +5,14 @@ use std::io;
 
 use super::format::{ALIGNMENT, HEAD_BYTES, aligned};
 use super::record::{Head, Kind, Mark, Payload};
-use super::scan::Scanner;
+use super::scan::{Scanner, Step};
 
 /// Payloads that do not check are read again where the search for the next record goes on within them, though no
 /// more than this often the length of the file in all.
 const DOUBT_TIMES: u64 = 4;
+
+const BROKEN_SEAL: &str =
+    "the seal of a record is broken, though its checksums are right: it was tampered with";
 
 /// Walks over records and over what lies between them.
 #[derive(Debug)]
@@ -25,7 +28,12 @@ pub(crate) enum Piece {
     /// A record that checks by itself, and where it ends.
     Record { end: u64 },
     /// Bytes that are none, up to the next one, or to the last byte that is not zero.
-    Bad { end: u64, reason: &'static str },
+    Bad {
+        end: u64,
+        reason: &'static str,
+        /// What a record there says of itself whose checksums are right, and whose seal is not.
+        tampered: Option<(Head, Option<Mark>)>,
+    },
     /// Zeros up to the end, or the end.
     End,
 }
@@ -41,22 +49,27 @@ impl<'f> Survey<'f> {
         position: u64,
         take: impl FnOnce(&Head, Option<&Mark>, Option<Payload<'_>>),
     ) -> io::Result<Piece> {
-        let reason = match self.scanner.record(position)? {
-            Ok((head, mark)) => match self.scanner.payload(position, &head) {
+        let (reason, tampered) = match self.scanner.record(position)? {
+            Ok((head, mark)) => match self.scanner.payload(position, &head, mark.as_ref()) {
                 Ok(payload) => {
                     take(&head, mark.as_ref(), payload);
                     return Ok(Piece::Record { end: position + head.record_bytes() });
                 }
-                Err(reason) => reason,
+                Err(Step::Bad(reason)) => (reason, None),
+                Err(_) => (BROKEN_SEAL, Some((head, mark))),
             },
             Err(_) if self.scanner.zeros_from(position)? => return Ok(Piece::End),
-            Err(reason) => reason,
+            Err(reason) => (reason, None),
         };
-        Ok(Piece::Bad { end: self.bad_end(position)?, reason })
+        Ok(Piece::Bad { end: self.bad_end(position)?, reason, tampered })
     }
 
-    /// The key in a record whose head checks and whose payload does not: probably the one that it had.
+    /// The key in a record whose head checks and whose payload does not: probably the one that it had. What is sealed
+    /// tells none.
     pub(crate) fn doubtful_key(&mut self, position: u64) -> io::Result<Option<String>> {
+        if self.scanner.is_sealed() {
+            return Ok(None);
+        }
         let Some(head) = self.scanner.head(position)? else { return Ok(None) };
         let rest = self.scanner.file_bytes().saturating_sub(position);
         if head.record_bytes() > rest || !matches!(head.kind, Kind::Set | Kind::Delete) {
@@ -72,8 +85,8 @@ impl<'f> Survey<'f> {
         let mut last = position;
         let mut from = self.behind(position)?;
         while let Some(candidate) = self.scanner.next_marker(from, &mut last)? {
-            if let Ok((head, _)) = self.scanner.record(candidate)?
-                && self.scanner.payload(candidate, &head).is_ok()
+            if let Ok((head, mark)) = self.scanner.record(candidate)?
+                && self.scanner.payload(candidate, &head, mark.as_ref()).is_ok()
             {
                 return Ok(candidate);
             }

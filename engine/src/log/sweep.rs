@@ -1,7 +1,7 @@
 //! Owns reading many records in the order of the log, a large piece of it at a time. Never reads backwards.
 
-use super::format::HEAD_BYTES;
-use super::record::{Expected, ReadFault, Seed, verify_document};
+use super::record::{Expected, ReadFault, verify_document};
+use super::seal::LogKeys;
 use crate::fs::{File, read_full};
 
 /// How much is read at a time; a larger record is read whole.
@@ -11,21 +11,22 @@ const WINDOW_BYTES: u64 = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Sweep<'f> {
     file: &'f dyn File,
-    seed: Seed,
+    keys: &'f LogKeys,
     /// Where the log ends: nothing is read beyond.
     end: u64,
     window: Vec<u8>,
     window_start: u64,
+    plain: Vec<u8>,
 }
 
 impl<'f> Sweep<'f> {
-    pub(crate) fn new(file: &'f dyn File, seed: Seed, end: u64) -> Self {
-        Self { file, seed, end, window: Vec::new(), window_start: 0 }
+    pub(crate) fn new(file: &'f dyn File, keys: &'f LogKeys, end: u64) -> Self {
+        Self { file, keys, end, window: Vec::new(), window_start: 0, plain: Vec::new() }
     }
 
     /// The document of a set record, verified.
     pub(crate) fn document(&mut self, expected: &Expected<'_>) -> Result<&str, ReadFault> {
-        let len = HEAD_BYTES + expected.payload_bytes as usize;
+        let len = expected.bytes(self.keys);
         let window_end = self.window_start + self.window.len() as u64;
         if expected.position < self.window_start || expected.position + len as u64 > window_end {
             let rest = self.end.saturating_sub(expected.position);
@@ -36,6 +37,6 @@ impl<'f> Sweep<'f> {
         }
         let start = (expected.position - self.window_start) as usize;
         let bytes = &self.window[start..(start + len).min(self.window.len())];
-        verify_document(bytes, self.seed, expected).map_err(ReadFault::Damaged)
+        verify_document(bytes, self.keys, expected, &mut self.plain)
     }
 }

@@ -3,25 +3,26 @@
 use std::io;
 use std::path::Path;
 
-use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::fs::{FileSystem, OpenMode, write_all};
 use crate::key::Sequence;
 use crate::lock::FileLock;
-use crate::log::{Header, LOG_START};
+use crate::log::{ENCRYPTED, Header, LOG_START};
+use crate::options::Options;
 use crate::paths;
+use crate::seal::Keyring;
 
 /// Publishes a new, empty database under a free name. If somebody else was faster, theirs stands.
-pub(super) fn publish(file_system: &dyn FileSystem, path: &Path, clock: &dyn Clock) -> Result<()> {
-    create(file_system, path, clock, |temporary| match file_system.publish(temporary, path) {
+pub(super) fn publish(file_system: &dyn FileSystem, path: &Path, options: &Options) -> Result<()> {
+    create(file_system, path, options, |temporary| match file_system.publish(temporary, path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => file_system.remove(temporary),
         result => result,
     })
 }
 
 /// Puts a new, empty database in the place of an empty file, whose lock the caller holds.
-pub(super) fn replace(file_system: &dyn FileSystem, path: &Path, clock: &dyn Clock) -> Result<()> {
-    create(file_system, path, clock, |temporary| file_system.rename(temporary, path))
+pub(super) fn replace(file_system: &dyn FileSystem, path: &Path, options: &Options) -> Result<()> {
+    create(file_system, path, options, |temporary| file_system.rename(temporary, path))
 }
 
 /// Removes the temporaries of this database that no living process holds. Failing to is no reason not to open.
@@ -45,11 +46,11 @@ pub(super) fn remove_temporaries(file_system: &dyn FileSystem, path: &Path) {
 fn create(
     file_system: &dyn FileSystem,
     path: &Path,
-    clock: &dyn Clock,
+    options: &Options,
     give_name: impl FnOnce(&Path) -> io::Result<()>,
 ) -> Result<()> {
     let temporary = paths::temporary(path);
-    let created = make(file_system, &temporary, clock).and_then(|lock| {
+    let created = make(file_system, &temporary, options).and_then(|lock| {
         match give_name(&temporary) {
             // Somebody who opened the database meanwhile took the temporary for a dead process's, just before it was
             // locked. Opening looks again, and finds theirs.
@@ -67,23 +68,26 @@ fn create(
     })
 }
 
-fn make(file_system: &dyn FileSystem, temporary: &Path, clock: &dyn Clock) -> io::Result<Option<FileLock>> {
+fn make(file_system: &dyn FileSystem, temporary: &Path, options: &Options) -> io::Result<Option<FileLock>> {
+    let keyring = options.encryption.as_ref().map(Keyring::create).transpose().map_err(io::Error::other)?;
     let file = file_system.open(temporary, OpenMode::CreateNew)?;
     let lock = FileLock::take(&file)?;
     let mut header = Header {
         compatible: 0,
         read_only_compatible: 0,
-        incompatible: 0,
+        incompatible: if keyring.is_some() { ENCRYPTED } else { 0 },
         file_id: rand::random(),
         generation: 1,
         counter: 0,
         history_floor: Sequence::ZERO,
         synced: LOG_START,
-        created: clock.now(),
+        created: options.clock.now(),
+        encryption: None,
     };
     for counter in [0, 1] {
         header.counter = counter;
-        write_all(&*file, &header.encode(), header.position())?;
+        let copy = header.encode(keyring.as_ref().map(|keyring| (keyring, 0))).map_err(io::Error::other)?;
+        write_all(&*file, &copy, header.position())?;
     }
     // ORDER: the contents are durable before a name leads to them.
     file.sync()?;

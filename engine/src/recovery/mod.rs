@@ -4,6 +4,7 @@ mod cases;
 mod create;
 mod replay;
 mod torn;
+pub(crate) mod unlock;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use crate::options::Options;
 use crate::reader::Reader;
 use crate::writer::Writer;
 use cases::{FileAction, FileFound};
+use unlock::unlock;
 
 /// How often opening begins anew when another process creates, replaces or removes the file at the same moment.
 const ATTEMPTS_MAX: usize = 100;
@@ -53,11 +55,12 @@ pub fn open(options: Options, file_system: Arc<dyn FileSystem>) -> Result<(Write
     for _ in 0..ATTEMPTS_MAX {
         let Some((found, held)) = look(&*file_system, &path)? else { continue };
         match (found.action(), held) {
-            (FileAction::Create, _) => create::publish(&*file_system, &path, &*options.clock)?,
-            (FileAction::Replace, Some(_held)) => create::replace(&*file_system, &path, &*options.clock)?,
-            (FileAction::Recover, Some(Held { file, lock, header: HeaderState::Valid(header) })) => {
+            (FileAction::Create, _) => create::publish(&*file_system, &path, &options)?,
+            (FileAction::Replace, Some(_held)) => create::replace(&*file_system, &path, &options)?,
+            (FileAction::Recover, Some(Held { file, lock, header: HeaderState::Valid(copies) })) => {
+                let unlocked = unlock(&path, copies, options.encryption.as_ref())?;
                 create::remove_temporaries(&*file_system, &path);
-                return replay::recover(options, file_system, &path, file, lock, header);
+                return replay::recover(options, file_system, &path, file, lock, unlocked);
             }
             (_, held) => return Err(refusal(path, found, held.map(|held| held.header))),
         }
@@ -108,6 +111,7 @@ fn look(file_system: &dyn FileSystem, path: &Path) -> Result<Option<(FileFound, 
         HeaderState::Valid(_) => FileFound::Database,
         HeaderState::Newer { .. } => FileFound::NewerVersion,
         HeaderState::UnknownFeatures { .. } => FileFound::UnknownFeatures,
+        HeaderState::UnknownEncryption(_) => FileFound::UnknownFeatures,
         HeaderState::Damaged => FileFound::DamagedHeader,
         HeaderState::Zeros => FileFound::Zeros,
         HeaderState::Foreign => FileFound::Foreign,
@@ -121,6 +125,7 @@ fn refusal(path: PathBuf, found: FileFound, header: Option<HeaderState>) -> Erro
         (_, Some(HeaderState::Newer { version })) => {
             Error::UnsupportedVersion { path, found: version, supported: VERSION }
         }
+        (_, Some(HeaderState::UnknownEncryption(error))) => Error::seal(&path, error),
         (_, Some(HeaderState::UnknownFeatures { bits })) => Error::UnsupportedFeatures { path, bits },
         (FileFound::DamagedHeader, _) => {
             Error::Damaged { path: Arc::from(path), position: 0, reason: "neither copy of its header checks" }

@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::io;
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 
 use super::cases::{Claim, TailAction, TailFound};
 use super::torn;
+use super::unlock::Unlocked;
 use crate::apply::Applier;
 use crate::cache::DocumentCache;
 use crate::error::{Error, Result};
@@ -22,7 +23,7 @@ use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::keydir::Entry;
 use crate::lock::FileLock;
 use crate::log::{
-    Appender, Beyond, Chain, Head, Header, Kind, LOG_START, Mark, Payload, Place, Scanner, Step,
+    Appender, Beyond, Chain, Head, Kind, LOG_START, Mark, Payload, Place, RecordSealer, Scanner, Step,
 };
 use crate::options::Options;
 use crate::paths;
@@ -45,10 +46,11 @@ pub(super) fn recover(
     path: &Path,
     file: Arc<dyn File>,
     lock: FileLock,
-    header: Header,
+    unlocked: Unlocked,
 ) -> Result<(Writer, Reader)> {
-    let generation = Generation::new(&header, Arc::clone(&file));
-    let start = Start::find(&*file_system, path, &*file, generation.seed, &header);
+    let Unlocked { header, keyring, is_rekeyed_in_part } = unlocked;
+    let generation = Generation::new(&header, keyring.as_deref(), Arc::clone(&file));
+    let start = Start::find(&*file_system, path, &*file, &generation.keys, &header, keyring.as_deref());
     let hinted_end = start.walked.place.position;
     let shared = Arc::new(Shared {
         path: Arc::from(path),
@@ -60,6 +62,7 @@ pub(super) fn recover(
         expiry_times: start.expiry_times,
         pins: Pins::new(),
         view: ArcSwap::from_pointee(start.view),
+        has_indexes: AtomicBool::new(false),
         cache: DocumentCache::new(options.cache_bytes),
         recovery: OnceLock::new(),
         clock: options.clock,
@@ -81,9 +84,14 @@ pub(super) fn recover(
     applier.publish(log.sequence, log.end, log.time);
     let (sequence, last_record) = (log.sequence, log.last_record);
     let (chain, time, moves) = (log.chain, log.time, None);
-    let state = LogState { header, generation, moves, chain, sequence, time, last_record };
+    let sealed_max = header.encryption.as_ref().map_or(0, |block| block.sealed_max);
+    let sealer = RecordSealer::new(&header, keyring.as_deref(), sealed_max);
+    let state = LogState { header, generation, keyring, sealer, moves, chain, sequence, time, last_record };
     let hints = Hints::new(file_system, hinted_end);
-    let writer = Writer::new(Arc::clone(&shared), appender, applier, state, hints, lock);
+    let mut writer = Writer::new(Arc::clone(&shared), appender, applier, state, hints, lock);
+    if is_rekeyed_in_part {
+        writer.renew_headers()?;
+    }
     Ok((writer, Reader::new(shared)))
 }
 
@@ -105,6 +113,8 @@ struct Log {
     tail: TailFound,
     beyond: Beyond,
     reason: &'static str,
+    /// The position of a record whose seal is broken.
+    tampered: Option<u64>,
 }
 
 impl Log {
@@ -114,7 +124,7 @@ impl Log {
         applier: &mut Applier,
         shared: &Shared,
     ) -> io::Result<Self> {
-        let mut scanner = Scanner::new(&*generation.file, generation.seed, walked.place)?;
+        let mut scanner = Scanner::new(&*generation.file, &generation.keys, walked.place)?;
         let hint = walked.hinted();
         let Walked { mut claim, mut time, mut definitions, last_record, closed, .. } = walked;
         let mut staged = Staged::new(generation.number(), closed, last_record);
@@ -140,7 +150,9 @@ impl Log {
         let claim = if base.is_some() { u64::MAX } else { claim };
         let (beyond, reason) = match last {
             Step::Bad(reason) => (Some(scanner.beyond()?), reason),
-            _ => (None, "the file ends before a position that had been synced"),
+            Step::Commit(_) | Step::Base | Step::End | Step::Tampered(_) => {
+                (None, "the file ends before a position that had been synced")
+            }
         };
         Ok(Self {
             end: position,
@@ -159,6 +171,7 @@ impl Log {
             },
             beyond: beyond.unwrap_or_default(),
             reason,
+            tampered: if let Step::Tampered(position) = last { Some(position) } else { None },
         })
     }
 
@@ -169,6 +182,10 @@ impl Log {
         path: &Path,
         file: &Arc<dyn File>,
     ) -> Result<RecoveryReport> {
+        if let Some(position) = self.tampered {
+            // No crash leaves this behind, so nothing is cut.
+            return Err(Error::Tampered { path: Arc::from(path), position });
+        }
         let claim = if self.claim.max(self.beyond.claim) > self.end { Claim::Beyond } else { Claim::Within };
         let action = self.tail.action(claim);
         let failed = |source| Error::io("save the torn tail of", path, source);

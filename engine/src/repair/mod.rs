@@ -13,7 +13,8 @@ use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 use crate::hint::Start;
 use crate::keydir::RecordId;
-use crate::log::{Chain, Head, Header, LOG_START, Mark, Payload, Piece, Seed};
+use crate::log::{Chain, Head, Header, LOG_START, LogKeys, Mark, Payload, Piece};
+use crate::seal::EncryptionKey;
 use crate::verify::exhibit::Exhibit;
 use crate::verify::judge::Judge;
 pub use report::{LostCommits, RepairReport};
@@ -23,39 +24,39 @@ use target::Target;
 /// Saves what can be saved of the database file at `path` in a new one at `to`, and tells what was lost.
 ///
 /// Of each key the newest version that is left is kept, with its number and its expiry; the definitions of indexes too.
-/// Of a transaction that is not complete, what is left is kept, and listed. `progress` is told how many bytes of how many
+/// Of a transaction that is not complete, what is left is kept, and listed. `key` is what the file is encrypted with, if
+/// it is; the new one is then encrypted with it, too. `progress` is told how many bytes of how many
 /// are done.
 ///
 /// # Errors
 /// [`Error::Locked`], while the file is open elsewhere; [`Error::TargetExists`]; [`Error::NotADatabase`], if nothing in the
 /// file says that it was one; [`Error::Damaged`], if neither copy of its header checks, and neither what is left of them
-/// nor the hint file tells how to read the records; [`Error::UnsupportedVersion`] and [`Error::UnsupportedFeatures`];
+/// nor the hint file tells how to read the records, and always if it is encrypted; [`Error::KeyNeeded`],
+/// [`Error::WrongKey`] and [`Error::NotEncrypted`]; [`Error::UnsupportedVersion`] and [`Error::UnsupportedFeatures`];
 /// [`Error::Io`].
 pub fn repair(
     path: &Path,
     to: &Path,
+    key: Option<&EncryptionKey>,
     file_system: &dyn FileSystem,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<RepairReport> {
     let to = target::free(file_system, to)?;
-    let exhibit = Exhibit::open(file_system, path)?;
+    let exhibit = Exhibit::open(file_system, path, key)?;
     let path = exhibit.path.to_path_buf();
     let Some(header) = &exhibit.header else {
         return Err(match exhibit.file_bytes {
             0 => Error::NotADatabase { path, found: "it is empty" },
-            _ => Error::Damaged {
-                path: exhibit.path,
-                position: 0,
-                reason: "neither copy of its header checks, and nothing else tells how its records are to be read",
-            },
+            _ => Error::Damaged { path: exhibit.path, position: 0, reason: exhibit.unreadable },
         });
     };
     let failed = |source| Error::io("read", &path, source);
     let of = exhibit.file_bytes * 2;
-    let seed = Seed::new(header.file_id, header.generation);
-    let mut salvage = walk(&exhibit, header, seed, &mut |done| progress(done, of)).map_err(failed)?;
+    let keyring = exhibit.keyring.as_deref();
+    let keys = LogKeys::new(header, keyring);
+    let mut salvage = walk(&exhibit, header, &keys, &mut |done| progress(done, of)).map_err(failed)?;
     if salvage.report.lost_total > 0 {
-        let hinted = Start::find(file_system, &exhibit.path, &*exhibit.file, seed, header);
+        let hinted = Start::find(file_system, &exhibit.path, &*exhibit.file, &keys, header, keyring);
         salvage.note_hinted(&hinted);
     }
 
@@ -63,10 +64,11 @@ pub fn repair(
     let created = if header.created.0 > 0 { header.created } else { salvage.time() };
     let time = salvage.time().max(created);
     let mut progress = |position| progress(exhibit.file_bytes + position, of);
-    Target::create(file_system, to.clone(), salvage.report.sequence, created, time)
+    let state = Header { history_floor: salvage.report.sequence, created, ..Header::of_nothing() };
+    Target::create(file_system, to.clone(), state, keyring, time)
         .map_err(Fault::Write)
         .and_then(|mut target| {
-            copy(&exhibit, seed, &survivors, &mut target, &mut progress)?;
+            copy(&exhibit, &keys, &survivors, &mut target, &mut progress)?;
             target.publish().map_err(Fault::Write)
         })
         .map_err(|fault| fault.of(&exhibit.path, &to))?;
@@ -101,13 +103,13 @@ impl Fault {
 fn walk(
     exhibit: &Exhibit,
     header: &Header,
-    seed: Seed,
+    keys: &LogKeys,
     progress: &mut dyn FnMut(u64),
 ) -> io::Result<Salvage> {
     let chain = Chain::start(header.file_id, header.generation);
     let judge = Judge::new(header.history_floor, Some(chain), header.synced);
     let mut salvage = Salvage::new(judge, header.generation);
-    let mut survey = exhibit.survey(seed, LOG_START)?;
+    let mut survey = exhibit.survey(keys)?;
     let mut position = LOG_START;
     loop {
         let piece =
@@ -130,12 +132,12 @@ fn walk(
 /// Copies the records at these positions, in the order of their numbers.
 fn copy(
     exhibit: &Exhibit,
-    seed: Seed,
+    keys: &LogKeys,
     survivors: &[(RecordId, u64)],
     target: &mut Target<'_>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), Fault> {
-    let mut survey = exhibit.survey(seed, LOG_START).map_err(Fault::Read)?;
+    let mut survey = exhibit.survey(keys).map_err(Fault::Read)?;
     for (_, position) in survivors {
         let mut written = None;
         let take = |head: &Head, _: Option<&Mark>, payload: Option<Payload<'_>>| {

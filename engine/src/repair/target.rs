@@ -9,8 +9,11 @@ use crate::error::{Error, Result};
 use crate::fs::{File, FileSystem, OpenMode, write_all};
 use crate::key::{CollectionId, Sequence, Timestamp};
 use crate::lock::FileLock;
-use crate::log::{Chain, Head, Header, Kind, LOG_START, NewRecord, Payload, RecordWriter, Seed};
+use crate::log::{
+    Chain, ENCRYPTED, Head, Header, Kind, LOG_START, NewRecord, Payload, RecordSealer, RecordWriter,
+};
 use crate::paths;
+use crate::seal::{Keyring, SEALS_MAX};
 
 /// How much is written at a time.
 const WRITE_BYTES: usize = 1 << 20;
@@ -24,6 +27,9 @@ pub(super) struct Target<'f> {
     file: Arc<dyn File>,
     _lock: FileLock,
     header: Header,
+    /// Holds a data key of its own under the same user's key, if the damaged file is encrypted.
+    keyring: Option<Keyring>,
+    sealer: RecordSealer,
     encoded: RecordWriter,
     records: u64,
     is_published: bool,
@@ -44,30 +50,41 @@ pub(super) fn free(file_system: &dyn FileSystem, path: &Path) -> Result<PathBuf>
 }
 
 impl<'f> Target<'f> {
-    /// Begins a database that holds the state after the commit `state_of`, made at `created`, changed last at `time`.
+    /// Begins a database whose history floor and birth are those of `state`, changed last at `time`. It is encrypted if
+    /// there is a keyring.
     pub(super) fn create(
         file_system: &'f dyn FileSystem,
         path: PathBuf,
-        state_of: Sequence,
-        created: Timestamp,
+        state: Header,
+        keyring: Option<&Keyring>,
         time: Timestamp,
     ) -> io::Result<Self> {
+        let keyring = keyring.map(Keyring::renewed).transpose().map_err(io::Error::other)?;
         let temporary = paths::temporary(&path);
         let file = file_system.open(&temporary, OpenMode::CreateNew)?;
         // The lock tells other processes that this temporary is not a dead one's.
         let lock = FileLock::take(&file)?.ok_or(io::ErrorKind::ResourceBusy)?;
-        let header = Header {
-            file_id: rand::random(),
-            generation: 1,
-            history_floor: state_of,
-            created,
-            ..Header::of_nothing()
-        };
-        let seed = Seed::new(header.file_id, header.generation);
+        let incompatible = if keyring.is_some() { ENCRYPTED } else { 0 };
+        let header = Header { file_id: rand::random(), generation: 1, incompatible, ..state };
+        let sealer = RecordSealer::new(&header, keyring.as_ref(), 0);
+        // No header says so yet, and nobody else goes on with this file before one does.
+        sealer.with(|sealer| sealer.allow(SEALS_MAX));
         let chain = Chain::start(header.file_id, header.generation);
-        let encoded = RecordWriter::new(Vec::new(), LOG_START, seed, chain, time, LOG_START);
+        let encoded = RecordWriter::new(Vec::new(), LOG_START, sealer.clone(), chain, time, LOG_START);
         let (records, is_published) = (0, false);
-        Ok(Self { file_system, path, temporary, file, _lock: lock, header, encoded, records, is_published })
+        Ok(Self {
+            file_system,
+            path,
+            temporary,
+            file,
+            _lock: lock,
+            header,
+            keyring,
+            sealer,
+            encoded,
+            records,
+            is_published,
+        })
     }
 
     /// Adds a record that was saved, with the number that it had. They come in the order of their numbers.
@@ -92,9 +109,12 @@ impl<'f> Target<'f> {
         }
         self.write()?;
         self.header.synced = self.encoded.range().end;
+        let sealed_max = self.sealer.with(|sealer| sealer.sealed());
+        let keys = self.keyring.as_ref().zip(sealed_max);
         for counter in [0, 1] {
             self.header.counter = counter;
-            write_all(&*self.file, &self.header.encode(), self.header.position())?;
+            let copy = self.header.encode(keys).map_err(io::Error::other)?;
+            write_all(&*self.file, &copy, self.header.position())?;
         }
         // ORDER: the contents are durable before a name leads to them.
         self.file.sync()?;

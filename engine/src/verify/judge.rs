@@ -38,6 +38,7 @@ pub(crate) struct Judge {
     /// Where the last commit ends before which everything is whole.
     good_end: u64,
     is_broken: bool,
+    is_tampered: bool,
 }
 
 #[derive(Debug)]
@@ -70,6 +71,7 @@ impl Judge {
             after_gap: false,
             good_end: LOG_START,
             is_broken: false,
+            is_tampered: false,
         }
     }
 
@@ -91,7 +93,8 @@ impl Judge {
     pub(crate) fn torn_from(&self) -> Option<u64> {
         let is_torn = self.is_broken && self.claim <= self.good_end;
         // INVARIANT: a base section is synced before its file gets the name, so an unfinished one is damage.
-        (is_torn && (self.floor == Sequence::ZERO || self.good_end > LOG_START)).then_some(self.good_end)
+        let may_be_torn = self.floor == Sequence::ZERO || self.good_end > LOG_START;
+        (is_torn && may_be_torn && !self.is_tampered).then_some(self.good_end)
     }
 
     /// Whether the commit that is not finished has all its records from the first on.
@@ -108,6 +111,19 @@ impl Judge {
         if let Some(base) = &mut self.base {
             base.has_gap = true;
         }
+    }
+
+    /// Takes note of a record that checks, and whose seal is broken. No torn tail looks like this, if it continues what
+    /// is whole; anything else may be left over from an older write.
+    pub(crate) fn tampered(&mut self, head: &Head, mark: Option<&Mark>) {
+        let next = self.open.as_ref().map_or((self.sequence.next(), 0), |open| (open.sequence, open.next));
+        let chain = self.chain.map(|chain| chain.absorb_record(head.checksum, head.payload_checksum));
+        let fits = |mark: &Mark| {
+            chain.is_some_and(|chain| Mark::seal(chain, mark.time, mark.synced, mark.records) == mark.chain)
+        };
+        let is_next = self.base.is_some() || (head.sequence, head.ordinal) == next;
+        self.is_tampered |= !self.is_broken && is_next && mark.is_none_or(fits);
+        self.gap();
     }
 
     /// Takes note that this record comes next, before anything is made of it.

@@ -23,9 +23,10 @@ use crate::fs::{File, FileSystem, read_full};
 use crate::hint::Start;
 use crate::key::Sequence;
 use crate::log::{
-    Chain, Head, Header, HeaderState, Kind, LOG_START, Mark, Payload, Piece, Place, Scanner, Seed, Survey,
+    Chain, Head, Header, HeaderState, Kind, LOG_START, LogKeys, Mark, Payload, Piece, Place, Scanner, Survey,
 };
 use crate::reader::Reader;
+use crate::seal::EncryptionKey;
 use crate::snapshot::Snapshot;
 use exhibit::Exhibit;
 use judge::{Judge, Note};
@@ -37,8 +38,6 @@ use tail::Tail;
 const STEP_BYTES: u64 = 1 << 20;
 
 const BAD_COPY: &str = "a copy of the header does not check";
-const NO_COPY: &str =
-    "neither copy of the header checks, and nothing else tells how the records are to be read";
 
 /// A verification under way, to be advanced step by step on any thread.
 #[derive(Debug)]
@@ -47,7 +46,7 @@ pub struct Verification {
     file: Arc<dyn File>,
     /// The lock of a file that is not open otherwise.
     _exhibit: Option<Exhibit>,
-    seed: Seed,
+    keys: LogKeys,
     generation: u64,
     position: u64,
     end: u64,
@@ -110,7 +109,8 @@ impl Reader {
 }
 
 impl Verification {
-    /// Begins a verification of the closed file at `path`, under its lock: it need not be one that can be opened.
+    /// Begins a verification of the closed file at `path`, under its lock: it need not be one that can be opened. `key` is
+    /// what it is encrypted with, if it is.
     ///
     /// ```
     /// use std::path::Path;
@@ -123,7 +123,7 @@ impl Verification {
     /// let (writer, _) = open(Options::new("my.db"), files.clone())?;
     /// writer.close()?;
     ///
-    /// let mut verification = Verification::of_file(Path::new("my.db"), &*files)?;
+    /// let mut verification = Verification::of_file(Path::new("my.db"), None, &*files)?;
     /// while verification.step()? != VerifyStep::Done {}
     /// assert!(verification.finish().is_sound());
     /// # Ok::<(), ferrumdb_engine::Error>(())
@@ -131,27 +131,30 @@ impl Verification {
     ///
     /// # Errors
     /// As [`open`](crate::open), except that damage is none.
-    pub fn of_file(path: &Path, file_system: &dyn FileSystem) -> Result<Self> {
-        let exhibit = Exhibit::open(file_system, path)?;
+    pub fn of_file(path: &Path, key: Option<&EncryptionKey>, file_system: &dyn FileSystem) -> Result<Self> {
+        let exhibit = Exhibit::open(file_system, path, key)?;
         let (path, file, end) = (Arc::clone(&exhibit.path), Arc::clone(&exhibit.file), exhibit.file_bytes);
         let header = exhibit.header.clone();
         let is_readable = header.is_some();
         let header = header.unwrap_or_else(Header::of_nothing);
-        let seed = Seed::new(header.file_id, header.generation);
+        let keyring = exhibit.keyring.as_deref();
+        let keys = LogKeys::new(&header, keyring);
         let start = if is_readable {
-            Start::find(file_system, &path, &*file, seed, &header)
+            Start::find(file_system, &path, &*file, &keys, &header, keyring)
         } else {
             Start::empty(&header)
         };
         let hint_end = start.walked.place.position;
-        let mut verification = Self::new(path, file, &header, end, Known::Closed(Box::new(start)), hint_end);
+        let mut verification =
+            Self::new(path, file, (&header, keys), end, Known::Closed(Box::new(start)), hint_end);
         if !is_readable {
             verification.position = end;
         }
         let documents = verification.known.view().counts.total();
         verification.tail.documents = documents;
         for position in &exhibit.bad_copies {
-            verification.report.find(*position, None, None, if is_readable { BAD_COPY } else { NO_COPY });
+            let what = if is_readable { BAD_COPY } else { exhibit.unreadable };
+            verification.report.find(*position, None, None, what);
         }
         verification._exhibit = Some(exhibit);
         Ok(verification)
@@ -193,24 +196,24 @@ impl Verification {
         let mut copies = vec![0; LOG_START as usize];
         let read = read_full(&*file, &mut copies, 0).map_err(|source| Error::io("read", &path, source))?;
         copies.truncate(read);
-        let seed = generation.seed;
+        let keys = generation.keys.clone();
         let valid = match HeaderState::of_file(&copies) {
-            HeaderState::Valid(header) if header.generation == number => Some(header),
+            HeaderState::Valid(copies) => copies.into_iter().map(|copy| copy.header).next(),
             _ => None,
         };
+        let valid = valid.filter(|header| header.generation == number);
         let header = match &valid {
             Some(header) => header.clone(),
             None => {
-                let floor = exhibit::floor_by_records(&*file, seed);
+                let floor = exhibit::floor_by_records(&*file, &keys);
                 let history_floor =
                     floor.map_err(|source| Error::io("read", &path, source))?.unwrap_or_default();
                 Header { generation: number, history_floor, ..Header::of_nothing() }
             }
         };
         let known = Known::Open(Box::new(snapshot));
-        let mut verification = Self::new(path, file, &header, end, known, end);
+        let mut verification = Self::new(path, file, (&header, keys), end, known, end);
         if valid.is_none() {
-            verification.seed = seed;
             verification.judge = Judge::new(header.history_floor, None, end);
         }
         for position in exhibit::bad_copies(&copies) {
@@ -222,7 +225,7 @@ impl Verification {
     fn new(
         path: Arc<Path>,
         file: Arc<dyn File>,
-        header: &Header,
+        (header, keys): (&Header, LogKeys),
         end: u64,
         known: Known,
         known_end: u64,
@@ -235,7 +238,7 @@ impl Verification {
             path,
             file,
             _exhibit: None,
-            seed: Seed::new(header.file_id, header.generation),
+            keys,
             generation: header.generation,
             position: LOG_START,
             end,
@@ -254,23 +257,26 @@ impl Verification {
     }
 
     fn walk(&mut self) -> std::io::Result<()> {
-        let file = Arc::clone(&self.file);
+        let (file, keys) = (Arc::clone(&self.file), self.keys.clone());
         let nowhere = Place {
             position: self.position,
             sequence: Sequence::ZERO,
             chain: Chain::from_stored(0),
             base: None,
         };
-        let mut survey = Survey::new(Scanner::until(&*file, self.seed, nowhere, self.end)?);
+        let mut survey = Survey::new(Scanner::until(&*file, &keys, nowhere, self.end)?);
         let stop = self.position + STEP_BYTES;
         while self.position < stop {
             let position = self.position;
             let before = self.counts();
             match survey.piece(position, |head, mark, payload| self.record(position, head, mark, payload))? {
                 Piece::Record { end } => self.position = end,
-                Piece::Bad { end, reason } => {
+                Piece::Bad { end, reason, tampered } => {
                     self.bad.push((position, end));
-                    self.judge.gap();
+                    match &tampered {
+                        Some((head, mark)) => self.judge.tampered(head, mark.as_ref()),
+                        None => self.judge.gap(),
+                    }
                     self.report.find(
                         position,
                         None,

@@ -127,7 +127,7 @@ fn a_hint_that_checks_and_tells_another_story_is_found() {
     let Entry { sequence, payload_bytes, .. } = entry(&writer, "b");
     put(&writer, "b", Entry::new(Location::new(1, LOG_START), sequence, 1, payload_bytes));
     writer.close().unwrap();
-    let verified = || found(Verification::of_file(Path::new(PATH), &*files).unwrap());
+    let verified = || found(Verification::of_file(Path::new(PATH), None, &*files).unwrap());
     assert_found(&verified(), "the keydir leads elsewhere for it");
     files.remove(Path::new("/my.db.hint")).unwrap();
     assert_eq!(verified(), [""; 0], "the log is as it should be");

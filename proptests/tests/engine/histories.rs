@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use ferrumdb_engine::fs::SimFs;
 use ferrumdb_engine::{
-    CompactionStep, Durability, FieldPath, History, Key, ManualClock, Options, Reader, Result, Timestamp,
-    Transaction, Writer, open,
+    CompactionStep, Durability, EncryptionKey, FieldPath, History, Key, ManualClock, Options, Reader, Result,
+    Timestamp, Transaction, Writer, open,
 };
 use ferrumdb_proptests::Random;
 
@@ -24,13 +24,21 @@ pub(crate) struct Life {
     /// deletion.
     pub(crate) versions: BTreeMap<String, Vec<Version>>,
     pub(crate) index: bool,
+    /// What it is encrypted with, if it is.
+    pub(crate) key: Option<EncryptionKey>,
 }
 
 /// Opens the database without a cache, at a time at which nothing has expired.
 pub(crate) fn open_quietly(sim: &SimFs, path: &str) -> Result<(Writer, Reader)> {
+    open_sealed(sim, path, None)
+}
+
+/// The same with a key, if there is one.
+pub(crate) fn open_sealed(sim: &SimFs, path: &str, key: Option<&EncryptionKey>) -> Result<(Writer, Reader)> {
     let mut options = Options::new(path);
     options.cache_bytes = 0;
     options.clock = Arc::new(ManualClock::new(Timestamp(1_000)));
+    options.encryption = key.cloned();
     open(options, Arc::new(sim.clone()))
 }
 
@@ -52,9 +60,13 @@ pub(crate) fn compact(writer: &mut Writer, history: History) {
 impl Life {
     /// A life of some commits, closed at its end.
     pub(crate) fn random(random: &mut Random, commits: u64) -> Self {
-        let sim = SimFs::new(1);
-        let mut life = Self { sim: sim.clone(), versions: BTreeMap::new(), index: false };
-        let (mut writer, mut reader) = open_quietly(&sim, PATH).unwrap();
+        Self::sealed(random, commits, None)
+    }
+
+    /// The same with a key, if there is one.
+    pub(crate) fn sealed(random: &mut Random, commits: u64, key: Option<EncryptionKey>) -> Self {
+        let mut life = Self { sim: SimFs::new(1), versions: BTreeMap::new(), index: false, key };
+        let (mut writer, mut reader) = life.open(PATH).unwrap();
         for _ in 0..commits {
             match random.below(14) {
                 0 => {
@@ -70,7 +82,7 @@ impl Life {
                 }
                 2 => {
                     writer.close().unwrap();
-                    (writer, reader) = open_quietly(&sim, PATH).unwrap();
+                    (writer, reader) = life.open(PATH).unwrap();
                 }
                 3 => writer.append_sync_mark().unwrap(),
                 _ => life.commit(&mut writer, random),
@@ -79,6 +91,11 @@ impl Life {
         drop(reader);
         writer.close().unwrap();
         life
+    }
+
+    /// Opens a file on its disk with its key.
+    pub(crate) fn open(&self, path: &str) -> Result<(Writer, Reader)> {
+        open_sealed(&self.sim, path, self.key.as_ref())
     }
 
     /// The newest version of a key.

@@ -6,6 +6,7 @@ mod bytes;
 mod common;
 mod creation;
 mod damage;
+mod encrypted;
 mod every_call;
 mod histories;
 mod keys_and_limits;

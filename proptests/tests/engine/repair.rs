@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ferrumdb_engine::fs::{Effect, Fault, FileSystem, OpenMode, SimFs, SimOperation, write_all};
-use ferrumdb_engine::{Error, RepairReport, Result, Verification, VerifyStep, repair};
+use ferrumdb_engine::{EncryptionKey, Error, RepairReport, Result, Verification, VerifyStep, repair};
 use ferrumdb_proptests::Random;
 
 use crate::bytes::{commit_ends, records, seal_head};
@@ -13,7 +13,15 @@ use crate::histories::{Life, held, open_quietly};
 const TO: &str = "/saved.db";
 
 fn repaired(sim: &SimFs) -> Result<RepairReport> {
-    repair(Path::new(PATH), Path::new(TO), sim, &mut |done, of| assert!(done <= of, "{done} of {of}"))
+    repaired_with(sim, None)
+}
+
+fn repaired_with(sim: &SimFs, key: Option<&EncryptionKey>) -> Result<RepairReport> {
+    repair(Path::new(PATH), Path::new(TO), key, sim, &mut |done, of| assert!(done <= of, "{done} of {of}"))
+}
+
+fn repaired_life(life: &Life) -> Result<RepairReport> {
+    repaired_with(&life.sim, life.key.as_ref())
 }
 
 /// Puts these bytes in the place of the file, on the disk where it lives.
@@ -32,12 +40,12 @@ fn is_listed(report: &RepairReport, key: &str, sequence: u64) -> bool {
 
 /// The new file opens, is sound, and holds what the life has left, except where the report says otherwise.
 fn assert_saved(life: &Life, report: &RepairReport, what: &str) {
-    let mut verification = Verification::of_file(Path::new(TO), &life.sim).unwrap();
+    let mut verification = Verification::of_file(Path::new(TO), life.key.as_ref(), &life.sim).unwrap();
     while verification.step().unwrap() != VerifyStep::Done {}
     let verified = verification.finish();
     assert!(verified.is_sound() && verified.torn_bytes == 0, "{what}: {verified:?}");
     assert_eq!(verified.documents, report.documents, "{what}");
-    let (writer, reader) = open_quietly(&life.sim, TO).unwrap();
+    let (writer, reader) = life.open(TO).unwrap();
     assert_eq!((writer.sequence(), reader.count(ROOT)), (report.sequence, report.documents), "{what}");
     for (key, versions) in &life.versions {
         let held = held(&reader, key);
@@ -94,7 +102,8 @@ fn whatever_is_damaged_everything_else_is_saved_and_the_loss_is_listed() {
     for seed in 0..300 {
         let mut random = Random::new(seed);
         let commits = 5 + random.below(30);
-        let life = Life::random(&mut random, commits);
+        let key = random.once_in(3).then(|| EncryptionKey::from_bytes([seed as u8; 32]));
+        let life = Life::sealed(&mut random, commits, key);
         let mut file = bytes_of(&life.sim);
         if random.once_in(3) {
             life.sim.remove(Path::new(&format!("{PATH}.hint"))).ok();
@@ -110,7 +119,7 @@ fn whatever_is_damaged_everything_else_is_saved_and_the_loss_is_listed() {
             what += " header";
         }
         overwrite(&life.sim, &file);
-        let report = repaired(&life.sim).unwrap();
+        let report = repaired_life(&life).unwrap();
         assert_eq!(bytes_of(&life.sim), file, "{what}: the damaged file is left as it was");
         assert_saved(&life, &report, &what);
     }
@@ -120,7 +129,7 @@ fn whatever_is_damaged_everything_else_is_saved_and_the_loss_is_listed() {
 fn what_is_sound_is_saved_whole_and_nothing_is_listed() {
     for seed in 1_000..1_040 {
         let life = Life::random(&mut Random::new(seed), 40);
-        let report = repaired(&life.sim).unwrap();
+        let report = repaired_life(&life).unwrap();
         assert!(report.is_complete(), "seed {seed}: {report:?}");
         assert_eq!(report.indexes, u64::from(life.index), "seed {seed}");
         assert_saved(&life, &report, &format!("seed {seed}"));
@@ -194,7 +203,7 @@ fn two_bad_header_copies_are_made_up_for_by_what_is_left_of_them_or_by_the_hint(
         bad[first] ^= 1;
         bad[second] ^= 1;
         overwrite(&life.sim, &bad);
-        let report = repaired(&life.sim).unwrap();
+        let report = repaired_life(&life).unwrap();
         assert_saved(&life, &report, &format!("{first} {second}"));
         assert_eq!(report.lost_total, 0);
         life.sim.remove(Path::new(TO)).unwrap();
@@ -202,7 +211,7 @@ fn two_bad_header_copies_are_made_up_for_by_what_is_left_of_them_or_by_the_hint(
     let mut wiped = file.clone();
     wiped[..LOG_START].fill(0);
     overwrite(&life.sim, &wiped);
-    let report = repaired(&life.sim).unwrap();
+    let report = repaired_life(&life).unwrap();
     assert_saved(&life, &report, "by the hint");
     let refused = |bytes: &[u8]| repaired(&disk_with(bytes)).unwrap_err();
     assert!(matches!(refused(&wiped), Error::NotADatabase { .. }));
@@ -219,7 +228,7 @@ fn what_must_not_be_repaired_is_refused_and_nothing_is_made() {
     synced(&mut writer, &["a=1"]).unwrap();
     assert!(matches!(repaired(&sim), Err(Error::Locked { .. })));
     writer.close().unwrap();
-    let itself = repair(Path::new(PATH), Path::new(PATH), &sim, &mut |_, _| ());
+    let itself = repair(Path::new(PATH), Path::new(PATH), None, &sim, &mut |_, _| ());
     assert!(matches!(itself, Err(Error::TargetExists { .. })), "{itself:?}");
     let names = sim.names().len();
     for foreign in [&b""[..], b"{\"a\": 1}", &[0; 20_000], &[0xA5; 20_000]] {
@@ -252,14 +261,15 @@ fn a_head_that_checks_and_lies_about_its_length_swallows_nothing() {
 
 /// A damaged file on a disk of its own, durable, and how many calls it takes to repair it.
 fn damaged() -> (Life, Vec<u8>, u64) {
-    let mut life = Life::random(&mut Random::new(5), 30);
+    let key = EncryptionKey::from_bytes([5; 32]);
+    let mut life = Life::sealed(&mut Random::new(5), 30, Some(key));
     let mut file = bytes_of(&life.sim);
     let ends = commit_ends(&file);
     file[ends[2] + 50] ^= 1;
     life.sim = disk_with(&file);
     let fork = life.sim.fork(1);
     let before = fork.total_calls();
-    repaired(&fork).unwrap();
+    repaired_with(&fork, life.key.as_ref()).unwrap();
     (life, file, fork.total_calls() - before)
 }
 
@@ -272,7 +282,7 @@ fn whatever_call_of_a_repair_fails_there_is_a_whole_new_file_or_none() {
             life.sim = disk.fork(nth);
             let fault = Fault::new(SimOperation::Any, Effect::OsError(5)).nth(nth);
             life.sim.inject(if always { fault.always() } else { fault });
-            let outcome = repaired(&life.sim);
+            let outcome = repaired_life(&life);
             life.sim.clear_faults();
             let what = format!("call {nth}, always: {always}: {outcome:?}");
             assert_eq!(bytes_of(&life.sim), file, "{what}");
@@ -283,7 +293,7 @@ fn whatever_call_of_a_repair_fails_there_is_a_whole_new_file_or_none() {
                     if life.sim.live_bytes(TO).is_some() {
                         life.sim.remove(Path::new(TO)).unwrap();
                     }
-                    assert_saved(&life, &repaired(&life.sim).unwrap(), &what);
+                    assert_saved(&life, &repaired_life(&life).unwrap(), &what);
                 }
                 Err(other) => panic!("{what}: {other}"),
             }
@@ -296,12 +306,12 @@ fn whenever_the_power_goes_there_is_a_whole_new_file_or_none() {
     let (mut life, file, calls) = damaged();
     let disk = life.sim.clone();
     let whole = disk.fork(1);
-    let report = repaired(&whole).unwrap();
+    let report = repaired_with(&whole, life.key.as_ref()).unwrap();
     for nth in 1..=calls + 1 {
         for seed in 0..4 {
             life.sim = disk.fork(seed);
             life.sim.inject(Fault::new(SimOperation::Any, Effect::Crash).nth(nth));
-            let is_done = repaired(&life.sim).is_ok();
+            let is_done = repaired_life(&life).is_ok();
             life.sim.clear_faults();
             life.sim.crash();
             let what = format!("call {nth}, seed {seed}");
@@ -310,7 +320,7 @@ fn whenever_the_power_goes_there_is_a_whole_new_file_or_none() {
                 Some(_) => assert_saved(&life, &report, &what),
                 None => {
                     assert!(!is_done, "{what}: what was told to be there is there");
-                    assert_saved(&life, &repaired(&life.sim).unwrap(), &what);
+                    assert_saved(&life, &repaired_life(&life).unwrap(), &what);
                 }
             }
         }
@@ -339,7 +349,7 @@ fn whatever_the_heads_say_a_repair_ends_soon_with_a_file_that_opens() {
         }
         let sim = disk_with(&odd);
         let report = repaired(&sim).unwrap();
-        let mut verification = Verification::of_file(Path::new(PATH), &sim).unwrap();
+        let mut verification = Verification::of_file(Path::new(PATH), None, &sim).unwrap();
         while verification.step().unwrap() != VerifyStep::Done {}
         let (mut writer, reader) = open_quietly(&sim, TO).unwrap();
         assert_eq!(reader.count(ROOT), report.documents, "seed {seed}");

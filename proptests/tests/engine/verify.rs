@@ -17,7 +17,7 @@ fn finished(mut verification: Verification) -> VerifyReport {
 }
 
 fn verified(sim: &SimFs) -> VerifyReport {
-    finished(Verification::of_file(Path::new(PATH), sim).unwrap())
+    finished(Verification::of_file(Path::new(PATH), None, sim).unwrap())
 }
 
 fn verified_open(reader: &Reader) -> VerifyReport {
@@ -35,7 +35,7 @@ fn a_sound_database_has_no_findings_open_or_closed_with_and_without_its_hint() {
         let with_hint = verified(&life.sim);
         assert!(!is_told(&with_hint), "seed {seed}: {with_hint:?}");
         let (writer, reader) = open_quietly(&life.sim, PATH).unwrap();
-        assert!(matches!(Verification::of_file(Path::new(PATH), &life.sim), Err(Error::Locked { .. })));
+        assert!(matches!(Verification::of_file(Path::new(PATH), None, &life.sim), Err(Error::Locked { .. })));
         let open = verified_open(&reader);
         assert!(!is_told(&open), "seed {seed}: {open:?}");
         assert_eq!(open.documents, reader.count(ROOT), "seed {seed}");
@@ -290,13 +290,13 @@ fn a_file_that_cannot_be_opened_is_verified_and_one_that_is_no_database_refused(
     let report = verified(&disk_with(&headless));
     assert!(!report.is_sound() && report.records == 0, "{report:?}");
     for foreign in [&b"{}"[..], &[0; 10_000], &[0xA5; 10_000]] {
-        let refused = Verification::of_file(Path::new(PATH), &disk_with(foreign));
+        let refused = Verification::of_file(Path::new(PATH), None, &disk_with(foreign));
         assert!(matches!(refused, Err(Error::NotADatabase { .. })));
     }
     assert!(!is_told(&verified(&disk_with(b""))), "an empty file is a new database");
     for len in [1, 4095, 5000, LOG_START] {
         let cut = disk_with(&file[..len]);
-        let told = Verification::of_file(Path::new(PATH), &cut).map(finished);
+        let told = Verification::of_file(Path::new(PATH), None, &cut).map(finished);
         assert!(told.is_err() || told.is_ok_and(|report| !report.is_sound()), "{len}");
     }
 }

@@ -7,10 +7,14 @@
 //! ```
 
 mod durable;
+mod existing;
+mod finds;
+mod indexed;
 mod lmdb;
 mod opening;
 mod reads;
 mod rows;
+mod sqlite;
 mod writes;
 
 use std::path::Path;
@@ -39,11 +43,14 @@ struct Settings {
 /// A row's name on the command line, and what measures it.
 type Measurement = (&'static str, fn(&Settings) -> Result<Vec<Row>>);
 
-const MEASUREMENTS: [Measurement; 4] = [
+const MEASUREMENTS: [Measurement; 7] = [
     ("sets", writes::sets),
     ("gets", reads::gets),
     ("durable", durable::threads),
     ("opening", opening::after_a_kill),
+    ("finds", finds::by_index),
+    ("indexed", indexed::overwrites),
+    ("index", indexed::building),
 ];
 
 fn main() -> ExitCode {

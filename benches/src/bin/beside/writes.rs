@@ -49,7 +49,8 @@ pub(crate) fn sets(settings: &Settings) -> Result<Vec<Row>> {
     Ok(vec![row("insert", inserts), row("overwrite", overwrites)])
 }
 
-fn run(
+/// Times each of these sets, and all of them.
+pub(crate) fn run(
     side: &mut Side,
     workload: &Workload,
     order: impl Iterator<Item = usize>,
@@ -86,7 +87,7 @@ pub(crate) fn check(db: &FerrumDB, lmdb: &Lmdb<'_>, workload: &Workload) -> Resu
 }
 
 /// All numbers below `count`, shuffled.
-fn order(count: usize) -> Vec<usize> {
+pub(crate) fn order(count: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..count).collect();
     let mut numbers = Numbers::new(2);
     (1..count).for_each(|index| order.swap(index, numbers.below(index + 1)));
