@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backups::BackupSettings;
+use crate::checks::Progress;
 use crate::compactions::{AutoCompaction, CompactionSettings};
 use crate::error::{Cause, Error, Result};
 use crate::fs::{DiskFs, FileSystem, MemoryFs};
@@ -40,6 +41,7 @@ pub struct Config {
     pub(crate) inbox_bytes: usize,
     pub(crate) lock_timeout: Duration,
     pub(crate) compaction: CompactionSettings,
+    pub(crate) progress: Progress,
     pub(crate) encryption: Option<EncryptionKey>,
     pub(crate) file_system: Arc<dyn FileSystem>,
     pub(crate) clock: Option<Arc<dyn Clock>>,
@@ -61,6 +63,7 @@ impl Config {
             lock_timeout: Duration::ZERO,
             encryption: None,
             compaction: CompactionSettings { auto: Some(AutoCompaction::default()), ..Default::default() },
+            progress: Progress::default(),
             file_system: Arc::new(DiskFs),
             clock: None,
             read_only: false,
@@ -200,6 +203,13 @@ impl Config {
     #[must_use]
     pub fn read_only(mut self) -> Self {
         self.read_only = true;
+        self
+    }
+
+    /// Where [`verify`](crate::verify) and [`repair`](crate::repair) tell how far they are.
+    #[must_use]
+    pub fn with_progress(mut self, progress: &Progress) -> Self {
+        self.progress = progress.clone();
         self
     }
 

@@ -14,6 +14,7 @@ use std::sync::{Arc, PoisonError};
 use crossbeam_utils::CachePadded;
 use ferrumdb_engine::{self as engine, Reader};
 
+use crate::checks;
 use crate::command::{Command, Reply};
 use crate::compactions::CompactionReport;
 use crate::config::{Config, DEFAULT_PATH};
@@ -24,7 +25,7 @@ use crate::metrics::Metrics;
 use crate::opening::{self, ThreadSlot};
 use crate::pending::Pending;
 use crate::sync::thread;
-use crate::{EncryptionKey, Limits, Stats};
+use crate::{EncryptionKey, Limits, Stats, VerifyReport};
 
 /// A handle to an open database. Clones are cheap and stand for the same database; use them from as many threads and
 /// tasks as you like.
@@ -161,6 +162,30 @@ impl FerrumDB {
     pub fn cancel_compaction(&self) -> Pending<bool> {
         let (reply, receiver) = Reply::channel();
         self.0.link.send(Command::CancelCompaction(reply), receiver)
+    }
+
+    /// Reads the whole log as it is at this moment, from the disk, and tells what is not as it should be: checksums,
+    /// the order of records and commits, documents, and whether keys and indexes say what the log says. Reads and writes
+    /// go on meanwhile. Damage is no error, but a finding.
+    ///
+    /// ```
+    /// use ferrumdb::FerrumDB;
+    ///
+    /// let db = FerrumDB::open_in_memory().wait()?;
+    /// db.set("one", 1).wait()?;
+    /// let report = db.verify().wait()?;
+    /// assert!(report.is_sound(), "{:?}", report.findings);
+    /// # Ok::<(), ferrumdb::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Io`](crate::ErrorKind::Io) when the file cannot be read; [`Cancelled`](crate::ErrorKind::Cancelled) when the
+    /// database is closed meanwhile; [`Closed`](crate::ErrorKind::Closed), [`Forked`](crate::ErrorKind::Forked).
+    pub fn verify(&self) -> Pending<VerifyReport> {
+        match self.check_many() {
+            Ok(()) => checks::verify_open(&self.0.link, &self.0.reader),
+            Err(error) => Pending::ready(Err(error)),
+        }
     }
 
     /// Closes the database for all handles: what was accepted is committed and synced, and the file is free for

@@ -53,6 +53,7 @@
 //! What happens when things go wrong is said by [`ErrorKind`], and every error's text says what to do.
 
 mod backups;
+mod checks;
 mod command;
 mod compactions;
 mod config;
@@ -83,6 +84,7 @@ mod watch;
 mod writer_thread;
 
 pub use backups::BackupReport;
+pub use checks::{Progress, repair, verify};
 pub use compactions::{AutoCompaction, CompactionReport};
 pub use config::Config;
 pub use database::FerrumDB;
@@ -90,8 +92,9 @@ pub use error::{Error, ErrorKind, Result};
 pub use expiry::Ttl;
 pub use export::{EXPORT_VERSION, Export};
 pub use ferrumdb_engine::{
-    Clock, Document, EncryptionKey, FieldPath, History, IndexInfo, Key, Keys, Limits, ManualClock, PathError,
-    RecoveryReport, Sequence, Stats, SystemClock, Timestamp, UpTo, fs,
+    Clock, Document, EncryptionKey, FieldPath, Finding, History, IndexInfo, Key, Keys, Limits, LostCommits,
+    ManualClock, PathError, RecoveryReport, RepairReport, Sequence, Stats, SystemClock, Timestamp, UpTo,
+    VerifyReport, fs,
 };
 pub use fsync_policy::FsyncPolicy;
 pub use lag::Lag;

@@ -25,7 +25,7 @@ use crate::syncer::Syncer;
 use crate::writer_thread::{Closed, WriterThread};
 
 /// How often a locked file is tried again.
-const LOCK_RETRY: Duration = Duration::from_millis(10);
+pub(crate) const LOCK_RETRY: Duration = Duration::from_millis(10);
 
 /// Where the last handle finds the thread that it must wait for.
 pub(crate) type ThreadSlot = Arc<Mutex<Option<thread::JoinHandle<()>>>>;

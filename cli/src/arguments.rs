@@ -20,6 +20,8 @@ const EXAMPLES: &str = r#"Examples:
   ferrumdb export my.db my.ndjson           every document as a line of JSON; `ferrumdb import` reads it
   ferrumdb backup my.db sunday.db           a verified copy; see `ferrumdb backup --help`
   ferrumdb restore sunday.db --to new.db    a database from backups; see `ferrumdb restore --help`
+  ferrumdb verify my.db                     whether every byte is as it was written
+  ferrumdb repair my.db --to saved.db       what can be saved of a damaged file, in a new one
   ferrumdb ./import                         a prompt on a file that is called like a command
 
 Environment:
@@ -71,6 +73,27 @@ const RESTORE_EXAMPLES: &str = r#"Examples:
 The backups are verified, and stay as they are. The new file gets its name when it is whole, on the disk, read back and
 verified. Incremental backups may overlap; if one is missing, or belongs to another database, nothing is restored."#;
 
+const VERIFY_EXAMPLES: &str = r#"Examples:
+  ferrumdb verify my.db                  one line for each thing that is wrong, or one that all is well
+  ferrumdb verify my.db --json           the same for programs, as one object
+
+The file must not be open elsewhere; it is only read, and need not be one that can be opened. All of it is read: each
+checksum, the order of records and commits, each document, and whether the hint file beside it says what the log says.
+An end that a crash left unfinished is no damage: opening the file cuts it off.
+
+Exit status: 0 the file is sound, 3 it is in use, 4 it is damaged, 5 it cannot be read."#;
+
+const REPAIR_EXAMPLES: &str = r#"Examples:
+  ferrumdb repair my.db --to saved.db            what was lost, a line for each, and what was saved
+  ferrumdb repair my.db --to saved.db --json     the same for programs, as one object
+
+The damaged file is only read; NEW must not exist. The newest version that is left of each document is saved, with its
+number and its expiry, and the indexes. A key may hold an older document, or none, if it is listed, or if it was changed
+last by a commit that is listed. The first 100,000 lines of each kind are shown.
+
+Exit status: 0 nothing was lost, 3 the file is in use, 4 something was lost, or nothing can be saved, 5 a file cannot be
+read or written."#;
+
 /// FerrumDB: an embedded JSON document database in one file.
 ///
 /// Without a command, opens PATH, and creates it if need be. On a terminal it prompts for commands; from a pipe it
@@ -96,6 +119,8 @@ pub(crate) enum Command {
     Export(Export),
     Backup(Backup),
     Restore(Restore),
+    Verify(Verify),
+    Repair(Repair),
 }
 
 /// Stores the documents of a JSON file in a database, which is created if need be.
@@ -189,6 +214,34 @@ pub(crate) struct Restore {
     /// How to show that it goes on: a counter if standard error is a terminal, a line a second, or nothing
     #[arg(long, value_name = "KIND", value_enum, default_value_t = Progress::Auto)]
     pub(crate) progress: Progress,
+}
+
+/// Reads all of a database file, and tells what is not as it should be.
+#[derive(Debug, Args)]
+#[command(after_help = VERIFY_EXAMPLES)]
+pub(crate) struct Verify {
+    /// The database file
+    pub(crate) database: PathBuf,
+
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Saves what can be saved of a damaged database file in a new one, and lists what was lost.
+#[derive(Debug, Args)]
+#[command(after_help = REPAIR_EXAMPLES)]
+pub(crate) struct Repair {
+    /// The damaged file
+    pub(crate) database: PathBuf,
+
+    /// The file to make
+    #[arg(long, value_name = "NEW")]
+    pub(crate) to: PathBuf,
+
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -20,12 +20,19 @@ impl Status {
     /// The status that stands for this kind of error.
     pub(crate) fn of(kind: ErrorKind) -> Self {
         match kind {
-            ErrorKind::InvalidConfig => Self::Usage,
+            ErrorKind::InvalidConfig
+            | ErrorKind::KeyNeeded
+            | ErrorKind::NotEncrypted
+            | ErrorKind::WrongKey => Self::Usage,
             ErrorKind::Locked => Self::Locked,
-            ErrorKind::Damaged | ErrorKind::NotADatabase | ErrorKind::UnsupportedFormat => Self::Damaged,
+            ErrorKind::Damaged
+            | ErrorKind::Tampered
+            | ErrorKind::NotADatabase
+            | ErrorKind::UnsupportedFormat => Self::Damaged,
             ErrorKind::Io
             | ErrorKind::IsADirectory
             | ErrorKind::NoSuchFolder
+            | ErrorKind::TargetExists
             | ErrorKind::InDoubt
             | ErrorKind::Poisoned => Self::Io,
             _ => Self::Failed,

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod backup;
+mod checks;
 mod exit;
 mod export;
 mod import;
@@ -29,6 +30,8 @@ fn main() -> ExitCode {
         Some(Command::Export(export)) => export::run(export, arguments.fsync),
         Some(Command::Backup(backup)) => backup::run(backup, arguments.fsync),
         Some(Command::Restore(restore)) => restore::run(restore),
+        Some(Command::Verify(verify)) => checks::verify(verify),
+        Some(Command::Repair(repair)) => checks::repair(repair),
         None => repl::run(arguments.path(), arguments.fsync),
     };
     outcome

@@ -92,6 +92,11 @@ impl Applier {
         }
     }
 
+    /// Notes that what is published from here on ends in this generation.
+    pub(crate) fn enter(&mut self, generation: u64) {
+        self.next.generation = generation;
+    }
+
     /// Makes everything applied so far visible at once, as the state after `sequence`.
     pub(crate) fn publish(&mut self, sequence: Sequence, log_end: u64, time: Timestamp) {
         self.next.sequence = sequence;

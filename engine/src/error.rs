@@ -46,6 +46,12 @@ pub enum Error {
         /// The file that was asked for.
         path: PathBuf,
     },
+    /// There is a file already where a new one was to be made; it was left as it is.
+    #[error("{} exists already; name a file that does not", path.display())]
+    TargetExists {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file is something else; it was left as it is.
     #[error("{} is not a FerrumDB database ({found}); it was left untouched", path.display())]
     NotADatabase {
@@ -110,7 +116,7 @@ pub enum Error {
     #[error("the data key has sealed 2^32 records, as many as it may; compact the database to renew it")]
     KeyWornOut,
     /// Bytes that were once durable are no longer what was written.
-    #[error("{} is damaged at byte {position}: {reason}; restore a backup", path.display())]
+    #[error("{} is damaged at byte {position}: {reason}; restore a backup, or save the rest by a repair", path.display())]
     Damaged {
         /// The file.
         path: Arc<Path>,

@@ -79,6 +79,10 @@ impl ExpiryOrder {
         self.0.iter().map(Expiring::of)
     }
 
+    pub(crate) fn contains(&self, expiring: &Expiring) -> bool {
+        self.0.contains(&expiring.bytes())
+    }
+
     pub(crate) fn insert(&mut self, expiring: &Expiring) {
         self.0.insert(item(&expiring.bytes()));
     }

@@ -168,6 +168,14 @@ impl Definitions {
         self.0.len()
     }
 
+    /// Whether these are the definitions of the indexes in a catalog.
+    pub(crate) fn are_those_of(&self, catalog: &Catalog) -> bool {
+        let is_there = |(collection, definition): &(CollectionId, IndexDefinition)| {
+            catalog.get(*collection, &definition.path).is_some()
+        };
+        self.0.iter().all(is_there) && self.0.len() == catalog.iter().count()
+    }
+
     /// The indexes: those that are `known` as they are, though one may have been dropped and created again, and the
     /// others filled from the documents of a log that was just read into the snapshot's keydir.
     ///

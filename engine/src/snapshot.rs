@@ -133,6 +133,23 @@ impl Snapshot {
         self.document(&self.shared.keydir.hash(collection, key), &replaced.0)
     }
 
+    /// The generation in whose log the newest commit that it shows stands.
+    pub(crate) fn generation(&self) -> &Generation {
+        let mut onwards = self.generations.onwards();
+        let found = onwards.find(|generation| generation.number() == self.view.generation);
+        found.expect("a generation is known before a view is published that ends in it")
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// The entry of a key as of its sequence, though the document may have expired.
+    pub(crate) fn stored_entry(&self, key: &Hashed<'_>) -> Option<Entry> {
+        let newest = self.shared.keydir.find(key)?;
+        self.at_pin(key.collection, newest, || Key::from(key.key))
+    }
+
     pub(crate) fn view(&self) -> &View {
         &self.view
     }

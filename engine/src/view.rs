@@ -53,6 +53,8 @@ pub(crate) struct View {
     pub(crate) counts: Counts,
     /// The bytes of the records that hold the newest version of a key.
     pub(crate) live_bytes: u64,
+    /// The generation that is written to, and where its log ends.
+    pub(crate) generation: u64,
     pub(crate) log_end: u64,
     /// The time of the newest commit.
     pub(crate) time: Timestamp,

@@ -429,6 +429,7 @@ impl Writer {
         self.locks = vec![lock];
         self.marked = false;
         self.hints.restart();
+        self.applier.enter(self.log.header.generation);
         self.applier.publish(self.log.sequence, self.appender.end(), self.log.time);
     }
 

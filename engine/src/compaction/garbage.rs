@@ -1,8 +1,7 @@
 //! Owns telling which records of a log a compaction need not keep. Never reads a document.
 
 use crate::key::{CollectionId, Sequence, Timestamp};
-use crate::log::format::HEAD_BYTES;
-use crate::log::{Head, Kind, LOG_START, Payload};
+use crate::log::{Head, Kind, Payload, Positions};
 
 use super::History;
 
@@ -176,36 +175,5 @@ impl Versions {
     fn previous_of(&self, position: u64) -> u64 {
         let index = self.previous.binary_search_by_key(&position, |noted| noted.0);
         index.map_or(0, |index| self.previous[index].1)
-    }
-}
-
-/// No two records begin within so many bytes.
-const GRAIN_BYTES: u64 = 32;
-const _: () = assert!(HEAD_BYTES as u64 >= GRAIN_BYTES, "a record is at least as long as its head");
-
-/// A set of positions of records in a log.
-#[derive(Debug)]
-struct Positions(Vec<u64>);
-
-impl Positions {
-    /// For positions below `end`.
-    fn new(end: u64) -> Self {
-        let bits = (end - LOG_START).div_ceil(GRAIN_BYTES);
-        Self(vec![0; bits.div_ceil(u64::from(u64::BITS)) as usize])
-    }
-
-    fn insert(&mut self, position: u64) {
-        let (word, bit) = Self::place(position);
-        self.0[word] |= bit;
-    }
-
-    fn contains(&self, position: u64) -> bool {
-        let (word, bit) = Self::place(position);
-        self.0[word] & bit != 0
-    }
-
-    fn place(position: u64) -> (usize, u64) {
-        let number = (position - LOG_START) / GRAIN_BYTES;
-        ((number / u64::from(u64::BITS)) as usize, 1 << (number % u64::from(u64::BITS)))
     }
 }

@@ -94,7 +94,8 @@ impl Start {
         Self::empty(header)
     }
 
-    fn empty(header: &Header) -> Self {
+    /// The state by an empty log.
+    pub(crate) fn empty(header: &Header) -> Self {
         let chain = Chain::start(header.file_id, header.generation);
         let base = (header.history_floor > Sequence::ZERO).then(|| BaseSoFar::new(header.history_floor));
         Self {
@@ -111,6 +112,24 @@ impl Start {
             },
         }
     }
+}
+
+/// For which log a hint file was taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Identity {
+    pub(crate) file_id: [u8; 16],
+    pub(crate) generation: u64,
+    pub(crate) is_sealed: bool,
+}
+
+/// The log for which the hint file beside the database at `path` was taken.
+pub(crate) fn identity(file_system: &dyn FileSystem, path: &Path) -> Option<Identity> {
+    let hint = file_system.open(&paths::hint(path), OpenMode::Read).ok()?;
+    let mut bytes = [0; HEADER_BYTES];
+    let read = read_full(&*hint, &mut bytes, 0).ok()?;
+    let header = HintHeader::decode(&bytes[..read]).ok()?;
+    let HintHeader { file_id, generation, salt, .. } = header;
+    Some(Identity { file_id, generation, is_sealed: salt != [0; SALT_BYTES] })
 }
 
 fn load(

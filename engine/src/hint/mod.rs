@@ -19,7 +19,7 @@ use crate::snapshot::Snapshot;
 use crate::view::Shared;
 use header::HintHeader;
 
-pub(crate) use load::{Start, Walked};
+pub(crate) use load::{Identity, Start, Walked, identity};
 pub use write::HintTask;
 
 /// A hint is not worth its trouble for fewer bytes of log than this, except on closing.

@@ -124,6 +124,16 @@ impl Index {
         self.totals.bytes / 3 * 4
     }
 
+    /// Whether it holds a document at all of these values.
+    pub(crate) fn holds(&self, key: &Key, values: &Extracted) -> bool {
+        let mut bytes = EntryBytes::default();
+        values.as_slice().iter().all(|value| {
+            // The last change of an entry counts.
+            let changed = self.recent.of_value(value).find(|change| change.entry.key == *key);
+            changed.map_or_else(|| self.base.contains(bytes.set(value, key).bytes), |change| change.is_added)
+        })
+    }
+
     /// Visits all entries, by value and then by key. The first error of `visit` ends it.
     pub(crate) fn each<E>(&self, mut visit: impl FnMut(IndexEntry) -> Result<(), E>) -> Result<(), E> {
         let mut result = Ok(());

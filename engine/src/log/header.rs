@@ -137,6 +137,23 @@ impl Header {
         Ok(bytes)
     }
 
+    /// What stands for the header of a file that says nothing of itself.
+    pub(crate) fn of_nothing() -> Self {
+        Self {
+            compatible: 0,
+            read_only_compatible: 0,
+            incompatible: 0,
+            file_id: [0; 16],
+            generation: 0,
+            counter: 0,
+            history_floor: Sequence::ZERO,
+            synced: 0,
+            created: Timestamp(0),
+            encryption: None,
+            origin: None,
+        }
+    }
+
     /// Where this copy stands in the file.
     pub(crate) fn position(&self) -> u64 {
         (self.counter % 2) * HEADER_BYTES as u64

@@ -244,7 +244,7 @@ impl<'f> Scanner<'f> {
 
     /// The next aligned position from `position` on that holds a record's marker. Notes in `end` where the bytes
     /// that it passes stop being other than zero.
-    fn next_marker(&mut self, position: u64, end: &mut u64) -> io::Result<Option<u64>> {
+    pub(super) fn next_marker(&mut self, position: u64, end: &mut u64) -> io::Result<Option<u64>> {
         let mut position = position;
         loop {
             let bytes = self.at_hand(position)?;
@@ -270,7 +270,7 @@ impl<'f> Scanner<'f> {
     }
 
     /// Reads and verifies the record at `position`, padding and mark included.
-    fn record(&mut self, position: u64) -> io::Result<Result<(Head, Option<Mark>), &'static str>> {
+    pub(super) fn record(&mut self, position: u64) -> io::Result<Result<(Head, Option<Mark>), &'static str>> {
         let id = self.keys.id;
         let rest = self.file_bytes.saturating_sub(position);
         let Some(head) = Head::decode(self.window(position, HEAD_BYTES)?, position, id) else {
@@ -304,7 +304,7 @@ impl<'f> Scanner<'f> {
     }
 
     /// The payload of a record that has just been verified, and so lies in the window.
-    fn payload(
+    pub(super) fn payload(
         &mut self,
         position: u64,
         head: &Head,
@@ -321,7 +321,7 @@ impl<'f> Scanner<'f> {
         Payload::decode(plain).map(Some).ok_or(Step::Bad("the payload of a record is malformed"))
     }
 
-    fn zeros_from(&mut self, position: u64) -> io::Result<bool> {
+    pub(super) fn zeros_from(&mut self, position: u64) -> io::Result<bool> {
         let mut position = position;
         loop {
             let bytes = self.window(position, WINDOW_BYTES)?;
@@ -335,6 +335,22 @@ impl<'f> Scanner<'f> {
         }
     }
 
+    /// How long the file is, or the part of it that is to be read.
+    pub(super) fn file_bytes(&self) -> u64 {
+        self.file_bytes
+    }
+
+    /// Whether payloads are sealed.
+    pub(super) fn is_sealed(&self) -> bool {
+        self.keys.is_sealed()
+    }
+
+    /// The head of a record at `position`, though the rest of it may not check.
+    pub(super) fn head(&mut self, position: u64) -> io::Result<Option<Head>> {
+        let id = self.keys.id;
+        Ok(Head::decode(self.window(position, HEAD_BYTES)?, position, id))
+    }
+
     /// The bytes from `position` on that have been read already, or else the next ones: a look at many places in one
     /// window reads it once.
     fn at_hand(&mut self, position: u64) -> io::Result<&[u8]> {
@@ -344,7 +360,7 @@ impl<'f> Scanner<'f> {
     }
 
     /// The bytes from `position` on: `len` of them, or as many as the file has.
-    fn window(&mut self, position: u64, len: usize) -> io::Result<&[u8]> {
+    pub(super) fn window(&mut self, position: u64, len: usize) -> io::Result<&[u8]> {
         let len = len.min(usize::try_from(self.file_bytes.saturating_sub(position)).unwrap_or(usize::MAX));
         let window_end = self.window_start + self.window.len() as u64;
         if position < self.window_start || position + len as u64 > window_end {

@@ -5,7 +5,7 @@ mod create;
 mod replay;
 pub(crate) mod staged;
 mod torn;
-mod unlock;
+pub(crate) mod unlock;
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -43,6 +43,7 @@ pub(super) fn recover(
     let hinted_end = start.walked.place.position;
     let shared = Shared::new(path, options, &generation, start.keydir, start.expiry_times, start.view);
     let mut applier = Applier::new(Arc::clone(&shared));
+    applier.enter(header.generation);
     let mut log = Log::read(&generation, start.walked, &mut applier, &shared)
         .map_err(|source| Error::io("read", path, source))?;
     let report = log.settle(&*file_system, path, &file)?;

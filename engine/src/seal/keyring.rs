@@ -42,6 +42,11 @@ impl Keyring {
         Ok(Self { wrapping: Arc::new(wrapping), data_key })
     }
 
+    /// Whether this header copy, which was written with the same user's key, is what was written.
+    pub(crate) fn vouches_for(&self, copy: &[u8]) -> bool {
+        self.wrapping.unwrap(copy).is_ok()
+    }
+
     /// The same data key under another user's key.
     ///
     /// # Errors

@@ -114,7 +114,6 @@ impl<const LEAF: usize, const BRANCH: usize> OrderedSet<LEAF, BRANCH> {
     }
 
     /// Whether an item is in the set.
-    #[cfg(test)]
     pub(crate) fn contains(&self, item: &[u8]) -> bool {
         self.locate(item).is_ok()
     }
