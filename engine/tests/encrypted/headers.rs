@@ -6,7 +6,7 @@ use ferrumdb_engine::fs::Fate;
 use ferrumdb_engine::{EncryptionKey, Error};
 
 /// Fields by offset and length, and what an attacker would like them to be.
-const FORGED: [(&str, usize, &[u8]); 27] = [
+const FORGED: [(&str, usize, &[u8]); 28] = [
     ("version", 16, &[1]),
     ("length of a copy", 20, &[0, 32]),
     ("compatible features", 24, &[1]),

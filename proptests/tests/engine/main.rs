@@ -12,7 +12,6 @@ mod damage;
 mod decoded;
 mod encrypted;
 mod every_call;
-mod every_call;
 mod followers;
 mod followers_any_history;
 mod histories;
