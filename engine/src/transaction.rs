@@ -73,7 +73,7 @@ pub struct Committed {
     /// How many of its operations changed something: all but those on keys without a document, which a deletion and
     /// a change of the expiry leave alone.
     pub effective: u64,
-    /// The document that its first operation replaced or deleted, if there was one: see [`crate::Reader::replaced`].
+    /// The document that its first operation replaced or deleted, if there was one: see [`crate::Snapshot::replaced`].
     pub replaced: Option<Replaced>,
 }
 
