@@ -37,7 +37,7 @@ pub(crate) struct Closed {
     /// The thread of a compaction that was stopped, which ends once the inbox refuses it.
     pub(crate) compacting: Option<thread::JoinHandle<()>>,
     /// The threads of backups that were stopped.
-    pub(crate) backing_up: Vec<thread::JoinHandle<()>>,
+    pub(crate) backing_up: Vec<std::thread::JoinHandle<()>>,
 }
 
 pub(crate) struct WriterThread {

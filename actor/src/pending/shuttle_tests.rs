@@ -29,7 +29,7 @@ fn check(rounds: usize, model: fn()) {
 }
 
 fn link(inbox_bytes: usize, spins: bool) -> (Arc<Link>, Inbox) {
-    let (mut link, inbox) = Link::new("x".into(), inbox_bytes);
+    let (mut link, inbox) = Link::new("x".into(), inbox_bytes, false);
     Arc::get_mut(&mut link).unwrap().spins = spins;
     (link, inbox)
 }
