@@ -142,8 +142,11 @@ impl Life {
         let outcome = outcome.map_err(Error::from);
         self.link.end(outcome.clone());
         let others = self.inbox.refuse_rest(&self.link.closed());
-        for thread in compacting.into_iter().chain(backing_up) {
-            // What it may have to say has been said by its panic.
+        // What they may have to say has been said by their panics.
+        if let Some(thread) = compacting {
+            let _ = thread.join();
+        }
+        for thread in backing_up {
             let _ = thread.join();
         }
         if closing.is_none()
