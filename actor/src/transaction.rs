@@ -1,5 +1,6 @@
 //! Owns the building of a transaction, and the first thing that went wrong in it. Never looks at a database.
 
+use std::cell::OnceCell;
 use std::time::Duration;
 
 use ferrumdb_engine::{self as engine, CollectionId, Condition, EncodedDocument};
@@ -169,6 +170,9 @@ impl Transaction {
         for (key, condition) in self.conditions {
             prepared.transaction.require(CollectionId::ROOT, key, condition);
         }
+        // Lifetimes that are the same end together: readers never see half of what expires.
+        let begun = OnceCell::new();
+        let now = || *begun.get_or_init(&now);
         for (key, change) in self.operations {
             prepared.add(key, change, &now);
         }
@@ -280,7 +284,23 @@ fn depth(json: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::depth;
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn all_lifetimes_of_a_transaction_begin_at_one_time() {
+        let looks = Cell::new(0);
+        let now = || {
+            looks.set(looks.get() + 1);
+            Timestamp(looks.get())
+        };
+        let minute = Duration::from_secs(60);
+        let transaction = Transaction::new().set_ex("a", 1, minute).set("b", 2).expire("c", minute);
+        let prepared =
+            transaction.set_ex("d", 3, minute).prepare(&Limits::default(), now).expect("it is small");
+        assert_eq!((prepared.counts.sets, looks.get()), (3, 1));
+    }
 
     #[test]
     fn depth_counts_brackets_outside_strings() {
