@@ -4,6 +4,7 @@
 mod check;
 mod explore;
 mod fates;
+pub mod golden;
 mod model;
 mod ops;
 mod random;

@@ -389,7 +389,9 @@ impl Verification {
 
     fn end_walk(&mut self, end: u64) {
         self.is_done = true;
-        self.report.bytes = end.max(LOG_START) - LOG_START;
+        // The last bytes that are no record may end between two multiples of 8.
+        let read_to = end.min(self.end);
+        self.report.bytes = read_to.max(LOG_START) - LOG_START;
         let before = self.counts();
         let is_torn_commit = self.judge.ends_within_a_commit();
         let Self { judge, notes, .. } = self;
@@ -415,7 +417,7 @@ impl Verification {
             let Counts { commits, records, documents, findings } = self.sound.unwrap_or(before);
             self.report.keep_first(findings);
             (self.report.commits, self.report.records, self.report.documents) = (commits, records, documents);
-            self.report.torn_bytes = end.saturating_sub(from);
+            self.report.torn_bytes = read_to.saturating_sub(from);
         }
     }
 
