@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use ferrumdb_engine::fs::{FileSystem, MemoryFs, OpenMode, read_full};
 use ferrumdb_engine::{
-    CollectionId, CompactionStep, Durability, EncodedDocument, EncryptionKey, FieldPath, History, Key, Limits,
-    ManualClock, Options, Timestamp, Transaction, Writer, open,
+    CollectionId, CompactionStep, Durability, EncodedDocument, EncryptionKey, FieldPath, History, Key,
+    Limits, ManualClock, Options, Timestamp, Transaction, Writer, open,
 };
 use ferrumdb_fuzz::{Flags, KEY, pack};
 

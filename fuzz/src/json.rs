@@ -21,7 +21,9 @@ pub fn json(data: &[u8]) {
             assert!(reason.contains("second time") || reason.contains("this integer is outside"), "{reason}");
         }
         (Err(Error::InvalidJson { offset, .. }), Err(_)) => assert!(offset <= data.len()),
-        (Err(Error::TooDeep { .. }), _) => assert!(data.iter().filter(|byte| b"[{".contains(byte)).count() > 128),
+        (Err(Error::TooDeep { .. }), _) => {
+            assert!(data.iter().filter(|byte| b"[{".contains(byte)).count() > 128)
+        }
         (ours, theirs) => panic!("ours: {ours:?}\ntheirs: {theirs:?}"),
     }
 }
@@ -45,7 +47,8 @@ fn comes_back(given: &[u8], ours: &EncodedDocument, theirs: &Value) {
     assert_eq!(&back, theirs);
     // Two objects are equal whatever the order of their keys; their texts are not.
     assert_eq!(back.to_string(), theirs.to_string());
-    let encoded = EncodedDocument::from_serialize(theirs, &Limits::default()).expect("what was read can be kept");
+    let encoded =
+        EncodedDocument::from_serialize(theirs, &Limits::default()).expect("what was read can be kept");
     assert_eq!(encoded.as_str(), theirs.to_string());
 }
 

@@ -73,7 +73,8 @@ impl Unpacked {
         let flags = Flags(*first);
         let mut unpacked = match rest.split_first_chunk() {
             Some((hint_bytes, rest)) if !flags.has(Flags::RAW) => {
-                let (file, hint) = rest.split_at(rest.len() - rest.len().min(u16::from_le_bytes(*hint_bytes).into()));
+                let (file, hint) =
+                    rest.split_at(rest.len() - rest.len().min(u16::from_le_bytes(*hint_bytes).into()));
                 Self { flags, file: unpack(file), hint: hint.to_vec() }
             }
             _ => Self { flags, file: rest.to_vec(), hint: Vec::new() },
@@ -130,10 +131,8 @@ fn absorb(chain: u64, number: u64) -> u64 {
 }
 
 fn seal_log(file: &mut [u8], header: usize) {
-    let mut chain = absorb(
-        absorb(u64_at(file, header + 64), u64_at(file, header + 48)),
-        u64_at(file, header + 56),
-    );
+    let mut chain =
+        absorb(absorb(u64_at(file, header + 64), u64_at(file, header + 48)), u64_at(file, header + 56));
     let seed = crc32fast::hash(&file[header + 48..header + 72]);
     let checksum = |position: usize, bytes: &[u8]| {
         let mut hasher = crc32fast::Hasher::new_with_initial(seed ^ position as u32);
@@ -186,7 +185,8 @@ fn seal_hint(hint: &mut [u8], file: &[u8], header: usize) {
     put(hint, HINT_HEADER_BYTES - 4, &seed.to_le_bytes());
     let mut start = HINT_HEADER_BYTES;
     while hint.len() >= start + HINT_BLOCK_BYTES {
-        let end = (start + HINT_BLOCK_BYTES).saturating_add(u32_at(hint, start + 12) as usize).min(hint.len());
+        let end =
+            (start + HINT_BLOCK_BYTES).saturating_add(u32_at(hint, start + 12) as usize).min(hint.len());
         let mut hasher = crc32fast::Hasher::new_with_initial(seed);
         hasher.update(&hint[start..start + 16]);
         hasher.update(&hint[start + HINT_BLOCK_BYTES..end]);

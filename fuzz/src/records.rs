@@ -22,7 +22,9 @@ pub fn records(data: &[u8]) {
         assert_about_bytes(error);
     }
     let saved =
-        repair(Path::new(PATH), Path::new(REPAIRED), case.key.as_ref(), &case.sim, &mut |done, of| assert!(done <= of));
+        repair(Path::new(PATH), Path::new(REPAIRED), case.key.as_ref(), &case.sim, &mut |done, of| {
+            assert!(done <= of)
+        });
     let untouched = case.sim.live_bytes(PATH).as_ref() == Some(&case.file);
     assert!(untouched, "verifying and repairing change nothing");
     match &saved {
