@@ -49,6 +49,10 @@ impl Document {
     }
 
     /// The parsed document. The first call parses, later calls on this document or a clone of it do not.
+    ///
+    /// # Panics
+    /// When somebody has made the file hold a text that is no document, behind right checksums: no writer does, and
+    /// [`Self::to`] tells it by an error.
     #[must_use]
     pub fn value(&self) -> &Value {
         self.0.parsed.get_or_init(|| json::parse(&self.0.json))

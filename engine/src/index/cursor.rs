@@ -8,14 +8,13 @@ use serde_json::Number;
 use crate::json;
 use crate::options::Limits;
 
-const KEPT: &str = "a stored document is compact JSON that was checked when it was encoded";
 const ONES: u64 = u64::from_le_bytes([0x01; 8]);
 const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
 
 /// A place in the text of a stored document.
 ///
-/// # Panics
-/// The methods panic when the text is anything else, or when the value at the place is of another kind.
+/// A file can be made to hold any text behind right checksums. Of one that is no document, the methods make something, but they
+/// neither panic nor go round in circles: each one moves on, and at the end there is nothing.
 pub(crate) struct Cursor<'t> {
     text: &'t str,
     position: usize,
@@ -49,14 +48,14 @@ impl<'t> Cursor<'t> {
     /// What begins here.
     #[inline]
     pub(crate) fn kind(&self) -> Kind {
-        match self.peek().expect(KEPT) {
-            b'"' => Kind::String,
-            b'{' => Kind::Object,
-            b'[' => Kind::Array,
-            b'n' => Kind::Null,
-            b't' => Kind::True,
-            b'f' => Kind::False,
-            _ => Kind::Number,
+        match self.peek() {
+            Some(b'"') => Kind::String,
+            Some(b'{') => Kind::Object,
+            Some(b'[') => Kind::Array,
+            Some(b'n') | None => Kind::Null,
+            Some(b't') => Kind::True,
+            Some(b'f') => Kind::False,
+            Some(_) => Kind::Number,
         }
     }
 
@@ -73,7 +72,7 @@ impl<'t> Cursor<'t> {
         if matches!(next, Some(b',' | b']')) {
             self.position += 1;
         }
-        next != Some(b']')
+        !matches!(next, None | Some(b']'))
     }
 
     /// Goes to the next value of the object that was entered, and gives its key as it is kept; or goes beyond the
@@ -86,7 +85,8 @@ impl<'t> Cursor<'t> {
                 return None;
             }
             Some(b',') => self.position += 1,
-            _ => {}
+            Some(_) => {}
+            None => return None,
         }
         let key = self.kept_string();
         self.position += 1;
@@ -98,11 +98,11 @@ impl<'t> Cursor<'t> {
     pub(crate) fn kept_string(&mut self) -> &'t str {
         let start = self.position + 1;
         let mut end = string_stop(self.text.as_bytes(), start);
-        while self.text.as_bytes()[end] == b'\\' {
+        while self.text.as_bytes().get(end) == Some(&b'\\') {
             end = string_stop(self.text.as_bytes(), end + 2);
         }
         self.position = end + 1;
-        &self.text[start..end]
+        self.text.get(start..end).unwrap_or_default()
     }
 
     /// The number that begins here.
@@ -110,14 +110,14 @@ impl<'t> Cursor<'t> {
     pub(crate) fn number(&mut self) -> Number {
         let start = self.position;
         self.skip();
-        let spelled = &self.text[start..self.position];
+        let spelled = self.text.get(start..self.position).unwrap_or_default();
         if let Ok(unsigned) = spelled.parse::<u64>() {
             return unsigned.into();
         }
         if let Ok(signed) = spelled.parse::<i64>() {
             return signed.into();
         }
-        spelled.parse().ok().and_then(Number::from_f64).expect(KEPT)
+        spelled.parse().ok().and_then(Number::from_f64).unwrap_or_else(|| 0.into())
     }
 
     /// Goes beyond the value that begins here.
@@ -129,6 +129,7 @@ impl<'t> Cursor<'t> {
             }
             Kind::Array | Kind::Object => self.skip_container(),
             Kind::Number | Kind::Null | Kind::False | Kind::True => {
+                self.position += 1;
                 while !matches!(self.peek(), None | Some(b',' | b']' | b'}')) {
                     self.position += 1;
                 }
@@ -144,14 +145,15 @@ impl<'t> Cursor<'t> {
     fn skip_container(&mut self) {
         let mut depth = 0_usize;
         loop {
-            match self.peek().expect(KEPT) {
-                b'"' => {
+            match self.peek() {
+                Some(b'"') => {
                     self.kept_string();
                     continue;
                 }
-                b'[' | b'{' => depth += 1,
-                b']' | b'}' => depth -= 1,
-                _ => {}
+                Some(b'[' | b'{') => depth += 1,
+                Some(b']' | b'}') => depth -= 1,
+                Some(_) => {}
+                None => return,
             }
             self.position += 1;
             if depth == 0 {
@@ -180,7 +182,7 @@ fn string_stop(bytes: &[u8], mut at: usize) -> usize {
         }
         at += 8;
     }
-    while !matches!(bytes[at], b'"' | b'\\') {
+    while !matches!(bytes.get(at), None | Some(b'"' | b'\\')) {
         at += 1;
     }
     at
@@ -191,7 +193,7 @@ pub(crate) fn decode(kept: &str) -> Cow<'_, str> {
     if !kept.as_bytes().contains(&b'\\') {
         return Cow::Borrowed(kept);
     }
-    Cow::Owned(json::parse_as(&format!("\"{kept}\"")).expect(KEPT))
+    json::parse_as(&format!("\"{kept}\"")).map_or(Cow::Borrowed(kept), Cow::Owned)
 }
 
 /// A string as documents keep it.

@@ -33,6 +33,8 @@ pub(crate) enum Piece {
         reason: &'static str,
         /// What a record there says of itself whose checksums are right, and whose seal is not.
         tampered: Option<(Head, Option<Mark>)>,
+        /// The farthest position that a mark among them claims was synced, its checksums right, whatever its record holds.
+        claim: u64,
     },
     /// Zeros up to the end, or the end.
     End,
@@ -61,7 +63,8 @@ impl<'f> Survey<'f> {
             Err(_) if self.scanner.zeros_from(position)? => return Ok(Piece::End),
             Err(reason) => (reason, None),
         };
-        Ok(Piece::Bad { end: self.bad_end(position)?, reason, tampered })
+        let (end, claim) = self.bad_end(position)?;
+        Ok(Piece::Bad { end, reason, tampered, claim })
     }
 
     /// The key in a record whose head checks and whose payload does not: probably the one that it had. What is sealed
@@ -80,19 +83,24 @@ impl<'f> Survey<'f> {
         Ok(payload.map(|payload| payload.key.to_owned()))
     }
 
-    /// Where the bytes end that begin at `position` and are no record.
-    fn bad_end(&mut self, position: u64) -> io::Result<u64> {
+    /// Where the bytes end that begin at `position` and are no record, and what they claim was synced.
+    fn bad_end(&mut self, position: u64) -> io::Result<(u64, u64)> {
         let mut last = position;
+        let mut claim = 0;
+        if let Ok((_, Some(mark))) = self.scanner.record(position)? {
+            claim = mark.synced;
+        }
         let mut from = self.behind(position)?;
         while let Some(candidate) = self.scanner.next_marker(from, &mut last)? {
-            if let Ok((head, mark)) = self.scanner.record(candidate)?
-                && self.scanner.payload(candidate, &head, mark.as_ref()).is_ok()
-            {
-                return Ok(candidate);
+            if let Ok((head, mark)) = self.scanner.record(candidate)? {
+                if self.scanner.payload(candidate, &head, mark.as_ref()).is_ok() {
+                    return Ok((candidate, claim));
+                }
+                claim = mark.map_or(claim, |mark| claim.max(mark.synced));
             }
             from = self.behind(candidate)?;
         }
-        Ok(aligned(last.max(from.min(self.scanner.file_bytes()))))
+        Ok((aligned(last.max(from.min(self.scanner.file_bytes()))), claim))
     }
 
     /// Where to look next after a position where no whole record is.

@@ -46,16 +46,18 @@ pub(super) fn recover(
     applier.enter(header.generation);
     let mut log = Log::read(&generation, start.walked, &mut applier, &shared)
         .map_err(|source| Error::io("read", path, source))?;
-    let report = log.settle(&*file_system, path, &file)?;
-    shared.recovery.set(report).expect("recovery reports once");
-
-    let file_bytes = file.len().map_err(|source| Error::io("measure", path, source))?;
-    let appender = Appender::new(file, log.end, file_bytes);
+    let action = log.judge(path)?;
     applier.publish(log.sequence, log.end, log.time);
+    // ORDER: building indexes reads documents, and may refuse the file. So it comes before anything is changed in it.
     let definitions = std::mem::take(&mut log.definitions);
     let catalog = definitions.build(&Snapshot::new(&shared), applier.catalog())?;
     *applier.catalog_mut() = catalog;
     applier.publish(log.sequence, log.end, log.time);
+    let report = log.settle(action, &*file_system, path, &file)?;
+    shared.recovery.set(report).expect("recovery reports once");
+
+    let file_bytes = file.len().map_err(|source| Error::io("measure", path, source))?;
+    let appender = Appender::new(file, log.end, file_bytes);
     let (sequence, last_record) = (log.sequence, log.last_record);
     let (chain, time, moves) = (log.chain, log.time, None);
     let sealed_max = header.encryption.as_ref().map_or(0, |block| block.sealed_max);
@@ -151,33 +153,36 @@ impl Log {
         })
     }
 
-    /// Does with the tail what the table says, and makes the log durable up to its end.
-    fn settle(
-        &self,
-        file_system: &dyn FileSystem,
-        path: &Path,
-        file: &Arc<dyn File>,
-    ) -> Result<RecoveryReport> {
+    /// What the table says is to be done with the tail, unless that is to refuse the file.
+    fn judge(&self, path: &Path) -> Result<TailAction> {
         if let Some(position) = self.tampered {
             // No crash leaves this behind, so nothing is cut.
             return Err(Error::Tampered { path: Arc::from(path), position });
         }
         let claim = if self.claim.max(self.beyond.claim) > self.end { Claim::Beyond } else { Claim::Within };
-        let action = self.tail.action(claim);
+        match self.tail.action(claim) {
+            TailAction::Refuse => {
+                Err(Error::Damaged { path: Arc::from(path), position: self.end, reason: self.reason })
+            }
+            action => Ok(action),
+        }
+    }
+
+    /// Does with the tail what was decided, and makes the log durable up to its end.
+    fn settle(
+        &self,
+        action: TailAction,
+        file_system: &dyn FileSystem,
+        path: &Path,
+        file: &Arc<dyn File>,
+    ) -> Result<RecoveryReport> {
         let failed = |source| Error::io("save the torn tail of", path, source);
         let torn_file = match action {
-            TailAction::Refuse => {
-                return Err(Error::Damaged {
-                    path: Arc::from(path),
-                    position: self.end,
-                    reason: self.reason,
-                });
-            }
             TailAction::SaveAndCut => {
                 let tail = self.end..self.beyond.end;
                 Some(torn::save(file_system, path, &**file, tail, self.sequence).map_err(failed)?)
             }
-            TailAction::Keep | TailAction::Cut => None,
+            TailAction::Keep | TailAction::Cut | TailAction::Refuse => None,
         };
         let torn_bytes = self.beyond.end.saturating_sub(self.end);
         // ORDER: the tail is saved before it is cut, and the cut is synced before anything is appended.

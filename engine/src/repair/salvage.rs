@@ -5,12 +5,11 @@ use std::ops::Range;
 
 use crate::generation::Location;
 use crate::hint::Start;
-use crate::index::definition::IndexDefinition;
 use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::keydir::{Entry, Keydir, RecordId};
 use crate::log::{Head, Kind, Mark, Payload};
 use crate::verify::judge::{Judge, Note};
-use crate::verify::known::unfit;
+use crate::verify::known::{unfit, unfit_definition};
 
 use super::RepairReport;
 
@@ -179,7 +178,7 @@ impl Salvage {
             }
             Kind::Delete => Entry::tombstone(head.sequence, head.ordinal),
             Kind::IndexCreated | Kind::IndexDropped => {
-                if !is_definition(payload.document) {
+                if unfit_definition(payload.document).is_some() {
                     return;
                 }
                 let is_created = head.kind == Kind::IndexCreated;
@@ -225,9 +224,4 @@ impl Salvage {
             }
         }
     }
-}
-
-/// Whether this build can make an index of a stored definition.
-fn is_definition(stored: &[u8]) -> bool {
-    std::str::from_utf8(stored).is_ok_and(|text| IndexDefinition::from_json(text).is_ok())
 }

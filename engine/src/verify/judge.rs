@@ -126,6 +126,12 @@ impl Judge {
         self.gap();
     }
 
+    /// Takes note of what is claimed by marks whose records are of no use: opening goes by their checksums too when it tells
+    /// damage from a torn tail.
+    pub(crate) fn claims(&mut self, claim: u64) {
+        self.claim = self.claim.max(claim);
+    }
+
     /// Takes note that this record comes next, before anything is made of it.
     pub(crate) fn enter(&mut self, head: &Head, note: &mut dyn FnMut(Note)) {
         self.after_gap = false;

@@ -4,6 +4,7 @@
 use crate::document::EncodedDocument;
 use crate::expiry::Expiring;
 use crate::hint::Start;
+use crate::index::definition::IndexDefinition;
 use crate::index::extract::Extracted;
 use crate::indexing::Definitions;
 use crate::key::{CollectionId, Key, Sequence, Timestamp};
@@ -300,4 +301,13 @@ pub(crate) fn unfit(document: &[u8]) -> Option<String> {
         }
         Ok(_) => None,
     }
+}
+
+/// Why opening could not read this definition of an index, if it could not.
+pub(crate) fn unfit_definition(stored: &[u8]) -> Option<String> {
+    let text = match std::str::from_utf8(stored) {
+        Ok(text) => text,
+        Err(error) => return Some(format!("the index definition cannot be read: {error}")),
+    };
+    IndexDefinition::from_json(text).err().map(|error| error.to_string())
 }

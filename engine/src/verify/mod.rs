@@ -271,8 +271,9 @@ impl Verification {
             let before = self.counts();
             match survey.piece(position, |head, mark, payload| self.record(position, head, mark, payload))? {
                 Piece::Record { end } => self.position = end,
-                Piece::Bad { end, reason, tampered } => {
+                Piece::Bad { end, reason, tampered, claim } => {
                     self.bad.push((position, end));
+                    self.judge.claims(claim);
                     match &tampered {
                         Some((head, mark)) => self.judge.tampered(head, mark.as_ref()),
                         None => self.judge.gap(),
@@ -323,6 +324,7 @@ impl Verification {
         let key = (head.kind == Kind::Set || head.kind == Kind::Delete).then_some(payload.key);
         let unfit = match head.kind {
             Kind::Set => known::unfit(payload.document),
+            Kind::IndexCreated | Kind::IndexDropped => known::unfit_definition(payload.document),
             Kind::Delete if !payload.document.is_empty() => Some("a deletion holds a document".to_owned()),
             _ => None,
         };

@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use ferrumdb_engine::Error;
 use ferrumdb_engine::fs::{DiskFs, Effect, Fault, SimFs, SimOperation};
+use ferrumdb_engine::{Durability, Error, FieldPath};
 
-use crate::bytes::seal_header;
-use crate::common::{PATH, bytes_of, disk_with, expected, open_at, open_on, refusal, synced};
+use crate::bytes::{seal_header, without_prepared_space};
+use crate::common::{PATH, ROOT, appended, bytes_of, disk_with, expected, open_at, open_on, refusal, synced};
+use crate::decoded::seal_log;
 
 /// A database that was closed, with one document.
 fn database() -> Vec<u8> {
@@ -128,4 +129,24 @@ fn every_refusal_names_the_file() {
         let said = refused(file).to_string();
         assert!(said.contains("my.db"), "{said}");
     }
+}
+
+#[test]
+fn a_document_that_an_index_cannot_read_is_told_before_a_torn_tail_is_cut() {
+    let sim = SimFs::new(1);
+    let (mut writer, _) = open_on(&sim).unwrap();
+    synced(&mut writer, &["a=\"xyz\""]).unwrap();
+    let mut build = writer.begin_index(ROOT, FieldPath::parse("n").unwrap()).unwrap();
+    build.run().unwrap();
+    let round = writer.index_round(&build);
+    writer.install_index(build, round, Durability::Synced).unwrap();
+    appended(&mut writer, &["b=2"]).unwrap();
+    drop(writer);
+    let mut file = without_prepared_space(&bytes_of(&sim));
+    let document = file.windows(5).position(|bytes| bytes == b"\"xyz\"").unwrap();
+    file[document + 1] = 0xFF;
+    seal_log(&mut file);
+    file.truncate(file.len() - 8);
+    let error = refused(&file);
+    assert!(matches!(error, Error::Damaged { .. }), "{error}");
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Folder of a member, and the folders of the members that it may depend on, tests included.
-const MAY_DEPEND_ON: [(&str, &[&str]); 9] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 10] = [
     ("engine", &[]),
     ("actor", &["engine"]),
     ("studio", &["actor"]),
@@ -17,6 +17,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 9] = [
     ("examples", &["actor"]),
     ("benches", &["engine", "actor", "studio", "cli"]),
     ("proptests", &["engine", "actor", "studio", "cli"]),
+    ("fuzz", &["engine", "proptests"]),
 ];
 
 #[test]
@@ -32,8 +33,8 @@ fn dependencies_point_one_way() {
         }
     }
     assert_none(
-        "Dependencies point one way: engine <- actor <- {studio, cli, py, node, examples}; only benches and \
-         proptests may also see engine. Remove the dependency, or use what the crate `ferrumdb` offers.",
+        "Dependencies point one way: engine <- actor <- {studio, cli, py, node, examples}; only benches, \
+         proptests and fuzz may also see engine. Remove the dependency, or use what the crate `ferrumdb` offers.",
         &wrong_directions(&packages, &root),
     );
 }

@@ -253,3 +253,42 @@ fn values_that_differ_beyond_the_cut_are_told_apart_by_the_check() {
     assert!(!matches(&text(&long("")), &path(&["a"]), &operand));
     assert!(!matches(&text(&long("11")), &path(&["a"]), &operand));
 }
+
+#[test]
+fn a_text_that_is_no_document_has_some_values_and_no_panic() {
+    let texts = [
+        "",
+        "{",
+        "[",
+        "\"",
+        "\"\\",
+        "\"\\é",
+        "[}",
+        "{]",
+        "{é",
+        "[,",
+        "[1",
+        "{\"a\"",
+        "{\"a\":",
+        "{\"a\":}",
+        "{\"n\":[",
+        "}",
+        "]",
+        ":",
+        "{\"n\":tru",
+        "{\"n\":-}",
+        "{\"n\":\"\\q\"}",
+        "[{\"n\":}é",
+        "\u{fe}",
+        "{\"n\":[[[{{{\"",
+        "{\"n\"é:1}",
+        "[\"é\\",
+    ];
+    let path = FieldPath::parse("n").unwrap();
+    for text in texts {
+        for end in (0..=text.len()).filter(|end| text.is_char_boundary(*end)) {
+            let _ = extract(&text[..end], &path);
+            let _ = extract_all(&text[..end], [&path, &path].into_iter());
+        }
+    }
+}
