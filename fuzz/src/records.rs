@@ -34,7 +34,7 @@ pub fn records(data: &[u8]) {
             assert!(case.sim.live_bytes(REPAIRED).is_none(), "a repair that fails leaves nothing");
         }
     }
-    if let Ok(verified) = verified.as_ref().map(Clone::clone)
+    if let Ok(verified) = verified
         && verified.is_sound()
     {
         assert_all_saved(&case, &verified, saved.is_ok());
