@@ -104,7 +104,7 @@ pub fn verify(config: impl Into<Config>) -> Pending<VerifyReport> {
 /// ```
 ///
 /// # Errors
-/// As [`verify`]; [`TargetExists`](crate::ErrorKind::TargetExists), [`NoSuchFolder`](crate::ErrorKind::NoSuchFolder);
+/// As [`verify`]; [`AlreadyExists`](crate::ErrorKind::AlreadyExists), [`NoSuchFolder`](crate::ErrorKind::NoSuchFolder);
 /// [`Damaged`](crate::ErrorKind::Damaged) when both copies of the file's header are so bad that its records cannot be
 /// read.
 pub fn repair(config: impl Into<Config>, to: impl AsRef<Path>) -> Pending<RepairReport> {

@@ -44,8 +44,6 @@ pub enum ErrorKind {
     IsADirectory,
     /// The folder that should hold the file does not exist.
     NoSuchFolder,
-    /// There is a file already where a new one was to be made.
-    TargetExists,
     /// The file is something else than a database.
     NotADatabase,
     /// The file needs a newer FerrumDB.
@@ -282,7 +280,6 @@ fn engine_kind(error: &engine::Error) -> ErrorKind {
         engine::Error::Locked { .. } => ErrorKind::Locked,
         engine::Error::IsADirectory { .. } => ErrorKind::IsADirectory,
         engine::Error::NoSuchFolder { .. } => ErrorKind::NoSuchFolder,
-        engine::Error::TargetExists { .. } => ErrorKind::TargetExists,
         engine::Error::NotADatabase { .. } => ErrorKind::NotADatabase,
         engine::Error::UnsupportedVersion { .. } | engine::Error::UnsupportedFeatures { .. } => {
             ErrorKind::UnsupportedFormat
@@ -329,7 +326,6 @@ fn engine_path(error: &engine::Error) -> Option<&Path> {
         | engine::Error::NotEncrypted { path }
         | engine::Error::WrongKey { path, .. }
         | engine::Error::NoSuchFolder { path }
-        | engine::Error::TargetExists { path }
         | engine::Error::NotADatabase { path, .. }
         | engine::Error::UnsupportedVersion { path, .. }
         | engine::Error::UnsupportedFeatures { path, .. } => Some(path),

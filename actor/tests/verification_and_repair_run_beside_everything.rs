@@ -55,7 +55,7 @@ fn damage_is_found_while_the_database_is_open_and_saved_around_when_it_is_closed
     let error = ferrumdb::repair(&path, &saved).wait().unwrap_err();
     assert_eq!(
         (error.kind(), error.path()),
-        (ErrorKind::TargetExists, Some(saved.canonicalize().unwrap().as_path()))
+        (ErrorKind::AlreadyExists, Some(saved.canonicalize().unwrap().as_path()))
     );
     let lost = folder.path().join("no/folder.db");
     assert_eq!(ferrumdb::repair(&path, lost).wait().unwrap_err().kind(), ErrorKind::NoSuchFolder);

@@ -32,7 +32,7 @@ impl Status {
             ErrorKind::Io
             | ErrorKind::IsADirectory
             | ErrorKind::NoSuchFolder
-            | ErrorKind::TargetExists
+            | ErrorKind::AlreadyExists
             | ErrorKind::InDoubt
             | ErrorKind::Poisoned => Self::Io,
             _ => Self::Failed,

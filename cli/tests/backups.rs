@@ -48,12 +48,12 @@ fn what_cannot_be_backed_up_or_restored_is_told_with_its_status() {
     run(folder, &["backup", "other.db", "other.inc", "--since", "1"], "");
     let cases: [(&[&str], i32, &str); 10] = [
         (&["backup", "none.db", "x.db"], 5, "there is no database none.db"),
-        (&["backup", "my.db", "full.db"], 1, "there is a file "),
+        (&["backup", "my.db", "full.db"], 5, "there is a file "),
         (&["backup", "my.db", "no/folder.db"], 5, "the folder of "),
         (&["backup", "my.db", "x.inc", "--since", "99"], 1, "there is no commit 99: the newest is "),
         (&["backup", "my.db", "x.inc", "--since", "x"], 2, "invalid value"),
         (&["restore", "full.db", "other.inc", "--to", "x.db"], 1, "it was taken of another database"),
-        (&["restore", "full.db", "--to", "my.db"], 1, "there is a file "),
+        (&["restore", "full.db", "--to", "my.db"], 5, "there is a file "),
         (&["restore", "full.db", "--to", "x.db", "--up-to", "1"], 1, "commit 1 is not to be had"),
         (&["restore", "other.inc", "--to", "x.db"], 4, "it is an incremental backup"),
         (&["restore", "full.db", "--to", "x.db", "--at", "noon"], 2, "give a time as 2026-11-23T04:00:00Z"),

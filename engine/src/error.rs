@@ -46,12 +46,6 @@ pub enum Error {
         /// The file that was asked for.
         path: PathBuf,
     },
-    /// There is a file already where a new one was to be made; it was left as it is.
-    #[error("{} exists already; name a file that does not", path.display())]
-    TargetExists {
-        /// The file.
-        path: PathBuf,
-    },
     /// The file is something else; it was left as it is.
     #[error("{} is not a FerrumDB database ({found}); it was left untouched", path.display())]
     NotADatabase {

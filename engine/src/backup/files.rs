@@ -1,7 +1,7 @@
 //! Owns the files of backups: finding a free name for a new one, and opening one to read. Never changes one.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::compaction::{Walk, start};
@@ -11,7 +11,7 @@ use crate::generation::Generation;
 use crate::key::Sequence;
 use crate::lock::FileLock;
 use crate::log::{Chain, Header, HeaderCopy, HeaderState, LOG_START, Place, VERSION};
-use crate::recovery::{Unlocked, canonical, remove_temporaries, unlock};
+use crate::recovery::{Unlocked, canonical, unlock};
 use crate::seal::{EncryptionKey, Keyring};
 
 /// A file that holds a log, open to be read.
@@ -25,21 +25,6 @@ pub(super) struct LogFile {
     pub(super) end: u64,
     /// Nobody writes to it meanwhile.
     _lock: Option<FileLock>,
-}
-
-/// The path of a new file, whose name must be free. What a dead process has left of one is removed.
-pub(super) fn free_name(file_system: &dyn FileSystem, path: &Path) -> Result<PathBuf> {
-    let path = canonical(file_system, path)?;
-    match file_system.open(&path, OpenMode::Read) {
-        Ok(_) => return Err(Error::Exists { path }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
-            return Err(Error::IsADirectory { path });
-        }
-        Err(source) => return Err(Error::io("look for", &path, source)),
-    }
-    remove_temporaries(file_system, &path, None);
-    Ok(path)
 }
 
 impl LogFile {

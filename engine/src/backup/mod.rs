@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 use crate::key::Sequence;
 use crate::log::Origin;
+use crate::recovery::free_name;
 use crate::writer::Writer;
 use finish::{Finish, Written};
 use increment::Increment;
@@ -86,7 +87,7 @@ impl BackupSource {
     /// made.
     pub fn full(self, to: &Path, history: History, file_system: &Arc<dyn FileSystem>) -> Result<Backup> {
         let Self(source) = self;
-        let (sequence, to) = (source.sequence, files::free_name(&**file_system, to)?);
+        let (sequence, to) = (source.sequence, free_name(&**file_system, to)?);
         let origin = Origin { file_id: source.header.file_id, sequence, time: source.time };
         let header = source.header.new_copy(source.shared.clock.now(), origin);
         let target = Target::create(
@@ -110,7 +111,7 @@ impl BackupSource {
     pub fn since(self, since: Sequence, to: &Path, file_system: &Arc<dyn FileSystem>) -> Result<Backup> {
         let Self(source) = self;
         let increment = Increment::check(&source, since);
-        let (sequence, to) = (source.sequence, files::free_name(&**file_system, to)?);
+        let (sequence, to) = (source.sequence, free_name(&**file_system, to)?);
         increment?;
         let increment = Increment::begin(source, since, &to, file_system)?;
         let stage = Stage::Increment(Box::new(increment));

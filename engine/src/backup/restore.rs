@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ahash::RandomState;
 
-use super::files::{self, LogFile};
+use super::files::LogFile;
 use super::finish::{Finish, Written};
 use crate::clock::Clock;
 use crate::compaction::{Target, Walked};
@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 use crate::key::{CollectionId, Key, Sequence, Timestamp, UpTo};
 use crate::log::{Head, Kind, Origin, Payload};
+use crate::recovery::free_name;
 use crate::seal::EncryptionKey;
 
 /// After so many bytes, whoever waits hears of it.
@@ -84,7 +85,7 @@ impl Restore {
         file_system: &Arc<dyn FileSystem>,
         mut progress: impl FnMut(u64),
     ) -> Result<Restored> {
-        let to = files::free_name(&**file_system, to)?;
+        let to = free_name(&**file_system, to)?;
         let plan = Plan::make(&self, &**file_system, &mut progress)?;
         let LogFile { path, header: base, keyring, .. } = &plan.pieces[0].file;
         let header = base.new_copy(clock.now(), plan.origin);

@@ -98,6 +98,8 @@ impl HintTask {
         let file = self.file_system.open(temporary, OpenMode::CreateNew)?;
         // The lock tells other processes that this temporary is not a dead one's.
         let _lock = FileLock::take(&file)?;
+        // Before anything is in it: the keys are for nobody who could not read them before.
+        self.file_system.copy_permissions(database, temporary)?;
         let sealer = self.keyring.as_ref().map(|keyring| keyring.file_sealer(Purpose::Hint)).transpose();
         let (salt, sealer) = sealer.map_err(io::Error::other)?.unzip();
         let header = HintHeader { salt: salt.unwrap_or_default(), ..self.header.clone() };

@@ -1,7 +1,7 @@
 //! Owns the birth of a database file, and the removal of what a dead process left half made. Never touches a database that exists.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::fs::{File, FileSystem, OpenMode, write_all};
@@ -24,9 +24,24 @@ pub(super) fn replace(file_system: &dyn FileSystem, path: &Path, options: &Optio
     create(file_system, path, options, |temporary| file_system.rename(temporary, path))
 }
 
+/// The path of a new file, whose name must be free. What a dead process has left of one is removed.
+pub(crate) fn free_name(file_system: &dyn FileSystem, path: &Path) -> Result<PathBuf> {
+    let path = super::canonical(file_system, path)?;
+    match file_system.open(&path, OpenMode::Read) {
+        Ok(_) => return Err(Error::Exists { path }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+            return Err(Error::IsADirectory { path });
+        }
+        Err(source) => return Err(Error::io("look for", &path, source)),
+    }
+    remove_temporaries(file_system, &path, None);
+    Ok(path)
+}
+
 /// Removes the temporaries of this database, whose lock the caller holds if there is one, that no living process holds. Failing to is no
 /// reason not to open.
-pub(crate) fn remove_temporaries(file_system: &dyn FileSystem, path: &Path, database: Option<&dyn File>) {
+pub(super) fn remove_temporaries(file_system: &dyn FileSystem, path: &Path, database: Option<&dyn File>) {
     let is_named = |file: &Path| database.map_or(Ok(false), |database| database.is_named(file));
     let result = file_system.list(paths::folder(path)).and_then(|files| {
         for file in files.iter().filter(|file| paths::is_temporary(path, file)) {

@@ -20,7 +20,7 @@ use crate::reader::Reader;
 use crate::writer::Writer;
 use cases::FileAction;
 pub(crate) use cases::FileFound;
-pub(crate) use create::remove_temporaries;
+pub(crate) use create::free_name;
 pub(crate) use unlock::{Unlocked, unlock};
 
 /// How often opening begins anew when another process creates, replaces or removes the file at the same moment.

@@ -27,7 +27,7 @@ pub(super) fn save(
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let temporary = paths::temporary(path);
-                let copied = copy(file_system, &temporary, file, &tail)
+                let copied = copy(file_system, path, &temporary, file, &tail)
                     .and_then(|()| file_system.publish(&temporary, &torn));
                 if let Err(error) = copied {
                     // Whatever is left of it, the next opening removes as well.
@@ -43,8 +43,16 @@ pub(super) fn save(
     unreachable!("some number is free")
 }
 
-fn copy(file_system: &dyn FileSystem, to: &Path, file: &dyn File, tail: &Range<u64>) -> io::Result<()> {
+fn copy(
+    file_system: &dyn FileSystem,
+    database: &Path,
+    to: &Path,
+    file: &dyn File,
+    tail: &Range<u64>,
+) -> io::Result<()> {
     let copy = file_system.open(to, OpenMode::CreateNew)?;
+    // Before anything is in it: the documents are for nobody who could not read them before.
+    file_system.copy_permissions(database, to)?;
     for (position, len) in pieces(tail) {
         let mut bytes = vec![0; len];
         let read = read_full(file, &mut bytes, position)?;

@@ -14,6 +14,7 @@ use crate::fs::FileSystem;
 use crate::hint::Start;
 use crate::keydir::RecordId;
 use crate::log::{Chain, Head, Header, LOG_START, LogKeys, Mark, Payload, Piece};
+use crate::recovery::free_name;
 use crate::seal::EncryptionKey;
 use crate::verify::exhibit::Exhibit;
 use crate::verify::judge::Judge;
@@ -29,7 +30,7 @@ use target::Target;
 /// are done.
 ///
 /// # Errors
-/// [`Error::Locked`], while the file is open elsewhere; [`Error::TargetExists`]; [`Error::NotADatabase`], if nothing in the
+/// [`Error::Locked`], while the file is open elsewhere; [`Error::Exists`]; [`Error::NotADatabase`], if nothing in the
 /// file says that it was one; [`Error::Damaged`], if neither copy of its header checks, and neither what is left of them
 /// nor the hint file tells how to read the records, and always if it is encrypted; [`Error::KeyNeeded`],
 /// [`Error::WrongKey`] and [`Error::NotEncrypted`]; [`Error::UnsupportedVersion`] and [`Error::UnsupportedFeatures`];
@@ -41,7 +42,7 @@ pub fn repair(
     file_system: &dyn FileSystem,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<RepairReport> {
-    let to = target::free(file_system, to)?;
+    let to = free_name(file_system, to)?;
     let exhibit = Exhibit::open(file_system, path, key)?;
     let path = exhibit.path.to_path_buf();
     let Some(header) = &exhibit.header else {
@@ -65,7 +66,7 @@ pub fn repair(
     let time = salvage.time().max(created);
     let mut progress = |position| progress(exhibit.file_bytes + position, of);
     let state = Header { history_floor: salvage.report.sequence, created, ..Header::of_nothing() };
-    Target::create(file_system, to.clone(), state, keyring, time)
+    Target::create(file_system, to.clone(), &exhibit.path, state, keyring, time)
         .map_err(Fault::Write)
         .and_then(|mut target| {
             copy(&exhibit, &keys, &survivors, &mut target, &mut progress)?;
@@ -88,7 +89,7 @@ impl Fault {
         match self {
             Self::Read(source) => Error::io("read", path, source),
             Self::Write(source) if source.kind() == io::ErrorKind::AlreadyExists => {
-                Error::TargetExists { path: to.to_path_buf() }
+                Error::Exists { path: to.to_path_buf() }
             }
             Self::Write(source) => Error::io("write", to, source),
             Self::Changed(position) => {

@@ -5,7 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::error::{Error, Result};
 use crate::fs::{File, FileSystem, OpenMode, write_all};
 use crate::key::{CollectionId, Sequence, Timestamp};
 use crate::lock::FileLock;
@@ -35,26 +34,13 @@ pub(super) struct Target<'f> {
     is_published: bool,
 }
 
-/// The path of a file that is to be made, if there is none.
-pub(super) fn free(file_system: &dyn FileSystem, path: &Path) -> Result<PathBuf> {
-    let path = file_system.canonical(path).map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => Error::NoSuchFolder { path: path.to_path_buf() },
-        _ => Error::io("find", path, source),
-    })?;
-    match file_system.open(&path, OpenMode::Read) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(path),
-        Err(error) if error.kind() == io::ErrorKind::IsADirectory => Err(Error::IsADirectory { path }),
-        Err(source) => Err(Error::io("look for", &path, source)),
-        Ok(_) => Err(Error::TargetExists { path }),
-    }
-}
-
 impl<'f> Target<'f> {
     /// Begins a database whose history floor and birth are those of `state`, changed last at `time`. It is encrypted if
-    /// there is a keyring.
+    /// there is a keyring, and for nobody who could not read the file at `like`.
     pub(super) fn create(
         file_system: &'f dyn FileSystem,
         path: PathBuf,
+        like: &Path,
         state: Header,
         keyring: Option<&Keyring>,
         time: Timestamp,
@@ -63,7 +49,13 @@ impl<'f> Target<'f> {
         let temporary = paths::temporary(&path);
         let file = file_system.open(&temporary, OpenMode::CreateNew)?;
         // The lock tells other processes that this temporary is not a dead one's.
-        let lock = FileLock::take(&file)?.ok_or(io::ErrorKind::ResourceBusy)?;
+        let lock = FileLock::take(&file)
+            .and_then(|lock| lock.ok_or_else(|| io::ErrorKind::ResourceBusy.into()))
+            .and_then(|lock| file_system.copy_permissions(like, &temporary).map(|()| lock))
+            .inspect_err(|_| {
+                // Whatever is left of it, the next opening removes as well.
+                let _ = file_system.remove(&temporary);
+            })?;
         let incompatible = if keyring.is_some() { ENCRYPTED } else { 0 };
         let header = Header { file_id: rand::random(), generation: 1, incompatible, ..state };
         let sealer = RecordSealer::new(&header, keyring.as_ref(), 0);

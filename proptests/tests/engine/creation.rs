@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::sync::{Arc, Barrier};
 
-use ferrumdb_engine::Error;
 use ferrumdb_engine::fs::{
     DiskFs, Effect, Fate, Fault, FileSystem, OpenMode, PendingChange, SimFs, SimOperation,
 };
+use ferrumdb_engine::{Error, repair};
 
 use crate::common::{
-    LOG_START, PATH, assert_goes_on, at, bytes_of, contents, expected, open_at, open_on, synced,
+    LOG_START, PATH, appended, assert_goes_on, at, bytes_of, contents, expected, open_at, open_on, synced,
 };
 
 const TEMPORARY: &str = "/my.db.new-0123456789abcdef";
@@ -195,5 +195,31 @@ fn a_creation_whose_temporary_was_taken_for_a_stray_one_looks_again() {
         }
         assert_eq!(sim.names(), [at(PATH)]);
         assert_goes_on(&sim, &expected(&[]));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn no_file_beside_the_database_can_be_read_by_more_than_the_database() {
+    use std::os::unix::fs::{FileExt, PermissionsExt};
+
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let path = at("my.db");
+    let (mut writer, _) = open_at(DiskFs, &path).unwrap();
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+    synced(&mut writer, &["a=1"]).unwrap();
+    writer.begin_hint().unwrap().run().unwrap();
+    // Of two commits that nothing claims to be synced, the first is torn and the second whole.
+    let start = writer.log_bytes() + LOG_START as u64;
+    appended(&mut writer, &["b=2"]).unwrap();
+    appended(&mut writer, &["c=3"]).unwrap();
+    drop(writer);
+    std::fs::File::options().write(true).open(&path).unwrap().write_all_at(&[0xAA], start + 50).unwrap();
+    drop(open_at(DiskFs, &path).unwrap());
+    repair(&path, &at("saved.db"), None, &DiskFs, &mut |_, _| ()).unwrap();
+    for name in ["my.db.hint", "my.db.torn-1", "saved.db"] {
+        let mode = std::fs::metadata(at(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{name}");
     }
 }

@@ -229,7 +229,7 @@ fn what_must_not_be_repaired_is_refused_and_nothing_is_made() {
     assert!(matches!(repaired(&sim), Err(Error::Locked { .. })));
     writer.close().unwrap();
     let itself = repair(Path::new(PATH), Path::new(PATH), None, &sim, &mut |_, _| ());
-    assert!(matches!(itself, Err(Error::TargetExists { .. })), "{itself:?}");
+    assert!(matches!(itself, Err(Error::Exists { .. })), "{itself:?}");
     let names = sim.names().len();
     for foreign in [&b""[..], b"{\"a\": 1}", &[0; 20_000], &[0xA5; 20_000]] {
         let sim = disk_with(foreign);
@@ -238,7 +238,7 @@ fn what_must_not_be_repaired_is_refused_and_nothing_is_made() {
     }
     repaired(&sim).unwrap();
     assert_eq!(sim.names().len(), names + 1);
-    assert!(matches!(repaired(&sim), Err(Error::TargetExists { .. })));
+    assert!(matches!(repaired(&sim), Err(Error::Exists { .. })));
 }
 
 #[test]
