@@ -367,6 +367,8 @@ fn neither_the_file_nor_its_folder_need_be_writable() {
     let path = folder.path().join("my.db");
     let owner = FerrumDB::open(&path).wait().unwrap();
     owner.set("a", 1).wait().unwrap();
+    // The live file is written a moment after the answer, and cannot be made once the folder is closed.
+    await_that("followers are told", || followed(&path).count().unwrap() == 1);
     let allow = |path: &Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
     allow(&path, 0o444);
     allow(folder.path(), 0o555);
