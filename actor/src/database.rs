@@ -2,46 +2,46 @@
 //! for the writer itself.
 
 mod backup;
-mod conditional;
-mod indexes;
-mod reads;
-mod writes;
 
 use std::fmt;
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
 use crossbeam_utils::CachePadded;
-use ferrumdb_engine::{self as engine, Reader};
+use ferrumdb_engine::Reader;
 
 use crate::checks;
-use crate::command::{Command, Reply};
+use crate::collection::Collection;
+use crate::command::{Command, Reply, WriteReply};
 use crate::compactions::CompactionReport;
 use crate::config::{Config, DEFAULT_PATH};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::lag::{Lag, Progress};
 use crate::link::Link;
 use crate::metrics::Metrics;
 use crate::opening::{self, ThreadSlot};
 use crate::pending::Pending;
 use crate::sync::thread;
-use crate::{EncryptionKey, Limits, Stats, VerifyReport};
+use crate::transaction::Transaction;
+use crate::{EncryptionKey, Limits, Sequence, Stats, VerifyReport};
 
 /// A handle to an open database. Clones are cheap and stand for the same database; use them from as many threads and
 /// tasks as you like.
 ///
+/// Keys are read and written by the methods of [`Collection`]: those of the handle itself are its root collection's.
 /// Reads answer at once, from any thread. Writes return a [`Pending`]. When the last handle is dropped, everything
 /// accepted is committed and synced, and the file is free again when the drop returns; [`close`](Self::close) does
 /// the same, reports errors, and need not block. A process that was forked from the one that opened the database
 /// gets [`ErrorKind::Forked`](crate::ErrorKind::Forked) from whatever goes to the writer or to many keys; reads of single keys there show
 /// what had been committed before the fork, and must not be relied on.
 #[derive(Clone)]
-pub struct FerrumDB(Arc<CachePadded<Inner>>);
+pub struct FerrumDB(Collection);
 
-struct Inner {
-    link: Arc<Link>,
-    reader: Reader,
-    limits: Limits,
+pub(crate) struct Inner {
+    pub(crate) link: Arc<Link>,
+    pub(crate) reader: Reader,
+    pub(crate) limits: Limits,
     writer: thread::ThreadId,
     thread: ThreadSlot,
     /// Of a follower.
@@ -102,13 +102,29 @@ impl FerrumDB {
         Self::open(Config::in_memory())
     }
 
+    /// Commits a transaction: all of it or nothing. The answer is the number of the commit.
+    ///
+    /// # Errors
+    /// The first error of the transaction's values; [`Conflict`](crate::ErrorKind::Conflict) when a condition of it
+    /// does not hold; [`TooLarge`](crate::ErrorKind::TooLarge) beyond the limits;
+    /// [`Io`](crate::ErrorKind::Io) when it could not be appended, and nothing has happened;
+    /// [`InDoubt`](crate::ErrorKind::InDoubt) when it may or may not survive, [`Poisoned`](crate::ErrorKind::Poisoned)
+    /// after that; [`Closed`](crate::ErrorKind::Closed); [`Forked`](crate::ErrorKind::Forked).
+    pub fn commit(&self, transaction: Transaction) -> Pending<Sequence> {
+        let Inner { link, reader, limits, .. } = &**self.db;
+        match transaction.prepare(limits, || reader.now()) {
+            Ok(prepared) => self.send(prepared, WriteReply::Sequence),
+            Err(error) => link.failed(error),
+        }
+    }
+
     /// Makes durable everything that was accepted before this call, now, under every policy.
     ///
     /// # Errors
     /// [`InDoubt`](crate::ErrorKind::InDoubt) when the system could not sync; otherwise as [`commit`](Self::commit).
     pub fn sync(&self) -> Pending<()> {
         let (reply, receiver) = Reply::channel();
-        self.0.link.send(Command::Sync(reply), receiver)
+        self.db.link.send(Command::Sync(reply), receiver)
     }
 
     /// Lets another key open the database from now on, and the one that it was opened with no more. When the answer
@@ -135,7 +151,7 @@ impl FerrumDB {
     /// [`InDoubt`](crate::ErrorKind::InDoubt) when it could not be written: either key may then open the database.
     pub fn rekey(&self, key: EncryptionKey) -> Pending<()> {
         let (reply, receiver) = Reply::channel();
-        self.0.link.send(Command::Rekey(key, reply), receiver)
+        self.db.link.send(Command::Rekey(key, reply), receiver)
     }
 
     /// Writes the database anew without what is not needed any more: replaced and deleted documents, and those that have
@@ -152,7 +168,7 @@ impl FerrumDB {
     /// new name could not be made durable: nothing is lost, and the database must be opened again to write.
     pub fn compact(&self) -> Pending<CompactionReport> {
         let (reply, receiver) = Reply::channel();
-        self.0.link.send(Command::Compact(reply), receiver)
+        self.db.link.send(Command::Compact(reply), receiver)
     }
 
     /// Stops a compaction that is under way, whoever has begun it. The answer is whether there was one.
@@ -161,7 +177,7 @@ impl FerrumDB {
     /// [`Closed`](crate::ErrorKind::Closed), [`Forked`](crate::ErrorKind::Forked).
     pub fn cancel_compaction(&self) -> Pending<bool> {
         let (reply, receiver) = Reply::channel();
-        self.0.link.send(Command::CancelCompaction(reply), receiver)
+        self.db.link.send(Command::CancelCompaction(reply), receiver)
     }
 
     /// Reads the whole log as it is at this moment, from the disk, and tells what is not as it should be: checksums,
@@ -183,7 +199,7 @@ impl FerrumDB {
     /// database is closed meanwhile; [`Closed`](crate::ErrorKind::Closed), [`Forked`](crate::ErrorKind::Forked).
     pub fn verify(&self) -> Pending<VerifyReport> {
         match self.check_many() {
-            Ok(()) => checks::verify_open(&self.0.link, &self.0.reader),
+            Ok(()) => checks::verify_open(&self.db.link, &self.db.reader),
             Err(error) => Pending::ready(Err(error)),
         }
     }
@@ -195,7 +211,7 @@ impl FerrumDB {
     /// # Errors
     /// When syncing or closing failed; [`Forked`](crate::ErrorKind::Forked).
     pub fn close(&self) -> Pending<()> {
-        let link = &self.0.link;
+        let link = &self.db.link;
         if link.is_forked() {
             return link.failed(link.forked());
         }
@@ -213,7 +229,7 @@ impl FerrumDB {
     /// [`Closed`](crate::ErrorKind::Closed), [`Forked`](crate::ErrorKind::Forked).
     pub fn stats(&self) -> Result<Stats> {
         self.check_many()?;
-        self.0.reader.stats().map_err(|error| self.counted(error.into()))
+        self.db.reader.stats().map_err(|error| self.counted(error.into()))
     }
 
     /// How far this database is behind what its owner has published: not at all, unless it was opened by
@@ -225,7 +241,7 @@ impl FerrumDB {
     /// on, and show what they did. [`Closed`](crate::ErrorKind::Closed), [`Forked`](crate::ErrorKind::Forked).
     pub fn lag(&self) -> Result<Lag> {
         self.check_many()?;
-        let Inner { link, reader, progress, .. } = &**self.0;
+        let Inner { link, reader, progress, .. } = &**self.db;
         match progress {
             None => Ok(Lag::none(reader.sequence())),
             Some(_) if link.ended().is_some() => Err(self.counted(link.end_error())),
@@ -237,7 +253,7 @@ impl FerrumDB {
     /// the counts alone.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
-        let Inner { link, reader, .. } = &**self.0;
+        let Inner { link, reader, .. } = &**self.db;
         if link.is_forked() {
             return link.counters.counts();
         }
@@ -253,7 +269,7 @@ impl FerrumDB {
     /// The path that it was opened with.
     #[must_use]
     pub fn path(&self) -> &Path {
-        self.0.link.path()
+        self.db.link.path()
     }
 
     pub(crate) fn new(
@@ -264,22 +280,16 @@ impl FerrumDB {
     ) -> Self {
         let limits = reader.limits();
         let writer = thread::current().id();
-        Self(Arc::new(CachePadded::new(Inner { link, reader, limits, writer, thread, progress })))
+        let inner = Inner { link, reader, limits, writer, thread, progress };
+        Self(Collection::root(Arc::new(CachePadded::new(inner))))
     }
+}
 
-    /// Reads that look at many keys check for a fork, too: next to their work it costs nothing.
-    fn check_many(&self) -> Result<()> {
-        let link = &self.0.link;
-        let forked = if link.is_forked() { Err(link.forked()) } else { Ok(()) };
-        forked.and_then(|()| link.check_readable()).map_err(|error| self.counted(error))
-    }
+impl Deref for FerrumDB {
+    type Target = Collection;
 
-    fn failed(&self, error: engine::Error, key: &str) -> Error {
-        self.counted(Error::from(error).about(key))
-    }
-
-    fn counted(&self, error: Error) -> Error {
-        self.0.link.counted(error)
+    fn deref(&self) -> &Collection {
+        &self.0
     }
 }
 

@@ -54,6 +54,7 @@
 
 mod backups;
 mod checks;
+mod collection;
 mod command;
 mod compactions;
 mod config;
@@ -85,6 +86,7 @@ mod writer_thread;
 
 pub use backups::BackupReport;
 pub use checks::{Progress, repair, verify};
+pub use collection::Collection;
 pub use compactions::{AutoCompaction, CompactionReport};
 pub use config::Config;
 pub use database::FerrumDB;

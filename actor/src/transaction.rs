@@ -91,7 +91,7 @@ impl Transaction {
     }
 
     /// Adds: `key` holds `value` from now on, for as long as `lifetime` after [`commit`](crate::FerrumDB::commit) is
-    /// called: see [`FerrumDB::set_ex`](crate::FerrumDB::set_ex).
+    /// called: see [`Collection::set_ex`](crate::Collection::set_ex).
     pub fn set_ex(self, key: impl Into<Key>, value: impl Serialize, lifetime: Duration) -> Self {
         let document = EncodedDocument::from_serialize(&value, &loosest());
         self.add(key.into(), document, Some(lifetime))

@@ -65,11 +65,11 @@ impl FerrumDB {
     /// [`Closed`](crate::ErrorKind::Closed), [`Forked`](crate::ErrorKind::Forked).
     pub fn export(&self) -> Result<Export> {
         self.check_many()?;
-        Ok(Export::new(self.0.reader.snapshot()))
+        Ok(Export::new(self.db.reader.snapshot()))
     }
 
     fn back_up(&self, request: BackupRequest) -> Pending<BackupReport> {
         let (reply, receiver) = Reply::channel();
-        self.0.link.send(Command::BackUp(Box::new(request), reply), receiver)
+        self.db.link.send(Command::BackUp(Box::new(request), reply), receiver)
     }
 }

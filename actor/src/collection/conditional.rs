@@ -5,14 +5,14 @@ use std::sync::Arc;
 use ferrumdb_engine::{CollectionId, Condition, EncodedDocument};
 use serde::Serialize;
 
-use super::FerrumDB;
+use super::Collection;
 use crate::command::WriteReply;
 use crate::error::Error;
 use crate::pending::Pending;
 use crate::transaction::Change;
 use crate::{Document, Key, Sequence};
 
-impl FerrumDB {
+impl Collection {
     /// Stores a value under `key` if there is no document.
     ///
     /// ```
@@ -73,7 +73,7 @@ impl FerrumDB {
     ///
     /// # Errors
     /// [`Conflict`](crate::ErrorKind::Conflict) if it is not, or if there is none; otherwise as
-    /// [`commit`](Self::commit).
+    /// [`commit`](crate::FerrumDB::commit).
     pub fn delete_if_version(&self, key: impl Into<Key>, version: Sequence) -> Pending<Sequence> {
         self.change(key.into(), Some(Condition::Version(version)), Ok(Change::Delete), WriteReply::Sequence)
     }
@@ -96,29 +96,29 @@ impl FerrumDB {
     /// As [`set`](Self::set); [`Damaged`](crate::ErrorKind::Damaged) or [`Io`](crate::ErrorKind::Io) when the old
     /// document cannot be read: the new one is stored then.
     pub fn get_and_set(&self, key: impl Into<Key>, value: impl Serialize) -> Pending<Option<Document>> {
-        let document = EncodedDocument::from_serialize(&value, &self.0.limits);
+        let document = EncodedDocument::from_serialize(&value, &self.db.limits);
         self.replacing(key.into(), document.map(|document| Change::Set(document, None)))
     }
 
     /// Removes the document under `key`. The answer is that document, if there was one: nobody else gets the same.
     ///
     /// # Errors
-    /// As [`commit`](Self::commit); [`Damaged`](crate::ErrorKind::Damaged) or [`Io`](crate::ErrorKind::Io) when the
+    /// As [`commit`](crate::FerrumDB::commit); [`Damaged`](crate::ErrorKind::Damaged) or [`Io`](crate::ErrorKind::Io) when the
     /// document cannot be read: it is removed then.
     pub fn get_and_delete(&self, key: impl Into<Key>) -> Pending<Option<Document>> {
         self.replacing(key.into(), Ok(Change::Delete))
     }
 
     fn set_if(&self, key: Key, condition: Condition, value: &impl Serialize) -> Pending<Sequence> {
-        let document = EncodedDocument::from_serialize(value, &self.0.limits);
+        let document = EncodedDocument::from_serialize(value, &self.db.limits);
         self.set_document(key, Some(condition), document, None)
     }
 
     fn replacing(&self, key: Key, change: ferrumdb_engine::Result<Change>) -> Pending<Option<Document>> {
         // ORDER: the snapshot first. It keeps the file of whatever the commit will replace.
-        let snapshot = self.0.reader.snapshot();
+        let snapshot = self.db.reader.snapshot();
         let pending = self.change(key.clone(), None, change, WriteReply::Replaced);
-        let link = Arc::clone(&self.0.link);
+        let link = Arc::clone(&self.db.link);
         pending.then(move |replaced| {
             let read = |replaced| snapshot.replaced(CollectionId::ROOT, &key, &replaced);
             replaced.map(read).transpose().map_err(|error| link.counted(Error::from(error).about(&key)))

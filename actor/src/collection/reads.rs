@@ -3,13 +3,14 @@
 use ferrumdb_engine::CollectionId;
 use serde::de::DeserializeOwned;
 
-use super::{FerrumDB, Inner};
+use super::Collection;
+use crate::database::Inner;
 use crate::error::Result;
 use crate::expiry::time_left;
 use crate::metrics::Counter;
 use crate::{Document, Keys, Ttl};
 
-impl FerrumDB {
+impl Collection {
     /// The document under `key`. It is parsed when [`Document::value`] is first called, and lends its text without
     /// copying.
     ///
@@ -44,7 +45,7 @@ impl FerrumDB {
     /// As [`get`](Self::get), and [`Forked`](crate::ErrorKind::Forked).
     pub fn get_many<K: AsRef<str>>(&self, keys: &[K]) -> Result<Vec<Option<Document>>> {
         self.check_many()?;
-        let Inner { link, reader, .. } = &**self.0;
+        let Inner { link, reader, .. } = &**self.db;
         let get = || reader.get_many(CollectionId::ROOT, keys).map_err(|error| self.counted(error.into()));
         link.counters.get_many(keys.len(), get)
     }
@@ -54,9 +55,9 @@ impl FerrumDB {
     /// # Errors
     /// [`Closed`](crate::ErrorKind::Closed).
     pub fn contains(&self, key: impl AsRef<str>) -> Result<bool> {
-        self.0.link.check_readable().map_err(|error| self.counted(error))?;
-        self.0.link.counters.add(Counter::KeysOnly, 1);
-        Ok(self.0.reader.contains(CollectionId::ROOT, key.as_ref()))
+        self.db.link.check_readable().map_err(|error| self.counted(error))?;
+        self.db.link.counters.add(Counter::KeysOnly, 1);
+        Ok(self.db.reader.contains(CollectionId::ROOT, key.as_ref()))
     }
 
     /// How long the document under `key` will stay; nothing if there is no document.
@@ -64,7 +65,7 @@ impl FerrumDB {
     /// # Errors
     /// [`Closed`](crate::ErrorKind::Closed).
     pub fn ttl(&self, key: impl AsRef<str>) -> Result<Option<Ttl>> {
-        let Inner { link, reader, .. } = &**self.0;
+        let Inner { link, reader, .. } = &**self.db;
         link.check_readable().map_err(|error| self.counted(error))?;
         link.counters.add(Counter::KeysOnly, 1);
         let expiry = reader.expiry(CollectionId::ROOT, key.as_ref());
@@ -77,7 +78,7 @@ impl FerrumDB {
     /// [`Closed`](crate::ErrorKind::Closed), [`Forked`](crate::ErrorKind::Forked).
     pub fn keys(&self) -> Result<Keys> {
         self.check_many()?;
-        Ok(self.0.reader.keys(CollectionId::ROOT))
+        Ok(self.db.reader.keys(CollectionId::ROOT))
     }
 
     /// How many documents there are.
@@ -86,12 +87,12 @@ impl FerrumDB {
     /// [`Closed`](crate::ErrorKind::Closed), [`Forked`](crate::ErrorKind::Forked).
     pub fn count(&self) -> Result<u64> {
         self.check_many()?;
-        Ok(self.0.reader.count(CollectionId::ROOT))
+        Ok(self.db.reader.count(CollectionId::ROOT))
     }
 
     fn look_up(&self, key: &str) -> Result<Option<Document>> {
-        self.0.link.check_readable().map_err(|error| self.counted(error))?;
-        let Inner { link, reader, .. } = &**self.0;
+        self.db.link.check_readable().map_err(|error| self.counted(error))?;
+        let Inner { link, reader, .. } = &**self.db;
         // An error becomes the public one in here: it is a pointer, and what is handed on stays in registers.
         let get = || reader.get(CollectionId::ROOT, key).map_err(|error| self.failed(error, key));
         link.counters.get(get)

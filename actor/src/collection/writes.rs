@@ -5,21 +5,22 @@ use std::time::Duration;
 use ferrumdb_engine::{self as engine, Condition, EncodedDocument};
 use serde::Serialize;
 
-use super::{FerrumDB, Inner};
+use super::Collection;
 use crate::command::{Command, Reply, Write, WriteReply};
+use crate::database::Inner;
 use crate::error::Error;
 use crate::pending::Pending;
-use crate::transaction::{Change, Prepared, Transaction};
+use crate::transaction::{Change, Prepared};
 use crate::{Key, Sequence};
 
-impl FerrumDB {
+impl Collection {
     /// Stores a value of any type that serde can serialise under `key`. The answer is the number of its commit.
     ///
     /// # Errors
     /// [`NotSerializable`](crate::ErrorKind::NotSerializable) for what JSON cannot keep exactly,
-    /// [`TooLarge`](crate::ErrorKind::TooLarge) beyond the limits, and the errors of [`commit`](Self::commit).
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) beyond the limits, and the errors of [`commit`](crate::FerrumDB::commit).
     pub fn set(&self, key: impl Into<Key>, value: impl Serialize) -> Pending<Sequence> {
-        let document = EncodedDocument::from_serialize(&value, &self.0.limits);
+        let document = EncodedDocument::from_serialize(&value, &self.db.limits);
         self.set_document(key.into(), None, document, None)
     }
 
@@ -27,9 +28,9 @@ impl FerrumDB {
     ///
     /// # Errors
     /// [`InvalidJson`](crate::ErrorKind::InvalidJson), [`TooLarge`](crate::ErrorKind::TooLarge), and the errors of
-    /// [`commit`](Self::commit).
+    /// [`commit`](crate::FerrumDB::commit).
     pub fn set_raw(&self, key: impl Into<Key>, json: impl AsRef<[u8]>) -> Pending<Sequence> {
-        let document = EncodedDocument::from_json(json.as_ref(), &self.0.limits);
+        let document = EncodedDocument::from_json(json.as_ref(), &self.db.limits);
         self.set_document(key.into(), None, document, None)
     }
 
@@ -51,7 +52,7 @@ impl FerrumDB {
         value: impl Serialize,
         lifetime: Duration,
     ) -> Pending<Sequence> {
-        let document = EncodedDocument::from_serialize(&value, &self.0.limits);
+        let document = EncodedDocument::from_serialize(&value, &self.db.limits);
         self.set_document(key.into(), None, document, Some(lifetime))
     }
 
@@ -65,7 +66,7 @@ impl FerrumDB {
         json: impl AsRef<[u8]>,
         lifetime: Duration,
     ) -> Pending<Sequence> {
-        let document = EncodedDocument::from_json(json.as_ref(), &self.0.limits);
+        let document = EncodedDocument::from_json(json.as_ref(), &self.db.limits);
         self.set_document(key.into(), None, document, Some(lifetime))
     }
 
@@ -73,7 +74,7 @@ impl FerrumDB {
     /// [`set_ex`](Self::set_ex). The document gets a new version. The answer is whether there is one.
     ///
     /// # Errors
-    /// As [`commit`](Self::commit).
+    /// As [`commit`](crate::FerrumDB::commit).
     pub fn expire(&self, key: impl Into<Key>, lifetime: Duration) -> Pending<bool> {
         self.change(key.into(), None, Ok(Change::Expire(Some(lifetime))), WriteReply::Found)
     }
@@ -82,7 +83,7 @@ impl FerrumDB {
     /// one.
     ///
     /// # Errors
-    /// As [`commit`](Self::commit).
+    /// As [`commit`](crate::FerrumDB::commit).
     pub fn persist(&self, key: impl Into<Key>) -> Pending<bool> {
         self.change(key.into(), None, Ok(Change::Expire(None)), WriteReply::Found)
     }
@@ -90,25 +91,9 @@ impl FerrumDB {
     /// Removes the document under `key`. The answer is whether there was one.
     ///
     /// # Errors
-    /// As [`commit`](Self::commit).
+    /// As [`commit`](crate::FerrumDB::commit).
     pub fn delete(&self, key: impl Into<Key>) -> Pending<bool> {
         self.change(key.into(), None, Ok(Change::Delete), WriteReply::Found)
-    }
-
-    /// Commits a transaction: all of it or nothing. The answer is the number of the commit.
-    ///
-    /// # Errors
-    /// The first error of the transaction's values; [`Conflict`](crate::ErrorKind::Conflict) when a condition of it
-    /// does not hold; [`TooLarge`](crate::ErrorKind::TooLarge) beyond the limits;
-    /// [`Io`](crate::ErrorKind::Io) when it could not be appended, and nothing has happened;
-    /// [`InDoubt`](crate::ErrorKind::InDoubt) when it may or may not survive, [`Poisoned`](crate::ErrorKind::Poisoned)
-    /// after that; [`Closed`](crate::ErrorKind::Closed); [`Forked`](crate::ErrorKind::Forked).
-    pub fn commit(&self, transaction: Transaction) -> Pending<Sequence> {
-        let Inner { link, reader, limits, .. } = &**self.0;
-        match transaction.prepare(limits, || reader.now()) {
-            Ok(prepared) => self.send(prepared, WriteReply::Sequence),
-            Err(error) => link.failed(error),
-        }
     }
 
     pub(super) fn set_document(
@@ -130,7 +115,7 @@ impl FerrumDB {
         change: engine::Result<Change>,
         reply: fn(Reply<T>) -> WriteReply,
     ) -> Pending<T> {
-        let Inner { link, reader, limits, .. } = &**self.0;
+        let Inner { link, reader, limits, .. } = &**self.db;
         let prepared =
             change.and_then(|change| Prepared::single(&key, condition, change, limits, || reader.now()));
         match prepared {
@@ -139,11 +124,11 @@ impl FerrumDB {
         }
     }
 
-    fn send<T>(&self, prepared: Prepared, reply: fn(Reply<T>) -> WriteReply) -> Pending<T> {
+    pub(crate) fn send<T>(&self, prepared: Prepared, reply: fn(Reply<T>) -> WriteReply) -> Pending<T> {
         let (sender, receiver) = Reply::channel();
         let Prepared { mut transaction, counts } = prepared;
-        self.0.reader.prepare(&mut transaction);
+        self.db.reader.prepare(&mut transaction);
         let write = Write { transaction, counts, reply: reply(sender), offered: None };
-        self.0.link.send(Command::Write(write), receiver)
+        self.db.link.send(Command::Write(write), receiver)
     }
 }

@@ -5,13 +5,13 @@ use std::ops::{Bound, RangeBounds};
 use ferrumdb_engine::{self as engine, CollectionId, Snapshot};
 use serde_json::Value;
 
-use super::FerrumDB;
+use super::Collection;
 use crate::command::{Command, Reply};
 use crate::error::{Error, Result};
 use crate::pending::Pending;
 use crate::{Document, FieldPath, IndexInfo, Key, Sequence};
 
-impl FerrumDB {
+impl Collection {
     /// Creates an index on a field: `"role"`, `"address.city"`, or a [`FieldPath`] for names that hold dots. It is
     /// built over the documents that are there while reads and writes go on, kept up with every commit from then on,
     /// and comes back when the database is opened again. The answer is the commit from which on it is used.
@@ -30,7 +30,7 @@ impl FerrumDB {
     /// # Errors
     /// [`IndexExists`](crate::ErrorKind::IndexExists); [`Cancelled`](crate::ErrorKind::Cancelled) when the index is
     /// dropped or the database closed before it is built; [`Damaged`](crate::ErrorKind::Damaged) when a document
-    /// cannot be read; otherwise as [`commit`](Self::commit).
+    /// cannot be read; otherwise as [`commit`](crate::FerrumDB::commit).
     pub fn create_index<F>(&self, field: F) -> Pending<Sequence>
     where
         F: TryInto<FieldPath>,
@@ -39,16 +39,16 @@ impl FerrumDB {
         match field.try_into() {
             Ok(path) => {
                 let (reply, receiver) = Reply::channel();
-                self.0.link.send(Command::CreateIndex(path, reply), receiver)
+                self.db.link.send(Command::CreateIndex(path, reply), receiver)
             }
-            Err(error) => self.0.link.failed(error.into()),
+            Err(error) => self.db.link.failed(error.into()),
         }
     }
 
     /// Drops an index, or cancels it if it is still being built. The answer is the commit from which on it is gone.
     ///
     /// # Errors
-    /// [`NoSuchIndex`](crate::ErrorKind::NoSuchIndex); otherwise as [`commit`](Self::commit).
+    /// [`NoSuchIndex`](crate::ErrorKind::NoSuchIndex); otherwise as [`commit`](crate::FerrumDB::commit).
     pub fn drop_index<F>(&self, field: F) -> Pending<Sequence>
     where
         F: TryInto<FieldPath>,
@@ -57,9 +57,9 @@ impl FerrumDB {
         match field.try_into() {
             Ok(path) => {
                 let (reply, receiver) = Reply::channel();
-                self.0.link.send(Command::DropIndex(path, reply), receiver)
+                self.db.link.send(Command::DropIndex(path, reply), receiver)
             }
-            Err(error) => self.0.link.failed(error.into()),
+            Err(error) => self.db.link.failed(error.into()),
         }
     }
 
@@ -84,9 +84,9 @@ impl FerrumDB {
         Error: From<F::Error>,
     {
         let path = field.try_into()?;
-        self.0.link.check_readable().map_err(|error| self.counted(error))?;
+        self.db.link.check_readable().map_err(|error| self.counted(error))?;
         // As a get, it needs nothing that a fork could have copied in the middle of a change.
-        match self.told(self.0.reader.find_indexed(CollectionId::ROOT, &path, value))? {
+        match self.told(self.db.reader.find_indexed(CollectionId::ROOT, &path, value))? {
             Some(keys) => Ok(keys),
             None => self.told(self.look()?.find(CollectionId::ROOT, &path, value)),
         }
@@ -138,7 +138,7 @@ impl FerrumDB {
     /// A look at many documents as of now.
     fn look(&self) -> Result<Snapshot> {
         self.check_many()?;
-        Ok(self.0.reader.snapshot())
+        Ok(self.db.reader.snapshot())
     }
 
     fn told<T>(&self, found: engine::Result<T>) -> Result<T> {
