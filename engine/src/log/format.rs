@@ -1,6 +1,6 @@
 //! Owns every constant of the bytes on disk. Never says what they mean: `docs/format.md` does, and moves with this file.
 //!
-//! docs/format.md: 2b87b670
+//! docs/format.md: c97667cc
 
 /// The first bytes of each header copy. 0xFF occurs in no UTF-8 text.
 pub(crate) const MAGIC: [u8; 16] = *b"\xFFFerrumDB\xFE\r\n\x1A\n\xFF\0";
@@ -60,6 +60,13 @@ pub(crate) mod head {
     pub(crate) const RESERVED: usize = 32;
     pub(crate) const CHECKSUM: usize = 36;
 }
+
+/// A record with a sequence beyond this is none: no writer has ever come so far. The highest bit is never set.
+pub(crate) const SEQUENCE_MAX: u64 = u64::MAX >> 1;
+/// A history floor beyond this is none. What is committed behind it stays below the other bound for ever.
+pub(crate) const FLOOR_MAX: u64 = SEQUENCE_MAX >> 1;
+/// Nor is there an ordinal beyond this: the keydir has a use of its own for the highest bit.
+pub(crate) const ORDINAL_MAX: u32 = u32::MAX >> 1;
 
 /// The flag of the last record of a commit: a mark follows the payload.
 pub(crate) const FLAG_MARK: u8 = 1;

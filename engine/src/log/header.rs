@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use super::format::{
-    ENCRYPTED, FEATURE_INCREMENT, HEADER_BYTES, INCOMPATIBLE_KNOWN, LOG_START, MAGIC,
+    ENCRYPTED, FEATURE_INCREMENT, FLOOR_MAX, HEADER_BYTES, INCOMPATIBLE_KNOWN, LOG_START, MAGIC,
     READ_ONLY_COMPATIBLE_KNOWN, VERSION, header as at, read_u32, read_u64, write_u32, write_u64,
 };
 use crate::key::{Sequence, Timestamp};
@@ -236,8 +236,8 @@ impl HeaderState {
             return Self::UnknownFeatures { bits: unknown };
         }
         match Header::decode(bytes) {
-            // No number of changes leads there, and the next one would lead nowhere.
-            Ok(header) if header.counter > COUNTER_MAX => Self::Damaged,
+            // No number of changes or commits leads there, and the next one would lead nowhere.
+            Ok(header) if header.counter > COUNTER_MAX || header.history_floor.0 > FLOOR_MAX => Self::Damaged,
             Ok(header) => Self::Valid(vec![HeaderCopy { header, bytes: Box::from(&bytes[..HEADER_BYTES]) }]),
             Err(error) => Self::UnknownEncryption(error),
         }

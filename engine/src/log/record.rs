@@ -5,8 +5,9 @@ use std::ops::Range;
 
 use super::chain::Chain;
 use super::format::{
-    ALIGNMENT, CHAIN_MULTIPLIER, FLAG_MARK, HEAD_BYTES, LOG_START, MARK_BYTES, PREFIX_BYTES, RECORD_MARKER,
-    aligned, head as at, kind, mark, payload, read_u32, read_u64, write_u32, write_u64,
+    ALIGNMENT, CHAIN_MULTIPLIER, FLAG_MARK, HEAD_BYTES, LOG_START, MARK_BYTES, ORDINAL_MAX, PREFIX_BYTES,
+    RECORD_MARKER, SEQUENCE_MAX, aligned, head as at, kind, mark, payload, read_u32, read_u64, write_u32,
+    write_u64,
 };
 use super::header::Header;
 use super::seal::{LogKeys, RecordSealer};
@@ -120,7 +121,10 @@ impl Head {
             return None;
         }
         let (flags, previous) = (bytes[at::FLAGS], read_u64(bytes, at::PREVIOUS));
+        let (sequence, ordinal) = (read_u64(bytes, at::SEQUENCE), read_u32(bytes, at::ORDINAL));
         if flags & !FLAG_MARK != 0
+            || !(1..=SEQUENCE_MAX).contains(&sequence)
+            || ordinal > ORDINAL_MAX
             || read_u32(bytes, at::RESERVED) != 0
             || (previous != 0 && !(LOG_START..position).contains(&previous))
         {
@@ -130,9 +134,9 @@ impl Head {
             kind: Kind::from_stored(bytes[at::KIND])?,
             has_mark: flags & FLAG_MARK != 0,
             payload_bytes: read_u32(bytes, at::PAYLOAD_BYTES),
-            sequence: Sequence(read_u64(bytes, at::SEQUENCE)),
+            sequence: Sequence(sequence),
             previous,
-            ordinal: read_u32(bytes, at::ORDINAL),
+            ordinal,
             payload_checksum: read_u32(bytes, at::PAYLOAD_CHECKSUM),
             checksum,
         })

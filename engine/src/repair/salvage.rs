@@ -7,15 +7,12 @@ use crate::generation::Location;
 use crate::hint::Start;
 use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::keydir::{Entry, Keydir, RecordId};
+use crate::log::format::FLOOR_MAX;
 use crate::log::{Head, Kind, Mark, Payload};
 use crate::verify::judge::{Judge, Note};
 use crate::verify::known::{unfit, unfit_definition};
 
 use super::RepairReport;
-
-/// No writer has ever come this far. A database that began behind it could not go on.
-const SEQUENCE_MAX: Sequence = Sequence(u64::MAX >> 1);
-const ORDINAL_MAX: u32 = u32::MAX >> 1;
 
 /// What was found so far.
 #[derive(Debug)]
@@ -73,7 +70,8 @@ impl Salvage {
         mark: Option<&Mark>,
         payload: Option<Payload<'_>>,
     ) {
-        if head.sequence > SEQUENCE_MAX || head.ordinal > ORDINAL_MAX {
+        // A new file cannot begin there.
+        if head.sequence.0 > FLOOR_MAX {
             return self.gap(position..position + head.record_bytes(), payload.map(|payload| payload.key));
         }
         let Self { judge, notes, .. } = self;

@@ -16,7 +16,7 @@ fn finished(mut verification: Verification) -> VerifyReport {
     verification.finish()
 }
 
-fn verified(sim: &SimFs) -> VerifyReport {
+pub(crate) fn verified(sim: &SimFs) -> VerifyReport {
     finished(Verification::of_file(Path::new(PATH), None, sim).unwrap())
 }
 
