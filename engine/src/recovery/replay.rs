@@ -8,12 +8,13 @@ use super::cases::{Claim, TailAction, TailFound};
 use super::staged::Staged;
 use super::torn;
 use super::unlock::Unlocked;
+use super::unread::Unread;
 use crate::apply::Applier;
 use crate::error::{Error, Result};
 use crate::fs::{File, FileSystem, read_full, write_all};
 use crate::generation::Generation;
 use crate::hint::{Hints, Start, Walked};
-use crate::indexing::{CatchUp, Definitions};
+use crate::indexing::Definitions;
 use crate::key::{Sequence, Timestamp};
 use crate::lock::FileLock;
 use crate::log::{Appender, Beyond, Chain, Kind, LOG_START, Mark, Place, RecordSealer, Scanner, Step};
@@ -102,19 +103,18 @@ impl Log {
     ) -> io::Result<Self> {
         let mut scanner = Scanner::new(&*generation.file, &generation.keys, walked.place)?;
         let hint = walked.hinted();
-        let Walked { mut claim, mut time, mut definitions, last_record, closed, .. } = walked;
+        let Walked { mut claim, mut time, definitions, last_record, closed, .. } = walked;
         let mut staged = Staged::new(generation.number(), closed, last_record);
-        let mut catch_up = CatchUp::new(shared.view.load().counts.total());
+        let mut unread = Unread::new(shared, applier, definitions);
         let last = loop {
-            let catalog = applier.catalog();
             match scanner
-                .next(|at, head, payload| staged.push(at, head, payload, |id| catalog.is_indexed(id)))?
+                .next(|at, head, payload| staged.push(at, head, payload, |id| unread.is_indexed(id)))?
             {
                 // A base section counts whole or not at all too: without its end, nothing of this is ever seen.
-                Step::Base => staged.apply(applier, shared, &mut catch_up, &mut definitions)?,
+                Step::Base => unread.take(staged.changes())?,
                 Step::Commit(Mark { synced, time: commit_time, .. }) => {
                     // INVARIANT: nothing of a commit is applied before its mark has been seen and its chain holds.
-                    staged.apply(applier, shared, &mut catch_up, &mut definitions)?;
+                    unread.take(staged.changes())?;
                     claim = claim.max(synced);
                     time = time.max(commit_time);
                     staged.closed = staged.last_kind == Some(Kind::CloseMark);
@@ -123,6 +123,7 @@ impl Log {
                 other => break other,
             }
         };
+        let definitions = unread.finish();
         let Place { position, sequence, chain, base } = scanner.place();
         // INVARIANT: a base section is synced before its file gets the name, so an unfinished one is damage.
         let claim = if base.is_some() { u64::MAX } else { claim };
