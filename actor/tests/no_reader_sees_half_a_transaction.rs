@@ -192,7 +192,9 @@ fn disturb(db: &FerrumDB, is_over: &AtomicBool) {
 fn write(db: &FerrumDB, mut books: Books) {
     for _ in 0..TRANSACTIONS / GROUP {
         let pending: Vec<_> = (0..GROUP).map(|_| db.commit(books.next())).collect();
-        pending.into_iter().for_each(|pending| drop(pending.wait().unwrap()));
+        for pending in pending {
+            pending.wait().unwrap();
+        }
     }
 }
 

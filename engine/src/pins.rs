@@ -111,8 +111,10 @@ impl Pins {
                 needs.unsettled = Some(needs.unsettled.map_or(sequence, |least| least.min(sequence)));
             }
         }
-        needs.settled.sort_unstable();
-        needs.settled.dedup();
+        if needs.settled.len() > 1 {
+            needs.settled.sort_unstable();
+            needs.settled.dedup();
+        }
     }
 
     /// The oldest sequence that any pin stands on, or stood on when it was taken.
@@ -152,6 +154,11 @@ impl Needs {
             _ if self.unsettled.is_some_and(|least| least < until) => Need::Unsettled,
             _ => Need::None,
         }
+    }
+
+    /// Whether there is no pin at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.settled.is_empty() && self.unsettled.is_none()
     }
 
     /// Whether a settled pin stands here.

@@ -57,6 +57,8 @@ pub(crate) struct Remembered {
 struct Chunks(Vec<Vec<Superseded>>);
 
 const CHUNK: usize = 256;
+/// Room for so many that a commit supersedes is kept for the next.
+const FRESH_MAX: usize = 4_096;
 
 /// What a version takes: here, in the undo map with its share of free room, and in the map of expiries.
 const VERSION_BYTES: u64 = 192;
@@ -75,13 +77,17 @@ impl Backlog {
             return;
         }
         shared.pins.look(&mut self.needs);
+        if self.is_empty() && self.needs.is_empty() {
+            // So it is nearly always: nobody needs anything.
+            self.fresh.drain(..).for_each(|superseded| superseded.drop_from(shared));
+            return self.fresh.shrink_to(FRESH_MAX);
+        }
         self.let_go();
         let mut fresh = std::mem::take(&mut self.fresh);
         let steps = fresh.len() + more;
         fresh.drain(..).for_each(|superseded| self.judge(shared, superseded));
-        if fresh.capacity() <= CHUNK {
-            self.fresh = fresh;
-        }
+        fresh.shrink_to(FRESH_MAX);
+        self.fresh = fresh;
         for _ in 0..steps {
             let Some(superseded) = self.loose.pop() else { break };
             self.remembered.subtract(&superseded);

@@ -32,9 +32,14 @@ type Shard = HashMap<(CollectionId, Key), Versions, RandomState>;
 #[derive(Debug)]
 struct Versions {
     first: Version,
-    /// Those after it, by the sequences at which they ended.
-    later: BTreeMap<Sequence, Entry>,
-    /// Whether a tombstone of the key waits for the last of them to go.
+    later: Option<Box<Later>>,
+}
+
+#[derive(Debug, Default)]
+struct Later {
+    /// The versions behind the first, by the sequences at which they ended.
+    versions: BTreeMap<Sequence, Entry>,
+    /// Whether a tombstone of the key waits for the last version to go.
     has_tombstone: bool,
 }
 
@@ -57,20 +62,23 @@ impl UndoMap {
         match self.shard(collection, key).entry((collection, key.clone())) {
             MapEntry::Vacant(vacant) => {
                 let first = Version { entry, until };
-                vacant.insert(Versions { first, later: BTreeMap::new(), has_tombstone: false });
+                vacant.insert(Versions { first, later: None });
             }
-            MapEntry::Occupied(mut occupied) => drop(occupied.get_mut().later.insert(until, entry)),
+            MapEntry::Occupied(mut occupied) => {
+                occupied.get_mut().later.get_or_insert_default().versions.insert(until, entry);
+            }
         }
     }
 
     /// The entry that was current at `pinned`, of a key whose newest entry is newer. `None`: the key held nothing.
     pub(crate) fn at(&self, collection: CollectionId, key: &Key, pinned: Sequence) -> Option<Entry> {
         let shard = self.shard(collection, key);
-        let Versions { first, later, .. } = shard.get(&(collection, key.clone()))?;
+        let Versions { first, later } = shard.get(&(collection, key.clone()))?;
         let entry = if pinned < first.until {
             first.entry
         } else {
-            *later.range((Bound::Excluded(pinned), Bound::Unbounded)).next()?.1
+            let behind = (Bound::Excluded(pinned), Bound::Unbounded);
+            *later.as_ref()?.versions.range(behind).next()?.1
         };
         (entry.sequence <= pinned).then_some(entry)
     }
@@ -88,18 +96,23 @@ impl UndoMap {
         let MapEntry::Occupied(mut occupied) = shard.entry((collection, key.clone())) else {
             return is_removed;
         };
-        let versions = occupied.get_mut();
-        versions.has_tombstone |= is_removed;
-        let Some(until) = until else { return false };
-        if versions.first.until != until {
-            versions.later.remove(&until);
+        let Versions { first, later } = occupied.get_mut();
+        if until != Some(first.until) {
+            let later = later.get_or_insert_default();
+            later.has_tombstone |= is_removed;
+            until.map(|until| later.versions.remove(&until));
             return false;
         }
-        if let Some((until, entry)) = versions.later.pop_first() {
-            versions.first = Version { entry, until };
-            return false;
+        let mut has_tombstone = is_removed;
+        if let Some(later) = later {
+            later.has_tombstone |= is_removed;
+            if let Some((until, entry)) = later.versions.pop_first() {
+                *first = Version { entry, until };
+                return false;
+            }
+            has_tombstone = later.has_tombstone;
         }
-        let has_tombstone = occupied.remove().has_tombstone;
+        occupied.remove();
         // A table keeps its size when versions leave it; an eighth full, it is worth the copy.
         if shard.capacity() > SHARD_MIN && shard.len() * 8 < shard.capacity() {
             let room = shard.len() * 2;
