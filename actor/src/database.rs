@@ -24,7 +24,7 @@ use crate::opening::{self, ThreadSlot};
 use crate::pending::Pending;
 use crate::sync::thread;
 use crate::transaction::Transaction;
-use crate::{EncryptionKey, Limits, Sequence, Stats, VerifyReport};
+use crate::{EncryptionKey, Limits, Sequence, Snapshot, Stats, VerifyReport};
 
 /// A handle to an open database. Clones are cheap and stand for the same database; use them from as many threads and
 /// tasks as you like.
