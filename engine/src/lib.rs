@@ -38,6 +38,7 @@ mod seal;
 mod snapshot;
 mod stage;
 mod stats;
+mod superseded;
 mod sync;
 mod syncing;
 mod transaction;
@@ -46,6 +47,7 @@ mod verify;
 mod view;
 mod writer;
 
+pub use apply::Untidy;
 pub use backup::{BackedUp, Backup, BackupSource, BackupStep, Restore, Restored};
 pub use build::{BuildRound, CancelBuild, IndexBuild};
 pub use clock::{Clock, ManualClock, SystemClock};
