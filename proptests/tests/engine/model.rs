@@ -49,10 +49,11 @@ proptest! {
 #[test]
 fn a_power_cut_at_any_moment_leaves_what_the_model_promises() {
     for seed in [1_000_000, 2_000_000] {
-        match explore(seed, Budget { time: Duration::from_millis(2_500), states: usize::MAX }) {
+        match explore(seed, Budget { time: Duration::MAX, states: 60 }) {
             Ok(totals) => {
-                let enough =
-                    totals.crashes > 50 && totals.crashes_in_compacting > 2 && totals.compactions > 2;
+                let enough = totals.crashes_in_opening > 5
+                    && totals.crashes_in_compacting > 0
+                    && totals.compactions > 2;
                 assert!(enough, "too few crashes to say anything: {totals:?}");
             }
             Err(finding) => panic!("seed {}: {}\n{}", finding.seed, finding.reason, finding.list),
