@@ -113,7 +113,9 @@ fn generate(seed: u64) -> OpList {
     for _ in 0..2 + random.below(5) {
         for _ in 0..random.below(8) {
             match Op::random(random) {
-                Op::Kill | Op::PowerCut(_) | Op::Fail(_) => ops.push(Op::commit(random)),
+                Op::Kill | Op::PowerCut(_) | Op::Fail(Failure { damage: Damage::Crash(_), .. }) => {
+                    ops.push(Op::commit(random));
+                }
                 op => ops.push(op),
             }
         }
