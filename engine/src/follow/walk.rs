@@ -143,7 +143,7 @@ impl Unread<'_> {
     fn apply(&mut self, mut changes: Changes) -> Result<()> {
         let Self { shared, applier, catch_up, definitions, .. } = self;
         let applied = changes.apply_unread(applier, shared, catch_up, definitions);
-        applied.map_err(|source| Error::io("read", &shared.path, source))
+        applied.map_err(|error| Error::definition(&shared.path, &error))
     }
 }
 
@@ -233,7 +233,7 @@ impl<'f> Beside<'f> {
     /// Creates or drops an index. Such a commit changes no document.
     fn define(&mut self, kind: Kind, collection: CollectionId, stored: &[u8]) -> Result<()> {
         let definition = Definitions::default().note(kind, collection, stored);
-        let definition = definition.map_err(|source| Error::io("read", &self.shared.path, source))?;
+        let definition = definition.map_err(|error| Error::definition(&self.shared.path, &error))?;
         let IndexDefinition { path } = &definition;
         if kind == Kind::IndexDropped {
             self.applier.catalog_mut().remove(collection, path);

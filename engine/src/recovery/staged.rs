@@ -1,10 +1,10 @@
 //! Owns what a walk through a log has read and not applied yet. Never applies a commit whose mark has not been seen.
 
 use std::borrow::Cow;
-use std::io;
 
 use crate::apply::Applier;
 use crate::generation::Location;
+use crate::index::definition::DefinitionError;
 use crate::indexing::{CatchUp, Definitions};
 use crate::key::{CollectionId, Key, Timestamp};
 use crate::keydir::Entry;
@@ -59,7 +59,7 @@ impl Staged {
         shared: &Shared,
         catch_up: &mut CatchUp,
         definitions: &mut Definitions,
-    ) -> io::Result<()> {
+    ) -> Result<(), DefinitionError> {
         self.changes.apply_unread(applier, shared, catch_up, definitions)
     }
 
@@ -101,7 +101,7 @@ impl Changes {
         shared: &Shared,
         catch_up: &mut CatchUp,
         definitions: &mut Definitions,
-    ) -> io::Result<()> {
+    ) -> Result<(), DefinitionError> {
         for KeyChange { collection, key, entry, expires_at, document } in self.keys.drain(..) {
             let (hashed, catalog) = (shared.keydir.hash(collection, &key), applier.catalog_mut());
             let index_change = catch_up.index_change(shared, catalog, &hashed, document.as_deref());
