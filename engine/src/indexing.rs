@@ -1,6 +1,5 @@
 //! Owns which indexes there are: creating one beside commits, dropping one, and bringing them back when the log is opened. Never looks for a document.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -8,7 +7,7 @@ use crate::build::{BuildRound, IndexBuild};
 use crate::error::{Error, Result};
 use crate::index::IndexBuilder;
 use crate::index::catalog::{Catalog, IndexChange, OldValues};
-use crate::index::definition::IndexDefinition;
+use crate::index::definition::{DefinitionError, IndexDefinition};
 use crate::index::extract::extract;
 use crate::index::path::FieldPath;
 use crate::key::{CollectionId, Sequence};
@@ -153,10 +152,8 @@ impl Definitions {
         kind: Kind,
         collection: CollectionId,
         stored: &[u8],
-    ) -> io::Result<IndexDefinition> {
-        let unreadable = |reason: String| io::Error::new(io::ErrorKind::InvalidData, reason);
-        let text = std::str::from_utf8(stored).map_err(|error| unreadable(error.to_string()))?;
-        let definition = IndexDefinition::from_json(text).map_err(|error| unreadable(error.to_string()))?;
+    ) -> Result<IndexDefinition, DefinitionError> {
+        let definition = IndexDefinition::from_stored(stored)?;
         self.0.retain(|known| *known != (collection, definition.clone()));
         if kind == Kind::IndexCreated {
             self.0.push((collection, definition.clone()));

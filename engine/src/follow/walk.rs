@@ -144,7 +144,7 @@ impl Sink for Opening<'_> {
     }
 
     fn base(&mut self, mut changes: Changes) -> Result<()> {
-        self.unread.take(&mut changes).map_err(|source| Error::io("read", self.path, source))
+        self.unread.take(&mut changes).map_err(|error| Error::definition(self.path, &error))
     }
 
     fn commit(&mut self, found: Found) -> Result<()> {
@@ -224,7 +224,7 @@ impl<'f> Beside<'f> {
     /// Creates or drops an index. Such a commit changes no document.
     fn define(&mut self, kind: Kind, collection: CollectionId, stored: &[u8]) -> Result<()> {
         let definition = Definitions::default().note(kind, collection, stored);
-        let definition = definition.map_err(|source| Error::io("read", &self.shared.path, source))?;
+        let definition = definition.map_err(|error| Error::definition(&self.shared.path, &error))?;
         let IndexDefinition { path } = &definition;
         if kind == Kind::IndexDropped {
             self.applier.catalog_mut().remove(collection, path);

@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::fs::{File, FileSystem, read_full, write_all};
 use crate::generation::Generation;
 use crate::hint::{Hints, Start, Walked};
+use crate::index::definition::DefinitionError;
 use crate::indexing::Definitions;
 use crate::key::{Sequence, Timestamp};
 use crate::lock::FileLock;
@@ -45,8 +46,7 @@ pub(super) fn recover(
     let shared = Shared::new(path, options, &generation, start.keydir, start.expiry_times, start.view);
     let mut applier = Applier::new(Arc::clone(&shared));
     applier.enter(header.generation);
-    let mut log = Log::read(&generation, start.walked, &mut applier, &shared)
-        .map_err(|source| Error::io("read", path, source))?;
+    let mut log = Log::read(&generation, start.walked, &mut applier, &shared)?;
     let action = log.judge(path)?;
     applier.publish(log.sequence, log.end, log.time);
     // ORDER: building indexes reads documents, and may refuse the file. So it comes before anything is changed in it.
@@ -95,26 +95,24 @@ struct Log {
 }
 
 impl Log {
-    fn read(
-        generation: &Generation,
-        walked: Walked,
-        applier: &mut Applier,
-        shared: &Shared,
-    ) -> io::Result<Self> {
-        let mut scanner = Scanner::new(&*generation.file, &generation.keys, walked.place)?;
+    fn read(generation: &Generation, walked: Walked, applier: &mut Applier, shared: &Shared) -> Result<Self> {
+        let failed = |source| Error::io("read", &shared.path, source);
+        let unreadable = |error: DefinitionError| Error::definition(&shared.path, &error);
+        let mut scanner = Scanner::new(&*generation.file, &generation.keys, walked.place).map_err(failed)?;
         let hint = walked.hinted();
         let Walked { mut claim, mut time, definitions, last_record, closed, .. } = walked;
         let mut staged = Staged::new(generation.number(), closed, last_record);
         let mut unread = Unread::new(shared, applier, definitions);
         let last = loop {
             match scanner
-                .next(|at, head, payload| staged.push(at, head, payload, |id| unread.is_indexed(id)))?
+                .next(|at, head, payload| staged.push(at, head, payload, |id| unread.is_indexed(id)))
+                .map_err(failed)?
             {
                 // A base section counts whole or not at all too: without its end, nothing of this is ever seen.
-                Step::Base => unread.take(staged.changes())?,
+                Step::Base => unread.take(staged.changes()).map_err(unreadable)?,
                 Step::Commit(Mark { synced, time: commit_time, .. }) => {
                     // INVARIANT: nothing of a commit is applied before its mark has been seen and its chain holds.
-                    unread.take(staged.changes())?;
+                    unread.take(staged.changes()).map_err(unreadable)?;
                     claim = claim.max(synced);
                     time = time.max(commit_time);
                     staged.closed = staged.last_kind == Some(Kind::CloseMark);
@@ -128,7 +126,7 @@ impl Log {
         // INVARIANT: a base section is synced before its file gets the name, so an unfinished one is damage.
         let claim = if base.is_some() { u64::MAX } else { claim };
         let (beyond, reason) = match last {
-            Step::Bad(reason) => (Some(scanner.beyond()?), reason),
+            Step::Bad(reason) => (Some(scanner.beyond().map_err(failed)?), reason),
             Step::Commit(_) | Step::Base | Step::End | Step::Tampered(_) => {
                 (None, "the file ends before a position that had been synced")
             }

@@ -1,10 +1,10 @@
 //! Owns applying whole commits while nobody reads: when a file is opened. Never sees a commit without its mark.
 
 use std::borrow::Cow;
-use std::io;
 
 use super::staged::{Changes, KeyChange};
 use crate::apply::Applier;
+use crate::index::definition::DefinitionError;
 use crate::indexing::{CatchUp, Definitions};
 use crate::key::CollectionId;
 use crate::keydir::Entry;
@@ -39,7 +39,7 @@ impl<'r> Unread<'r> {
     }
 
     /// Takes what a commit has changed.
-    pub(crate) fn take(&mut self, changes: &mut Changes) -> io::Result<()> {
+    pub(crate) fn take(&mut self, changes: &mut Changes) -> Result<(), DefinitionError> {
         for (kind, collection, definition) in changes.definitions.drain(..) {
             self.definitions.note(kind, collection, &definition)?;
         }
