@@ -12,6 +12,7 @@ use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::keydir::{Entry, Hashed, RecordId};
 use crate::log::record_bytes;
 use crate::stage::StagedChange;
+use crate::validate::RecentChanges;
 use crate::view::{Shared, View};
 
 /// Applies and publishes commits, for the owner, for recovery and for followers.
@@ -26,6 +27,8 @@ pub(crate) struct Applier {
     superseded: VecDeque<Superseded>,
     /// The indexes that are being built.
     builds: Vec<Tracker>,
+    /// For the validation of what transactions have read.
+    recent: RecentChanges,
 }
 
 #[derive(Debug)]
@@ -43,7 +46,8 @@ impl Applier {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let next = View::clone(&shared.view.load());
         let workings = Workings::default();
-        Self { shared, next, workings, superseded: VecDeque::new(), builds: Vec::new() }
+        let (superseded, recent) = (VecDeque::new(), RecentChanges::default());
+        Self { shared, next, workings, superseded, builds: Vec::new(), recent }
     }
 
     /// Applies one change while nobody reads: in recovery.
@@ -64,6 +68,11 @@ impl Applier {
         }
     }
 
+    /// Prepares for the changes of the owner's commits up to `last`.
+    pub(crate) fn begin(&mut self, last: Sequence) {
+        self.recent.begin(&self.shared.range_readers, last);
+    }
+
     /// Applies one change beside readers.
     pub(crate) fn apply(&mut self, change: &StagedChange<'_>) {
         let &StagedChange { hashed, key, old, entry, .. } = change;
@@ -77,6 +86,7 @@ impl Applier {
             self.shared.expiry_times.insert(entry.id(), at);
         }
         let replaced = self.shared.keydir.put(&hashed, key, entry);
+        self.recent.note(change, self.next.catalog.number());
         self.tally(change, replaced);
         for build in self.builds() {
             build.note(hashed.collection, key);
@@ -111,6 +121,11 @@ impl Applier {
         // ORDER: `oldest` looks at the pins after the view was stored.
         let oldest = self.shared.pins.oldest();
         self.release(oldest);
+    }
+
+    /// What was changed of late.
+    pub(crate) fn recent(&self) -> &RecentChanges {
+        &self.recent
     }
 
     /// The indexes as they will be published next.

@@ -71,6 +71,18 @@ impl Snapshot {
         self.entry(&self.shared.keydir.hash(collection, key)).is_some()
     }
 
+    /// The version of the document of a key, and when that expires.
+    pub(crate) fn version(&self, collection: CollectionId, key: &str) -> Option<(Sequence, Option<Timestamp>)> {
+        let entry = self.entry(&self.shared.keydir.hash(collection, key))?;
+        Some((entry.sequence, self.shared.expiry_times.get(&entry)))
+    }
+
+    /// When the next document of a collection expires.
+    pub(crate) fn next_expiry(&self, collection: CollectionId) -> Option<Timestamp> {
+        let mut later = self.view.expiring.iter().filter(|expiring| expiring.at > self.now);
+        later.find(|expiring| expiring.collection == collection).map(|expiring| expiring.at)
+    }
+
     /// The keys of a collection, in no order.
     #[must_use]
     pub fn keys(self, collection: CollectionId) -> Keys {

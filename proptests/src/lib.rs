@@ -9,6 +9,7 @@ mod model;
 mod ops;
 mod random;
 mod run;
+pub mod serial;
 
 pub use explore::{Finding, Totals, explore, shrink};
 pub use model::{Model, State};

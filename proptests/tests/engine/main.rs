@@ -23,6 +23,7 @@ mod refusals;
 mod repair;
 mod restores;
 mod second_part;
+mod serializable;
 mod sync_failures;
 mod torn_tails;
 mod verify;
