@@ -72,6 +72,8 @@ pub enum ErrorKind {
     NotSerializable,
     /// A stored document does not have the shape of the type asked for.
     TypeMismatch,
+    /// A sum of integers does not fit into 64 bits.
+    Overflow,
     /// There is an index on this field already, or one is being built.
     IndexExists,
     /// There is no index on this field.
@@ -339,7 +341,8 @@ fn engine_kind(error: &engine::Error) -> ErrorKind {
         | engine::Error::TransactionTooLarge { .. } => ErrorKind::TooLarge,
         engine::Error::InvalidJson { .. } => ErrorKind::InvalidJson,
         engine::Error::NotSerializable { .. } => ErrorKind::NotSerializable,
-        engine::Error::TypeMismatch { .. } => ErrorKind::TypeMismatch,
+        engine::Error::TypeMismatch { .. } | engine::Error::NotAnInteger { .. } => ErrorKind::TypeMismatch,
+        engine::Error::Overflow { .. } => ErrorKind::Overflow,
         engine::Error::IndexExists { .. } => ErrorKind::IndexExists,
         engine::Error::NoSuchIndex { .. } => ErrorKind::NoSuchIndex,
         engine::Error::Exists { .. } => ErrorKind::AlreadyExists,

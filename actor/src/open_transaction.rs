@@ -10,20 +10,20 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::database::FerrumDB;
+use crate::collection::Collection;
 use crate::error::{Error, Result};
 use crate::expiry::{expires_at, time_left};
 use crate::transaction::{Counts, Prepared};
 use crate::{Document, FieldPath, Key, Sequence, Timestamp, Ttl};
 
-/// A transaction that is being made: see [`FerrumDB::transact`].
+/// A transaction that is being made: see [`FerrumDB::transact`](crate::FerrumDB::transact).
 ///
 /// All its reads show the database as of one moment, that of the first of them, with what the transaction has written
 /// itself: a document that it has written is of version 0. Its writes are collected, and nobody else sees them before
 /// they are committed.
 #[derive(Debug)]
 pub struct OpenTransaction<'d> {
-    db: &'d FerrumDB,
+    db: &'d Collection,
     open: engine::OpenTransaction<'d>,
     /// When its lifetimes begin.
     now: OnceCell<Timestamp>,
@@ -32,8 +32,8 @@ pub struct OpenTransaction<'d> {
 
 impl<'d> OpenTransaction<'d> {
     /// `ranges` says that it is likely to read some.
-    pub(crate) fn begin(db: &'d FerrumDB, ranges: bool) -> Self {
-        let mut open = db.reader().begin();
+    pub(crate) fn begin(db: &'d Collection, ranges: bool) -> Self {
+        let mut open = db.db.reader.begin();
         if ranges {
             open.expect_ranges();
         }
@@ -52,29 +52,29 @@ impl<'d> OpenTransaction<'d> {
         self.open.sequence()
     }
 
-    /// As [`FerrumDB::get`].
+    /// As [`Collection::get`].
     ///
     /// # Errors
-    /// As [`FerrumDB::get`].
+    /// As [`Collection::get`].
     pub fn get(&mut self, key: impl AsRef<str>) -> Result<Option<Document>> {
         let (Self { db, open, .. }, key) = (self, key.as_ref());
-        db.counters().get(|| open.get(CollectionId::ROOT, key).map_err(|error| db.failed(error, key)))
+        db.db.link.counters.get(|| open.get(CollectionId::ROOT, key).map_err(|error| db.failed(error, key)))
     }
 
-    /// As [`FerrumDB::get_as`].
+    /// As [`Collection::get_as`].
     ///
     /// # Errors
-    /// As [`FerrumDB::get_as`].
+    /// As [`Collection::get_as`].
     pub fn get_as<T: DeserializeOwned>(&mut self, key: impl AsRef<str>) -> Result<Option<T>> {
         let key = key.as_ref();
         let document = self.get(key)?;
         document.map(|document| document.to()).transpose().map_err(|error| self.db.failed(error, key))
     }
 
-    /// As [`FerrumDB::get_many`].
+    /// As [`Collection::get_many`].
     ///
     /// # Errors
-    /// As [`FerrumDB::get`].
+    /// As [`Collection::get`].
     pub fn get_many<K: AsRef<str>>(&mut self, keys: &[K]) -> Result<Vec<Option<Document>>> {
         keys.iter().map(|key| self.get(key)).collect()
     }
@@ -95,11 +95,11 @@ impl<'d> OpenTransaction<'d> {
         self.open.count(CollectionId::ROOT)
     }
 
-    /// As [`FerrumDB::find`]. If others change meanwhile which documents it finds, the transaction is run again; without
+    /// As [`Collection::find`]. If others change meanwhile which documents it finds, the transaction is run again; without
     /// an index on the field, if they change anything.
     ///
     /// # Errors
-    /// As [`FerrumDB::find`].
+    /// As [`Collection::find`].
     pub fn find<F>(&mut self, field: F, value: &Value) -> Result<Vec<Key>>
     where
         F: TryInto<FieldPath>,
@@ -109,10 +109,10 @@ impl<'d> OpenTransaction<'d> {
         self.told(|open| open.find(CollectionId::ROOT, &path, value))
     }
 
-    /// As [`FerrumDB::find_documents`].
+    /// As [`Collection::find_documents`].
     ///
     /// # Errors
-    /// As [`FerrumDB::find`].
+    /// As [`Collection::find`].
     pub fn find_documents<F>(&mut self, field: F, value: &Value) -> Result<Vec<(Key, Document)>>
     where
         F: TryInto<FieldPath>,
@@ -127,10 +127,10 @@ impl<'d> OpenTransaction<'d> {
         Ok(found)
     }
 
-    /// As [`FerrumDB::find_range`], and as [`find`](Self::find) where others change something.
+    /// As [`Collection::find_range`], and as [`find`](Self::find) where others change something.
     ///
     /// # Errors
-    /// As [`FerrumDB::find`].
+    /// As [`Collection::find`].
     pub fn find_range<F>(&mut self, field: F, range: impl RangeBounds<Value>) -> Result<Vec<Key>>
     where
         F: TryInto<FieldPath>,
@@ -146,7 +146,7 @@ impl<'d> OpenTransaction<'d> {
     /// # Errors
     /// [`NotSerializable`](crate::ErrorKind::NotSerializable), [`TooLarge`](crate::ErrorKind::TooLarge).
     pub fn set(&mut self, key: impl Into<Key>, value: impl Serialize) -> Result<()> {
-        let document = EncodedDocument::from_serialize(&value, self.db.limits());
+        let document = EncodedDocument::from_serialize(&value, &self.db.db.limits);
         self.write(key.into(), document, None)
     }
 
@@ -155,7 +155,7 @@ impl<'d> OpenTransaction<'d> {
     /// # Errors
     /// [`InvalidJson`](crate::ErrorKind::InvalidJson), [`TooLarge`](crate::ErrorKind::TooLarge).
     pub fn set_raw(&mut self, key: impl Into<Key>, json: impl AsRef<[u8]>) -> Result<()> {
-        let document = EncodedDocument::from_json(json.as_ref(), self.db.limits());
+        let document = EncodedDocument::from_json(json.as_ref(), &self.db.db.limits);
         self.write(key.into(), document, None)
     }
 
@@ -165,7 +165,7 @@ impl<'d> OpenTransaction<'d> {
     /// # Errors
     /// As [`set`](Self::set).
     pub fn set_ex(&mut self, key: impl Into<Key>, value: impl Serialize, lifetime: Duration) -> Result<()> {
-        let document = EncodedDocument::from_serialize(&value, self.db.limits());
+        let document = EncodedDocument::from_serialize(&value, &self.db.db.limits);
         let at = expires_at(self.now(), lifetime);
         self.write(key.into(), document, Some(at))
     }
@@ -175,8 +175,30 @@ impl<'d> OpenTransaction<'d> {
     /// # Errors
     /// As [`set`](Self::set).
     pub fn update(&mut self, key: impl Into<Key>, value: impl Serialize) -> Result<()> {
-        let (key, document) = (key.into(), EncodedDocument::from_serialize(&value, self.db.limits()));
-        self.keep_expiry(key, document)
+        let (key, document) = (key.into(), EncodedDocument::from_serialize(&value, &self.db.db.limits));
+        let at = self.open.expiry(CollectionId::ROOT, &key).flatten();
+        self.write(key, document, at)
+    }
+
+    /// As [`Collection::increment`]: the answer is the sum.
+    ///
+    /// # Errors
+    /// As [`Collection::increment`].
+    pub fn increment(&mut self, key: impl Into<Key>, by: i64) -> Result<i64> {
+        self.add(key.into(), None, by)
+    }
+
+    /// As [`Collection::increment_field`]: the answer is the sum.
+    ///
+    /// # Errors
+    /// As [`Collection::increment_field`].
+    pub fn increment_field<F>(&mut self, key: impl Into<Key>, field: F, by: i64) -> Result<i64>
+    where
+        F: TryInto<FieldPath>,
+        Error: From<F::Error>,
+    {
+        let path = field.try_into()?;
+        self.add(key.into(), Some(&path), by)
     }
 
     /// Adds: the document of `key`, if it has one, stays for as long as `lifetime`.
@@ -196,10 +218,13 @@ impl<'d> OpenTransaction<'d> {
         self.open.delete(CollectionId::ROOT, key.into());
     }
 
-    /// As [`set`](Self::set) of an encoded document, which expires as the one that it replaces.
-    pub(crate) fn keep_expiry(&mut self, key: Key, document: engine::Result<EncodedDocument>) -> Result<()> {
+    pub(crate) fn add(&mut self, key: Key, path: Option<&FieldPath>, by: i64) -> Result<i64> {
+        let document = self.get(&key)?;
+        let added = EncodedDocument::with_sum(document.as_ref(), path, by, &self.db.db.limits);
+        let (document, sum) = added.map_err(|error| self.db.failed(error, &key))?;
         let at = self.open.expiry(CollectionId::ROOT, &key).flatten();
-        self.write(key, document, at)
+        self.write(key, Ok(document), at)?;
+        Ok(sum)
     }
 
     fn write(
@@ -215,7 +240,7 @@ impl<'d> OpenTransaction<'d> {
     }
 
     fn now(&self) -> Timestamp {
-        *self.now.get_or_init(|| self.db.reader().now())
+        *self.now.get_or_init(|| self.db.db.reader.now())
     }
 
     fn told<T>(

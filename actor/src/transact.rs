@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::Sequence;
+use crate::collection::Collection;
 use crate::command::WriteReply;
 use crate::database::FerrumDB;
 use crate::error::{Error, ErrorKind, Result};
@@ -21,7 +22,7 @@ const ATTEMPTS: u32 = 100;
 /// runtime. See [`FerrumDB::transact`].
 #[must_use = "nothing is run before it is waited for: `.await` it, or call `.wait()`"]
 pub struct Transact<'d, T, E, F> {
-    db: &'d FerrumDB,
+    db: &'d Collection,
     run: F,
     attempts: u32,
     attempts_max: u32,
@@ -82,23 +83,20 @@ impl FerrumDB {
         F: FnMut(&mut OpenTransaction<'_>) -> Result<T, E>,
         E: From<Error>,
     {
-        Transact {
-            db: self,
-            run,
-            attempts: 0,
-            attempts_max: ATTEMPTS,
-            ranges: false,
-            under_way: None,
-            fails_with: PhantomData,
-        }
+        Transact::new(self, run)
     }
 }
 
-impl<T, E, F> Transact<'_, T, E, F>
+impl<'d, T, E, F> Transact<'d, T, E, F>
 where
     F: FnMut(&mut OpenTransaction<'_>) -> Result<T, E>,
     E: From<Error>,
 {
+    pub(crate) fn new(db: &'d Collection, run: F) -> Self {
+        let (attempts, attempts_max, ranges) = (0, ATTEMPTS, false);
+        Self { db, run, attempts, attempts_max, ranges, under_way: None, fails_with: PhantomData }
+    }
+
     /// Runs the transaction at most so often; at least once.
     pub fn attempts(self, most: u32) -> Self {
         Self { attempts_max: most.max(1), ..self }
@@ -135,7 +133,7 @@ where
         let (prepared, ranges) = open.finish();
         self.ranges = ranges;
         let Some(prepared) = prepared else { return Ok(Attempt::Done(value)) };
-        if let Err(error) = prepared.transaction.check(self.db.limits()) {
+        if let Err(error) = prepared.transaction.check(&self.db.db.limits) {
             return Err(self.db.counted(error.into()).into());
         }
         Ok(Attempt::Committing(value, self.db.send(prepared, WriteReply::Sequence)))

@@ -11,6 +11,7 @@ mod build;
 mod cache;
 mod clock;
 mod compaction;
+mod counter;
 mod document;
 mod documents;
 mod error;

@@ -72,7 +72,11 @@ impl Snapshot {
     }
 
     /// The version of the document of a key, and when that expires.
-    pub(crate) fn version(&self, collection: CollectionId, key: &str) -> Option<(Sequence, Option<Timestamp>)> {
+    pub(crate) fn version(
+        &self,
+        collection: CollectionId,
+        key: &str,
+    ) -> Option<(Sequence, Option<Timestamp>)> {
         let entry = self.entry(&self.shared.keydir.hash(collection, key))?;
         Some((entry.sequence, self.shared.expiry_times.get(&entry)))
     }

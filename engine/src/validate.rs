@@ -187,7 +187,9 @@ impl RangeRead {
             }
             Self::Values { collection, path, range } => {
                 match (touch.index_change, catalog.position(*collection, path)) {
-                    (Some(change), Some(index)) => are_values_touched(range, change, index, touch.alters_keys),
+                    (Some(change), Some(index)) => {
+                        are_values_touched(range, change, index, touch.alters_keys)
+                    }
                     // Without an index, now or then, it is not known which values they were.
                     _ => true,
                 }

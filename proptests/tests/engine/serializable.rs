@@ -152,9 +152,14 @@ impl<'r> Run<'r> {
         let (sequence, now) = stands_on.unwrap_or((self.writer.sequence().0, self.now));
         let (_, state) = self.states.range(..=sequence).next_back().unwrap();
         Alone::new(state, now).run(&steps).unwrap_or_else(|error| panic!("at its moment: {error}"));
-        let writes = steps.iter().any(|step| matches!(step, Step::Set(..) | Step::Expire(..) | Step::Delete(_)));
+        let writes =
+            steps.iter().any(|step| matches!(step, Step::Set(..) | Step::Expire(..) | Step::Delete(_)));
         let transaction = open.finish();
-        assert_eq!(transaction.is_some(), writes, "what only reads needs no commit, and nothing else does not");
+        assert_eq!(
+            transaction.is_some(),
+            writes,
+            "what only reads needs no commit, and nothing else does not"
+        );
         self.group.extend(transaction.map(|transaction| (transaction, Done { steps, stands_on, expected })));
     }
 
@@ -250,7 +255,11 @@ fn take_step(open: &mut OpenTransaction<'_>, kind: &Kind, written: &mut i64, now
         }
         Kind::Expire(key, lifetime) => {
             open.expire(ROOT, Key::from(name(key)), ends(lifetime).map(Timestamp));
-            if lifetime == Some(0) { Step::Delete(name(key)) } else { Step::Expire(name(key), ends(lifetime)) }
+            if lifetime == Some(0) {
+                Step::Delete(name(key))
+            } else {
+                Step::Expire(name(key), ends(lifetime))
+            }
         }
         Kind::Delete(key) => {
             open.delete(ROOT, Key::from(name(key)));
