@@ -4,6 +4,7 @@
 mod conditional;
 mod indexes;
 mod reads;
+mod updates;
 mod writes;
 
 use std::fmt;

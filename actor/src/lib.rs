@@ -73,6 +73,7 @@ mod link;
 mod live;
 mod metered;
 mod metrics;
+mod open_transaction;
 mod opening;
 mod pending;
 mod purge;
@@ -81,6 +82,7 @@ mod snapshot;
 mod spin;
 mod sync;
 mod syncer;
+mod transact;
 mod transaction;
 mod watch;
 mod writer_thread;
@@ -102,9 +104,11 @@ pub use ferrumdb_engine::{
 pub use fsync_policy::FsyncPolicy;
 pub use lag::Lag;
 pub use metrics::{Distribution, Metrics};
+pub use open_transaction::OpenTransaction;
 pub use pending::Pending;
 pub use restore::{Restore, RestoreReport};
 pub use snapshot::Snapshot;
+pub use transact::Transact;
 pub use transaction::Transaction;
 
 /// The page that people read first, so that its example compiles.

@@ -12,6 +12,7 @@ use crate::keydir::{Entry, Hashed};
 use crate::log::record_bytes;
 use crate::stage::StagedChange;
 use crate::superseded::{Backlog, Superseded};
+use crate::validate::RecentChanges;
 use crate::view::{Shared, View};
 
 /// A commit drops at most so many old versions beyond twice as many as it replaces, so that it never waits for what a
@@ -42,13 +43,15 @@ pub(crate) struct Applier {
     backlog: Backlog,
     /// The indexes that are being built.
     builds: Vec<Tracker>,
+    /// For the validation of what transactions have read.
+    recent: RecentChanges,
 }
 
 impl Applier {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let next = View::clone(&shared.view.load());
-        let (workings, backlog) = (Workings::default(), Backlog::default());
-        Self { shared, next, workings, backlog, builds: Vec::new() }
+        let (workings, backlog, recent) = (Workings::default(), Backlog::default(), RecentChanges::default());
+        Self { shared, next, workings, backlog, builds: Vec::new(), recent }
     }
 
     /// Does what is left of a change that was made in the keydir while nobody reads; `old` is what the key had.
@@ -60,6 +63,11 @@ impl Applier {
         if let Some(old) = old.filter(Entry::expires) {
             self.shared.expiry_times.remove(old.id());
         }
+    }
+
+    /// Prepares for the changes of the owner's commits up to `last`.
+    pub(crate) fn begin(&mut self, last: Sequence) {
+        self.recent.begin(&self.shared.range_readers, last);
     }
 
     /// Applies one change beside readers.
@@ -76,6 +84,7 @@ impl Applier {
             self.shared.expiry_times.insert(entry.id(), at);
         }
         let replaced = self.shared.keydir.put(&hashed, key, entry);
+        self.recent.note(change, self.next.catalog.number());
         self.tally(change, replaced);
         for build in self.builds() {
             build.note(hashed.collection, key);
@@ -115,6 +124,11 @@ impl Applier {
         }
         // ORDER: the pins are looked at after the view was stored.
         self.backlog.release(&self.shared, RELEASED_BY_A_COMMIT);
+    }
+
+    /// What was changed of late.
+    pub(crate) fn recent(&self) -> &RecentChanges {
+        &self.recent
     }
 
     /// The indexes as they will be published next.

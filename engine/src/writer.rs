@@ -134,8 +134,8 @@ impl Writer {
         self.check()?;
         self.allow_seals(group.iter().map(|transaction| transaction.len() as u64).sum())?;
         let encoder = self.encoder();
-        let (catalog, log) = (self.applier.catalog(), &self.log);
-        let staged = StagedGroup::decide(group, &self.shared, catalog, log, encoder)?;
+        let (catalog, recent) = (self.applier.catalog(), self.applier.recent());
+        let staged = StagedGroup::decide(group, &self.shared, catalog, recent, &self.log, encoder)?;
         let StagedGroup { encoded, sequence, changes, outcomes } = staged;
         self.carry_out(encoded, sequence, durability, |applier| {
             changes.iter().for_each(|change| applier.apply(change));
@@ -346,6 +346,7 @@ impl Writer {
             self.sync_log()?;
         }
         if !is_empty {
+            self.applier.begin(sequence);
             apply(&mut self.applier);
             self.finish(encoded, sequence);
             self.marked = false;

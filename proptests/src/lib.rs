@@ -9,6 +9,7 @@ mod model;
 mod ops;
 mod random;
 mod run;
+pub mod serial;
 mod sites;
 
 pub use explore::{Budget, Finding, Totals, explore, shrink};

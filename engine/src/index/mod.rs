@@ -5,7 +5,7 @@
 //! published. It is a tree as it was some changes ago, and these changes; the tree as it is now is the writer's own.
 
 pub(crate) mod catalog;
-mod cursor;
+pub(crate) mod cursor;
 pub(crate) mod definition;
 mod encode;
 mod entry;
@@ -165,10 +165,7 @@ impl Index {
     /// `reverse`, descending in that of their largest. If the range is not exact, some may lie outside, at its ends.
     pub(crate) fn find_range(&self, range: &ValueRange, reverse: bool) -> Vec<Key> {
         let (start, end) = range.bounds();
-        let holds = |change: &&RecentChange| {
-            let value = &change.entry.value;
-            !range.is_before_start(value) && range.is_before_end(value)
-        };
+        let holds = |change: &&RecentChange| range.may_hold(&change.entry.value);
         let mut recent: Vec<_> = self.recent.of_heads(range.heads()).filter(holds).collect();
         recent.reverse();
         let mut keys = Vec::new();

@@ -349,6 +349,11 @@ impl ValueRange {
         }
     }
 
+    /// Whether a key lies among those that may match.
+    pub(crate) fn may_hold(&self, value: &IndexValue) -> bool {
+        !self.empty && !self.is_before_start(value) && self.is_before_end(value)
+    }
+
     /// Whether the value at the cursor is in the range, exactly.
     pub(crate) fn contains(&self, cursor: &Cursor<'_>) -> bool {
         let class = || IndexValue::read(&mut cursor.clone()).class();

@@ -24,6 +24,8 @@ mod refusals;
 mod repair;
 mod restores;
 mod second_part;
+mod serializable;
+mod serializable_threads;
 mod sync_failures;
 mod torn_tails;
 mod verify;

@@ -16,6 +16,7 @@ mod opening;
 mod reads;
 mod rows;
 mod sqlite;
+mod transactions;
 mod writes;
 
 use std::path::Path;
@@ -44,7 +45,7 @@ struct Settings {
 /// A row's name on the command line, and what measures it.
 type Measurement = (&'static str, fn(&Settings) -> Result<Vec<Row>>);
 
-const MEASUREMENTS: [Measurement; 8] = [
+const MEASUREMENTS: [Measurement; 9] = [
     ("sets", writes::sets),
     ("gets", reads::gets),
     ("durable", durable::threads),
@@ -52,6 +53,7 @@ const MEASUREMENTS: [Measurement; 8] = [
     ("finds", finds::by_index),
     ("indexed", indexed::overwrites),
     ("index", indexed::building),
+    ("transact", transactions::of_two_threads),
     ("encrypted", encrypted::beside_plain),
 ];
 
