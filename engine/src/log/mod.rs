@@ -4,10 +4,12 @@ mod appender;
 mod chain;
 pub(crate) mod format;
 mod header;
+mod look;
 mod positions;
 mod record;
 mod scan;
 mod seal;
+mod search;
 mod survey;
 mod sweep;
 
@@ -19,7 +21,9 @@ pub(crate) use positions::Positions;
 pub(crate) use record::{
     Expected, Head, Kind, Mark, NewRecord, Payload, ReadFault, RecordWriter, read_document, record_bytes,
 };
-pub(crate) use scan::{BaseSoFar, Beyond, Place, Scanner, Step};
+pub(crate) use look::{mark_from, read_record};
+pub(crate) use scan::{Beyond, Place, Scanner, Step};
 pub(crate) use seal::{LogKeys, RecordSealer};
+pub(crate) use search::end_of_commit;
 pub(crate) use survey::{Piece, Survey};
 pub(crate) use sweep::Sweep;

@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use super::chain::Chain;
 use super::format::{
-    ALIGNMENT, CHAIN_MULTIPLIER, FLAG_MARK, HEAD_BYTES, LOG_START, MARK_BYTES, ORDINAL_MAX, PREFIX_BYTES,
-    RECORD_MARKER, SEQUENCE_MAX, aligned, head as at, kind, mark, payload, read_u32, read_u64, write_u32,
-    write_u64,
+    ALIGNMENT, CHAIN_MULTIPLIER, FLAG_EXPIRED, FLAG_MARK, HEAD_BYTES, LOG_START, MARK_BYTES, ORDINAL_MAX,
+    PREFIX_BYTES, RECORD_MARKER, SEQUENCE_MAX, aligned, head as at, kind, mark, payload, read_u32, read_u64,
+    write_u32, write_u64,
 };
 use super::header::Header;
 use super::seal::{LogKeys, RecordSealer};
@@ -102,6 +102,8 @@ impl Kind {
 pub(crate) struct Head {
     pub(crate) kind: Kind,
     pub(crate) has_mark: bool,
+    /// Whether the document had expired that this tombstone deletes.
+    pub(crate) has_expired: bool,
     pub(crate) payload_bytes: u32,
     pub(crate) sequence: Sequence,
     pub(crate) previous: u64,
@@ -120,9 +122,12 @@ impl Head {
         if id.checksum(position, &bytes[..at::CHECKSUM]) != checksum {
             return None;
         }
+        let kind = Kind::from_stored(bytes[at::KIND])?;
         let (flags, previous) = (bytes[at::FLAGS], read_u64(bytes, at::PREVIOUS));
         let (sequence, ordinal) = (read_u64(bytes, at::SEQUENCE), read_u32(bytes, at::ORDINAL));
-        if flags & !FLAG_MARK != 0
+        let has_expired = flags & FLAG_EXPIRED != 0;
+        if flags & !(FLAG_MARK | FLAG_EXPIRED) != 0
+            || (has_expired && kind != Kind::Delete)
             || !(1..=SEQUENCE_MAX).contains(&sequence)
             || ordinal > ORDINAL_MAX
             || read_u32(bytes, at::RESERVED) != 0
@@ -131,8 +136,9 @@ impl Head {
             return None;
         }
         Some(Self {
-            kind: Kind::from_stored(bytes[at::KIND])?,
+            kind,
             has_mark: flags & FLAG_MARK != 0,
+            has_expired,
             payload_bytes: read_u32(bytes, at::PAYLOAD_BYTES),
             sequence: Sequence(sequence),
             previous,
@@ -149,7 +155,7 @@ impl Head {
     }
 
     /// The mark behind this record, which begins where `bytes` does, if it is there and checks.
-    fn mark_of(&self, bytes: &[u8], position: u64, id: LogId) -> Option<Mark> {
+    pub(super) fn mark_of(&self, bytes: &[u8], position: u64, id: LogId) -> Option<Mark> {
         let start = self.unmarked_bytes() as usize;
         Mark::decode(bytes.get(start..start + MARK_BYTES)?, position, id)
     }
@@ -260,6 +266,8 @@ pub(crate) struct RecordWriter {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NewRecord<'a> {
     pub(crate) kind: Kind,
+    /// Whether a document had expired that is deleted.
+    pub(crate) has_expired: bool,
     pub(crate) sequence: Sequence,
     pub(crate) previous: u64,
     /// Nothing for the kinds that concern no key.
@@ -327,6 +335,7 @@ impl RecordWriter {
         let head = &mut self.bytes[self.offset..payload_start];
         head[at::MARKER..at::KIND].copy_from_slice(&RECORD_MARKER);
         head[at::KIND] = record.kind.stored();
+        head[at::FLAGS] = if record.has_expired { FLAG_EXPIRED } else { 0 };
         write_u32(head, at::PAYLOAD_BYTES, payload_bytes);
         write_u64(head, at::SEQUENCE, record.sequence.0);
         write_u64(head, at::PREVIOUS, record.previous);
@@ -377,7 +386,9 @@ impl RecordWriter {
     fn finish_record(&mut self, mark: Option<&Mark>) {
         let position = self.position();
         let (head, rest) = self.bytes[self.offset..].split_at_mut(HEAD_BYTES);
-        head[at::FLAGS] = if mark.is_some() { FLAG_MARK } else { 0 };
+        if mark.is_some() {
+            head[at::FLAGS] |= FLAG_MARK;
+        }
         let payload = &mut rest[..read_u32(head, at::PAYLOAD_BYTES) as usize];
         self.sealer.seal(position, head, mark.map(|mark| (mark, self.chain)), payload);
         let id = self.sealer.id();

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::chain::Chain;
-use super::format::{ALIGNMENT, HEAD_BYTES, MARK_BYTES, RECORD_MARKER};
+use super::format::{ALIGNMENT, HEAD_BYTES, LOG_START, MARK_BYTES, RECORD_MARKER};
 use super::record::{Head, Kind, Mark, Payload};
 use super::seal::LogKeys;
 use crate::fs::{File, read_full};
@@ -50,8 +50,20 @@ pub(crate) struct BaseSoFar {
     last: Option<RecordId>,
 }
 
+impl Place {
+    /// Where the walk through the log of a file with this id, generation and history floor begins.
+    pub(crate) fn first(file_id: [u8; 16], generation: u64, floor: Sequence) -> Self {
+        Self {
+            position: LOG_START,
+            sequence: Sequence::ZERO,
+            chain: Chain::start(file_id, generation),
+            base: (floor > Sequence::ZERO).then(|| BaseSoFar::new(floor)),
+        }
+    }
+}
+
 impl BaseSoFar {
-    pub(crate) fn new(state_of: Sequence) -> Self {
+    fn new(state_of: Sequence) -> Self {
         Self { state_of, records: 0, last: None }
     }
 }
