@@ -2,9 +2,12 @@
 //! itself.
 
 mod conditional;
+mod history;
 mod indexes;
 mod reads;
 mod writes;
+
+pub use history::KeyHistory;
 
 use std::fmt;
 use std::sync::Arc;

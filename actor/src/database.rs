@@ -2,6 +2,7 @@
 //! for the writer itself.
 
 mod backup;
+mod changes;
 
 use std::fmt;
 use std::ops::Deref;

@@ -139,6 +139,7 @@ impl WriterThread {
         self.link.note_commit_time(end - start);
         self.mark_due = Some(end + MARK_AFTER);
         self.group.answer(outcome, &self.link.counters);
+        self.link.bell.ring();
         self.writer.tidy();
     }
 
@@ -294,7 +295,10 @@ impl WriterThread {
         let worked = outcome.is_ok();
         self.purge.done(worked, end);
         match outcome {
-            Ok(purged) => self.link.counters.add(Counter::Purged, purged),
+            Ok(purged) => {
+                self.link.counters.add(Counter::Purged, purged);
+                self.link.bell.ring();
+            }
             Err(error) => {
                 self.link.counters.add(Counter::Errors, 1);
                 tracing::error!(%error, "expired documents could not be purged");
