@@ -87,9 +87,9 @@ mod watch;
 mod writer_thread;
 
 pub use backups::BackupReport;
+pub use changes::{Changes, WatchOptions};
 pub use checks::{Progress, repair, verify};
 pub use collection::Collection;
-pub use changes::{Changes, WatchOptions};
 pub use collection::KeyHistory;
 pub use compactions::{AutoCompaction, CompactionReport};
 pub use config::Config;
@@ -98,9 +98,9 @@ pub use error::{Error, ErrorKind, Result};
 pub use expiry::Ttl;
 pub use export::{EXPORT_VERSION, Export};
 pub use ferrumdb_engine::{
-    Change, ChangeKind, Clock, Document, EncryptionKey, FieldPath, Finding, History, IndexInfo, Key, Keys, Limits, LostCommits,
-    ManualClock, PathError, RecoveryReport, RepairReport, Sequence, Stats, SystemClock, Timestamp, UpTo,
-    VerifyReport, Version, fs,
+    Change, ChangeKind, Clock, Document, EncryptionKey, FieldPath, Finding, History, IndexInfo, Key, Keys,
+    Limits, LostCommits, ManualClock, PathError, RecoveryReport, RepairReport, Sequence, Stats, SystemClock,
+    Timestamp, UpTo, VerifyReport, Version, fs,
 };
 pub use fsync_policy::FsyncPolicy;
 pub use lag::Lag;

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::feed::{ChangeKind, document};
 use crate::generation::Generation;
 use crate::key::{CollectionId, Key, Sequence, Timestamp};
-use crate::log::{Head, Mark, Place, Scanner, Step, mark_from, read_record};
+use crate::log::{Head, Mark, Scanner, Step, read_record};
 use crate::reader::Reader;
 use crate::view::Shared;
 
@@ -135,8 +135,9 @@ impl Versions {
         if mark.is_some() || head.sequence <= self.generation.floor() {
             return Ok(mark.map(|mark| mark.time));
         }
-        let start = Place { position: position + head.record_bytes(), ..self.generation.first_place() };
-        let mark = mark_from(&*self.generation.file, &self.generation.keys, start)
+        let Generation { file, keys, .. } = &*self.generation;
+        let mark = Scanner::new(&**file, keys, self.generation.first_place())
+            .and_then(|mut scanner| scanner.mark_from(position + head.record_bytes()))
             .map_err(|source| Error::io("read", &self.shared.path, source))?;
         mark.map(|mark| Some(mark.time)).ok_or_else(|| self.damaged(position))
     }
@@ -150,8 +151,9 @@ impl Versions {
         let mut scanner = Scanner::new(&*generation.file, &generation.keys, place).map_err(failed)?;
         while scanner.place().position < below && scanner.place().sequence < self.newest {
             let step = scanner.next(|position, head, payload| {
-                let is_its = payload
-                    .is_some_and(|payload| (payload.collection, payload.key) == (self.collection, &*self.key));
+                let is_its = payload.is_some_and(|payload| {
+                    (payload.collection, payload.key) == (self.collection, &*self.key)
+                });
                 if is_its && position < below && ChangeKind::of(head).is_some() {
                     found.push(position);
                 }

@@ -6,6 +6,7 @@
 //! behind the same commit.
 
 mod hold;
+mod reading;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,11 +15,12 @@ use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::generation::Generation;
 use crate::key::{CollectionId, Key, Sequence, Timestamp, UpTo};
-use crate::log::{Head, Kind, Payload, Place, Scanner, Step, end_of_commit, read_record};
+use crate::log::{Head, Kind, Place, Scanner, Step, end_of_commit, read_record};
 use crate::reader::Reader;
 use crate::view::{Shared, View};
 use hold::Hold;
 pub(crate) use hold::Holds;
+use reading::{At, NOT_TEXT, Reading, Ready};
 
 /// How much of the log one look reads, unless a commit is longer.
 const LOOK_BYTES: u64 = 256 << 10;
@@ -91,16 +93,9 @@ pub struct Feed {
     wanted: Wanted,
     hold: Arc<Hold>,
     /// How far the log was read.
-    place: Place,
+    place: At,
     /// What was read and not handed out, all of it in the generation that is held.
     ready: VecDeque<Ready>,
-}
-
-/// A change, and where the document before is.
-#[derive(Debug)]
-struct Ready {
-    change: Change,
-    previous: u64,
 }
 
 impl Reader {
@@ -116,11 +111,12 @@ impl Reader {
         if since > view.sequence {
             return Err(Error::NoSuchCommit { sequence: since, newest: view.sequence });
         }
-        let place = shared.place_behind(&generation, since, view.log_end)?.ok_or(
-            Error::HistoryDropped { asked: UpTo::Sequence(since.next()), floor: generation.floor() },
-        )?;
+        let place = shared.place_behind(&generation, since, view.log_end)?.ok_or(Error::HistoryDropped {
+            asked: UpTo::Sequence(since.next()),
+            floor: generation.floor(),
+        })?;
         let hold = shared.holds.hold(generation);
-        Ok(Feed { shared: Arc::clone(shared), wanted, hold, place, ready: VecDeque::new() })
+        Ok(Feed { shared: Arc::clone(shared), wanted, hold, place: place.into(), ready: VecDeque::new() })
     }
 }
 
@@ -140,10 +136,12 @@ impl Feed {
     /// [`Error::Lagged`] when it is so far behind that the file was let go: from then on always.
     /// [`Error::Io`] and [`Error::Damaged`]: the next call tries the same again.
     pub fn advance(&mut self) -> Result<Fed> {
-        if self.ready.is_empty() && !self.read()? {
+        if !self.is_next_known() && !self.read()? {
             return Ok(Fed::End);
         }
-        let Some(Ready { change, previous }) = self.ready.front() else { return Ok(Fed::More) };
+        let Some(Ready { change, previous }) = self.ready.front().filter(|_| self.is_next_known()) else {
+            return Ok(Fed::More);
+        };
         let before = match *previous {
             0 => None,
             _ if !self.wanted.before => None,
@@ -153,7 +151,14 @@ impl Feed {
             }
         };
         let Ready { change, .. } = self.ready.pop_front().expect("it was just looked at");
-        Ok(Fed::Change(Change { before, ..change }))
+        let next = self.ready.front().map(|next| next.change.sequence);
+        Ok(Fed::Change(Change { before, ends_commit: next != Some(change.sequence), ..change }))
+    }
+
+    /// Whether there is a next change, and it is known whether it is the last of its commit.
+    fn is_next_known(&self) -> bool {
+        let is_whole = |next: &Ready| next.change.sequence <= self.place.sequence;
+        self.ready.len() > 1 || self.ready.front().is_some_and(is_whole)
     }
 
     /// Reads some more of the log, and says whether there was more.
@@ -168,53 +173,36 @@ impl Feed {
         let is_newest = view.generation == generation.number();
         let end = if is_newest { view.log_end } else { u64::MAX };
         let failed = |source| Error::io("read", &self.shared.path, source);
-        let mut scanner =
-            Scanner::until(&*generation.file, &generation.keys, self.place, end).map_err(failed)?;
+        let start = generation.first_place();
+        let mut scanner = Scanner::until(&*generation.file, &generation.keys, start, end).map_err(failed)?;
+        let mut reading = Reading { place: self.place, ready: Vec::new(), wanted: &self.wanted };
         let stop = self.place.position.saturating_add(LOOK_BYTES);
-        let mut ready = VecDeque::new();
-        while scanner.place().position < stop && scanner.place().sequence < view.sequence {
-            if !is_newest && scanner.is_blank().map_err(failed)? {
-                if scanner.place().position > self.place.position {
+        while reading.place.position < stop && reading.place.sequence < view.sequence {
+            let is_between = reading.place.within.is_none();
+            if !is_newest && is_between && scanner.is_blank_at(reading.place.position).map_err(failed)? {
+                if reading.place.position > self.place.position {
                     break;
                 }
-                drop(scanner);
                 return self.go_on(&generation, &view).map(|()| true);
             }
-            let (first, mut is_text) = (ready.len(), true);
-            let stage = |_, head: &Head, payload: Option<Payload<'_>>| {
-                if let Some(payload) = payload.filter(|payload| self.wanted.is_wanted(payload)) {
-                    is_text &= std::str::from_utf8(payload.document).is_ok();
-                    ready.extend(self.wanted.ready(head, &payload));
-                }
-            };
-            match scanner.next(stage).map_err(failed)? {
-                Step::Commit(_) if !is_text => return Err(self.damaged(self.place, "a document is not UTF-8")),
-                Step::Commit(mark) => {
-                    ready.range_mut(first..).for_each(|ready: &mut Ready| ready.change.time = mark.time);
-                    if ready.len() > first {
-                        ready.back_mut().expect("it is longer").change.ends_commit = true;
-                    }
-                }
-                Step::Tampered(position) => {
-                    return Err(Error::Tampered { path: Arc::clone(&self.shared.path), position });
-                }
-                Step::Bad(reason) => return Err(self.damaged(scanner.place(), reason)),
-                Step::Base | Step::End => {
-                    return Err(self.damaged(scanner.place(), "the log ends before its end"));
-                }
+            if let Err(bad) = reading.record(&mut scanner).map_err(failed)? {
+                return Err(self.damaged(reading.place.position, bad));
             }
         }
-        (self.place, self.ready) = (scanner.place(), ready);
+        let Reading { place, ready, .. } = reading;
+        self.place = place;
+        self.ready.extend(ready);
         Ok(true)
     }
 
     /// Goes on in the generation that has taken the place of one that was read to its end.
     fn go_on(&mut self, generation: &Generation, view: &View) -> Result<()> {
-        let next = generation.next().expect("a generation is known before a view is published that ends in it");
+        let next =
+            generation.next().expect("a generation is known before a view is published that ends in it");
         let end = if view.generation == next.number() { view.log_end } else { u64::MAX };
         // A follower may have missed a whole generation, and what was committed in it.
         let place = self.shared.place_behind(&next, self.place.sequence, end)?;
-        self.place = place.ok_or_else(|| self.lagged())?;
+        self.place = place.ok_or_else(|| self.lagged())?.into();
         self.hold.go_on(next);
         Ok(())
     }
@@ -235,9 +223,9 @@ impl Feed {
             is_document.then(|| is_there.then(|| document(head, payload.document)))
         });
         match read.map_err(|fault| self.shared.read_error(fault, previous))? {
-            Some(Some(document)) => document.map(Some).ok_or_else(|| self.damaged_at(previous)),
+            Some(Some(document)) => document.map(Some).ok_or_else(|| self.damaged(previous, NOT_TEXT)),
             Some(None) => Ok(None),
-            None => Err(self.damaged_at(previous)),
+            None => Err(self.damaged(previous, Step::Bad("it is not the version before of the key"))),
         }
     }
 
@@ -245,13 +233,15 @@ impl Feed {
         Error::Lagged { path: Arc::clone(&self.shared.path), resume: self.sequence() }
     }
 
-    fn damaged(&self, place: Place, reason: &'static str) -> Error {
-        Error::Damaged { path: Arc::clone(&self.shared.path), position: place.position, reason }
-    }
-
-    fn damaged_at(&self, position: u64) -> Error {
-        let (path, reason) = (Arc::clone(&self.shared.path), "it is not the version before of the key");
-        Error::Damaged { path, position, reason }
+    fn damaged(&self, position: u64, bad: Step) -> Error {
+        let path = Arc::clone(&self.shared.path);
+        match bad {
+            Step::Tampered(position) => Error::Tampered { path, position },
+            Step::Bad(reason) => Error::Damaged { path, position, reason },
+            Step::Commit(_) | Step::Base | Step::End => {
+                Error::Damaged { path, position, reason: "the log ends before its end" }
+            }
+        }
     }
 }
 
@@ -264,32 +254,6 @@ impl ChangeKind {
             (Kind::Delete, true) => Some(Self::Expired),
             _ => None,
         }
-    }
-}
-
-impl Wanted {
-    fn is_wanted(&self, payload: &Payload<'_>) -> bool {
-        let is_in_collection = self.collection.is_none_or(|wanted| wanted == payload.collection);
-        is_in_collection && payload.key.starts_with(&self.prefix)
-    }
-
-    /// The change that a record says, if it says one.
-    fn ready(&self, head: &Head, payload: &Payload<'_>) -> Option<Ready> {
-        let kind = ChangeKind::of(head)?;
-        let Payload { collection, expires_at, key, document: text } = *payload;
-        let after = if kind == ChangeKind::Set && self.after { document(head, text) } else { None };
-        let change = Change {
-            sequence: head.sequence,
-            time: Timestamp(0),
-            collection,
-            key: Key::from(key),
-            kind,
-            before: None,
-            after,
-            expires_at,
-            ends_commit: false,
-        };
-        Some(Ready { change, previous: head.previous })
     }
 }
 

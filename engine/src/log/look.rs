@@ -1,10 +1,10 @@
-//! Owns reading one record of which no more than its position is known. Never follows where it leads.
+//! Owns reading single records of which no more than the position is known. Never follows where they lead.
 
 use std::io;
 
 use super::format::HEAD_BYTES;
 use super::record::{Head, Mark, Payload, ReadFault};
-use super::scan::{Place, Scanner};
+use super::scan::{Scanner, Step};
 use super::seal::LogKeys;
 use crate::fs::{File, read_full};
 
@@ -55,15 +55,30 @@ pub(crate) fn read_record<T>(
     }
 }
 
-/// The mark of the commit whose next record stands at this place, if all that is left of it checks.
-pub(crate) fn mark_from(file: &dyn File, keys: &LogKeys, place: Place) -> io::Result<Option<Mark>> {
-    let mut scanner = Scanner::new(file, keys, place)?;
-    let mut position = place.position;
-    loop {
-        match scanner.record(position)? {
-            Ok((_, Some(mark))) => return Ok(Some(mark)),
-            Ok((head, None)) => position += head.record_bytes(),
-            Err(_) => return Ok(None),
+impl Scanner<'_> {
+    /// Reads the record at `position` and hands it to `take`, wherever the walk is. Otherwise, what is wrong with it.
+    pub(crate) fn look_at<T>(
+        &mut self,
+        position: u64,
+        take: impl FnOnce(&Head, Option<&Mark>, Option<Payload<'_>>) -> T,
+    ) -> io::Result<Result<T, Step>> {
+        let (head, mark) = match self.record(position)? {
+            Ok(found) => found,
+            Err(reason) => return Ok(Err(Step::Bad(reason))),
+        };
+        let payload = self.payload(position, &head, mark.as_ref());
+        Ok(payload.map(|payload| take(&head, mark.as_ref(), payload)))
+    }
+
+    /// The mark of the commit that has a record at `position`, if all that is left of it from there checks.
+    pub(crate) fn mark_from(&mut self, position: u64) -> io::Result<Option<Mark>> {
+        let mut position = position;
+        loop {
+            match self.record(position)? {
+                Ok((_, Some(mark))) => return Ok(Some(mark)),
+                Ok((head, None)) => position += head.record_bytes(),
+                Err(_) => return Ok(None),
+            }
         }
     }
 }

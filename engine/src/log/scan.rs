@@ -230,7 +230,12 @@ impl<'f> Scanner<'f> {
 
     /// Whether nothing but zeros, or nothing at all, stands where the next head would: a look at that place alone.
     pub(crate) fn is_blank(&mut self) -> io::Result<bool> {
-        let bytes = self.window(self.position, HEAD_BYTES)?;
+        self.is_blank_at(self.position)
+    }
+
+    /// The same of another place where a head would stand.
+    pub(crate) fn is_blank_at(&mut self, position: u64) -> io::Result<bool> {
+        let bytes = self.window(position, HEAD_BYTES)?;
         Ok(bytes.iter().all(|byte| *byte == 0))
     }
 

@@ -25,8 +25,7 @@ pub(crate) fn check_versions(world: &World, reader: &Reader, collection: u32, ke
     let newest = reader.sequence().0;
     let is_its = |told: &&Told| told.collection == collection && told.key == key && told.sequence <= newest;
     let all: Vec<_> = world.model.changes.iter().filter(is_its).rev().collect();
-    let found: Vec<_> =
-        reader.versions(CollectionId(collection), key).collect::<Result<_, _>>().unwrap();
+    let found: Vec<_> = reader.versions(CollectionId(collection), key).collect::<Result<_, _>>().unwrap();
     let floor = floor(reader);
     assert!(found.len() <= all.len(), "{found:?}\n{all:#?}");
     for (found, told) in found.iter().zip(&all) {

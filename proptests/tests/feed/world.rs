@@ -103,8 +103,7 @@ impl World {
             .map(|(id, held)| (held.expires_at, id.clone()))
             .collect();
         expired.sort_unstable();
-        let purge: Vec<_> =
-            expired.into_iter().take(limit).map(|(_, id)| Operation::Delete(id)).collect();
+        let purge: Vec<_> = expired.into_iter().take(limit).map(|(_, id)| Operation::Delete(id)).collect();
         let sequence = self.newest();
         let purged = self.writer().purge_expired(limit, Durability::Appended).unwrap();
         assert_eq!(purged, purge.len() as u64);
