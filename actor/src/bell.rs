@@ -140,3 +140,6 @@ mod tests {
         assert_eq!(woken.0.load(Ordering::SeqCst), 1);
     }
 }
+
+#[cfg(all(test, shuttle))]
+mod shuttle_tests;
