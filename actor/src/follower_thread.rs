@@ -64,7 +64,7 @@ impl FollowerThread {
                 if polled.advanced {
                     self.link.bell.ring();
                 }
-                self.wait = if polled.advanced { WAIT_MIN } else { slower };
+                self.wait = if polled.advanced || polled.is_untidy { WAIT_MIN } else { slower };
             }
             Err(error) => {
                 let error = Error::from(error);

@@ -79,6 +79,7 @@ mod opening;
 mod pending;
 mod purge;
 mod restore;
+mod snapshot;
 mod spin;
 mod sync;
 mod syncer;
@@ -107,6 +108,7 @@ pub use lag::Lag;
 pub use metrics::{Distribution, Metrics};
 pub use pending::Pending;
 pub use restore::{Restore, RestoreReport};
+pub use snapshot::Snapshot;
 pub use transaction::Transaction;
 
 /// The page that people read first, so that its example compiles.

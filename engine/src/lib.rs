@@ -40,6 +40,7 @@ mod seal;
 mod snapshot;
 mod stage;
 mod stats;
+mod superseded;
 mod sync;
 mod syncing;
 mod transaction;
@@ -49,6 +50,7 @@ mod versions;
 mod view;
 mod writer;
 
+pub use apply::Untidy;
 pub use backup::{BackedUp, Backup, BackupSource, BackupStep, Restore, Restored};
 pub use build::{BuildRound, CancelBuild, IndexBuild};
 pub use clock::{Clock, ManualClock, SystemClock};
