@@ -33,8 +33,9 @@ pub struct WatchOptions(Wanted);
 /// The changes that were committed, in the order in which they were: made by
 /// [`FerrumDB::watch`](crate::FerrumDB::watch) and [`FerrumDB::changes`](crate::FerrumDB::changes).
 ///
-/// It is an iterator that waits for the next change, and a [`Stream`] for async code, on any runtime: use it as one of
-/// them. It ends when the database is closed, after what was committed until then, and does not keep it open.
+/// It is an iterator that waits for the next change; [`into_stream`](Self::into_stream) makes a [`Stream`] of it, for async
+/// code on any runtime. It ends when the database is closed, after what was committed until then, and does not keep it
+/// open.
 ///
 /// Nothing is missed and nothing comes twice: it reads the log, and whoever commits does not wait for it, however slow it
 /// is. After a compaction it goes on in the file that this has replaced, and holds that file on the disk until it has
@@ -48,6 +49,29 @@ pub struct Changes {
     number: u64,
     has_ended: bool,
 }
+
+/// The same for async code, on any runtime: made by [`Changes::into_stream`].
+///
+/// ```
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// use std::future::poll_fn;
+/// use std::pin::Pin;
+///
+/// use ferrumdb::{FerrumDB, WatchOptions};
+/// use futures_core::Stream;
+///
+/// let db = FerrumDB::open_in_memory().await?;
+/// let mut changes = db.watch(WatchOptions::everything())?.into_stream();
+/// db.set("one", 1).await?;
+/// // With `StreamExt` of the crates `futures` or `tokio-stream`: `changes.next().await`.
+/// let change = poll_fn(|context| Pin::new(&mut changes).poll_next(context)).await;
+/// assert_eq!(change.unwrap()?.key, "one");
+/// # Ok::<(), ferrumdb::Error>(())
+/// # }).unwrap();
+/// ```
+#[must_use = "it tells nothing unless it is asked"]
+#[derive(Debug)]
+pub struct ChangeStream(Changes);
 
 impl WatchOptions {
     /// Every change of every key.
@@ -102,6 +126,11 @@ impl Changes {
     #[must_use]
     pub fn sequence(&self) -> Sequence {
         self.feed.sequence()
+    }
+
+    /// The same as a stream, from here on.
+    pub fn into_stream(self) -> ChangeStream {
+        ChangeStream(self)
     }
 
     /// The next change, if there is one already.
@@ -194,13 +223,22 @@ impl Iterator for Changes {
     }
 }
 
-impl Stream for Changes {
+impl ChangeStream {
+    /// Where to resume, as [`Changes::sequence`] tells it.
+    #[must_use]
+    pub fn sequence(&self) -> Sequence {
+        self.0.sequence()
+    }
+}
+
+impl Stream for ChangeStream {
     type Item = Result<Change>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let changes = &mut self.0;
         let (mut listens, mut reads) = (false, 0);
         loop {
-            match self.look() {
+            match changes.look() {
                 Err(error) => return Poll::Ready(Some(Err(error))),
                 Ok(Told::Change(change)) => return Poll::Ready(Some(Ok(change))),
                 Ok(Told::End) => return Poll::Ready(None),
@@ -212,7 +250,7 @@ impl Stream for Changes {
                 Ok(Told::Nothing) if listens => return Poll::Pending,
                 Ok(Told::Nothing) => {
                     // ORDER: one more look follows.
-                    self.link.bell.listen(self.number, context.waker());
+                    changes.link.bell.listen(changes.number, context.waker());
                     listens = true;
                 }
             }
@@ -220,9 +258,9 @@ impl Stream for Changes {
     }
 }
 
-impl FusedStream for Changes {
+impl FusedStream for ChangeStream {
     fn is_terminated(&self) -> bool {
-        self.has_ended
+        self.0.has_ended
     }
 }
 

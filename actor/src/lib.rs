@@ -88,7 +88,7 @@ mod watch;
 mod writer_thread;
 
 pub use backups::BackupReport;
-pub use changes::{Changes, WatchOptions};
+pub use changes::{ChangeStream, Changes, WatchOptions};
 pub use checks::{Progress, repair, verify};
 pub use collection::Collection;
 pub use collection::KeyHistory;

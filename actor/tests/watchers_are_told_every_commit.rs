@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 
 use ferrumdb::fs::{Effect, Fault, MemoryFs, SimFs, SimOperation};
 use ferrumdb::{
-    AutoCompaction, Change, ChangeKind, Changes, Config, ErrorKind, FerrumDB, FsyncPolicy, History,
-    ManualClock, Sequence, Timestamp, Transaction, WatchOptions,
+    AutoCompaction, Change, ChangeKind, ChangeStream, Changes, Config, ErrorKind, FerrumDB, FsyncPolicy,
+    History, ManualClock, Sequence, Timestamp, Transaction, Ttl, WatchOptions,
 };
 use futures_core::Stream;
+use serde_json::json;
 
 /// On a machine with other work to do, everything takes longer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,7 +34,7 @@ fn next(changes: &mut Changes) -> Change {
     changes.next_within(PATIENCE).unwrap().expect("there is a change")
 }
 
-async fn next_of_stream(changes: &mut Changes) -> Option<ferrumdb::Result<Change>> {
+async fn next_of_stream(changes: &mut ChangeStream) -> Option<ferrumdb::Result<Change>> {
     poll_fn(|context| Pin::new(&mut *changes).poll_next(context)).await
 }
 
@@ -80,7 +81,7 @@ fn iterators_and_streams_are_told_the_same_beside_writers_and_compactions() {
     const COMMITS: u64 = 300;
     let db = FerrumDB::open(config().keep_history(History::For(Duration::from_secs(3600)))).wait().unwrap();
     let iterators: Vec<_> = (0..2).map(|_| db.watch(everything()).unwrap()).collect();
-    let streams: Vec<_> = (0..2).map(|_| db.watch(everything()).unwrap()).collect();
+    let streams: Vec<_> = (0..2).map(|_| db.watch(everything()).unwrap().into_stream()).collect();
     let iterators: Vec<_> = iterators
         .into_iter()
         .map(|changes| thread::spawn(move || changes.map(Result::unwrap).collect::<Vec<_>>()))
@@ -121,7 +122,7 @@ fn a_stream_needs_no_runtime_and_wakes_once_there_is_something() {
         }
     }
     let db = FerrumDB::open(config()).wait().unwrap();
-    let mut changes = db.watch(WatchOptions::everything()).unwrap();
+    let mut changes = db.watch(WatchOptions::everything()).unwrap().into_stream();
     let woken = Arc::new(Woken::default());
     let waker = Waker::from(Arc::clone(&woken));
     let mut poll = || Pin::new(&mut changes).poll_next(&mut Context::from_waker(&waker));
@@ -294,4 +295,29 @@ fn a_follower_tells_what_its_owner_commits() {
     }
     follower.close().wait().unwrap();
     assert!(changes.next().is_none());
+}
+
+#[test]
+fn the_past_answers_what_a_snapshot_does_at_its_own_time() {
+    let clock = ManualClock::new(Timestamp(1_000));
+    let db = FerrumDB::open(config().with_clock(Arc::new(clock.clone()))).wait().unwrap();
+    db.create_index("n").wait().unwrap();
+    db.set_ex("session", json!({"n": 1}), Duration::from_millis(10)).wait().unwrap();
+    let then = db.set("user", json!({"n": 1})).wait().unwrap();
+    clock.set(Timestamp(2_000));
+    db.set("user", json!({"n": 2})).wait().unwrap();
+    db.drop_index("n").wait().unwrap();
+    for past in [db.at(then).unwrap(), db.at_time(Timestamp(1_999)).unwrap()] {
+        assert_eq!((past.sequence(), past.time(), past.count().unwrap()), (then, Timestamp(1_000), 2));
+        let mut found = past.find("n", &json!(1)).unwrap();
+        found.sort_unstable();
+        assert_eq!(found, ["session", "user"]);
+        assert_eq!(past.ttl("session").unwrap(), Some(Ttl::ExpiresIn(Duration::from_millis(10))));
+    }
+    assert_eq!(db.at_time(Timestamp(999)).unwrap().count().unwrap(), 0);
+    assert_eq!(db.at(Sequence(then.0 + 100)).unwrap_err().kind(), ErrorKind::NoSuchCommit);
+    db.compact().wait().unwrap();
+    assert_eq!(db.at(then).unwrap_err().kind(), ErrorKind::HistoryDropped);
+    let kinds: Vec<_> = db.history("user").unwrap().map(|version| version.unwrap().kind).collect();
+    assert_eq!(kinds, [ChangeKind::Set], "what is there is kept");
 }

@@ -8,8 +8,8 @@ use crate::changes::{Changes, WatchOptions};
 use crate::error::Result;
 
 impl FerrumDB {
-    /// What is committed from now on, in the order of the commits: an iterator that waits, and a stream for async code.
-    /// It tells nothing of commits that were published before this call, and misses none of those behind it.
+    /// What is committed from now on, in the order of the commits: an iterator that waits, and by
+    /// [`into_stream`](Changes::into_stream) a stream for async code. It tells nothing of commits that were published before this call, and misses none of those behind it.
     ///
     /// ```
     /// use ferrumdb::{ChangeKind, FerrumDB, WatchOptions};
