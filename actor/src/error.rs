@@ -284,9 +284,9 @@ fn engine_kind(error: &engine::Error) -> ErrorKind {
         engine::Error::IsADirectory { .. } => ErrorKind::IsADirectory,
         engine::Error::NoSuchFolder { .. } => ErrorKind::NoSuchFolder,
         engine::Error::NotADatabase { .. } => ErrorKind::NotADatabase,
-        engine::Error::UnsupportedVersion { .. } | engine::Error::UnsupportedFeatures { .. } => {
-            ErrorKind::UnsupportedFormat
-        }
+        engine::Error::UnsupportedVersion { .. }
+        | engine::Error::UnsupportedFeatures { .. }
+        | engine::Error::UnreadableIndex { .. } => ErrorKind::UnsupportedFormat,
         engine::Error::Damaged { .. } => ErrorKind::Damaged,
         engine::Error::KeyNeeded { .. } => ErrorKind::KeyNeeded,
         engine::Error::NotEncrypted { .. } => ErrorKind::NotEncrypted,
@@ -321,6 +321,7 @@ fn engine_path(error: &engine::Error) -> Option<&Path> {
         | engine::Error::Damaged { path, .. }
         | engine::Error::Replaced { path }
         | engine::Error::Lagged { path, .. }
+        | engine::Error::UnreadableIndex { path, .. }
         | engine::Error::Tampered { path, .. } => Some(path),
         engine::Error::Locked { path, .. }
         | engine::Error::IsADirectory { path }

@@ -119,6 +119,11 @@ impl WriterThread {
                 Some(Command::CancelCompaction(reply)) => {
                     reply.answer(Ok(self.compactions.cancel()));
                 }
+                Some(Command::HelpCompaction(mut compaction, reply)) => {
+                    let outcome = self.writer.help_compaction(&mut compaction);
+                    // Whoever asked waits for it.
+                    let _ = reply.send(outcome.map(|()| compaction).map_err(Error::from));
+                }
                 Some(Command::InstallCompaction(compaction, reply)) => {
                     self.install_compaction(*compaction, reply);
                 }

@@ -51,18 +51,11 @@ impl Applier {
         Self { shared, next, workings, backlog, builds: Vec::new() }
     }
 
-    /// Applies one change while nobody reads: in recovery.
-    pub(crate) fn apply_unread(&mut self, change: &StagedChange<'_>) {
-        let keydir = &self.shared.keydir;
+    /// Does what is left of a change that was made in the keydir while nobody reads; `old` is what the key had.
+    pub(crate) fn apply_unread(&mut self, change: &StagedChange<'_>, old: Option<Entry>) {
         if let Some(at) = change.expires_at {
             self.shared.expiry_times.insert(change.entry.id(), at);
         }
-        let removed = change.entry.is_tombstone();
-        let old = if removed {
-            keydir.remove(&change.hashed)
-        } else {
-            keydir.put(&change.hashed, change.key, change.entry)
-        };
         self.tally(change, old);
         if let Some(old) = old.filter(Entry::expires) {
             self.shared.expiry_times.remove(old.id());

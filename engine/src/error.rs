@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::index::definition::DefinitionError;
 use crate::key::{Sequence, UpTo};
 use crate::seal::SealError;
 
@@ -118,6 +119,14 @@ pub enum Error {
         position: u64,
         /// What is wrong with them.
         reason: &'static str,
+    },
+    /// The definition of an index in it was written by a newer build, or by nobody who should have. The file was left as it is.
+    #[error("{} has an index that this build cannot bring back: {reason}", path.display())]
+    UnreadableIndex {
+        /// The file.
+        path: Arc<Path>,
+        /// What is wrong with its definition.
+        reason: String,
     },
     /// A database that is followed was replaced: by another one, or by an older state of itself.
     #[error("{} is not the database any more that was opened; open it again", path.display())]
@@ -279,6 +288,11 @@ impl Error {
                 Self::WrongKey { path: path.to_path_buf(), reason: error.to_string() }
             }
         }
+    }
+
+    /// An index cannot be brought back.
+    pub(crate) fn definition(path: &Path, error: &DefinitionError) -> Self {
+        Self::UnreadableIndex { path: Arc::from(path), reason: error.to_string() }
     }
 
     pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {

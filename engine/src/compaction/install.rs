@@ -39,6 +39,25 @@ impl Writer {
         Source::now(self.shared(), self.log())
     }
 
+    /// Catches up, for a compaction that [needs help](Compaction::needs_help): a megabyte, and twice what was committed since it
+    /// helped last. Nothing is committed meanwhile, so each time less is left, however fast commits come, and no commit waits
+    /// for longer than this takes.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`], if another compaction was installed or the database was opened again since it was begun;
+    /// [`Error::Damaged`] and [`Error::Io`]: nothing has changed, and the compaction is of no use any more.
+    /// [`Error::Poisoned`].
+    pub fn help_compaction(&mut self, compaction: &mut Compaction) -> Result<()> {
+        self.check()?;
+        if !Arc::ptr_eq(&compaction.old, &self.log().generation) {
+            return Err(Error::Cancelled);
+        }
+        if compaction.phase != Phase::CatchingUp {
+            return Ok(());
+        }
+        compaction.catch_up_as_writer(self.log_end()).inspect_err(|_| compaction.phase = Phase::Failed)
+    }
+
     /// Copies what is left, and puts the compacted file in the place of the old one: syncs it, renames it, syncs the
     /// folder. Commits go on in it. The entries of the keydir are to be moved next, by [`Relocation::step`], and then
     /// to be handed to [`Writer::finish_relocation`].

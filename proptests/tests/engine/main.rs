@@ -4,6 +4,7 @@
 
 mod backups;
 mod bytes;
+mod catching_up;
 mod common;
 mod compacted;
 mod compaction;
