@@ -2,10 +2,13 @@
 //! itself.
 
 mod conditional;
+mod history;
 mod indexes;
 mod reads;
 mod updates;
 mod writes;
+
+pub use history::KeyHistory;
 
 use std::fmt;
 use std::sync::Arc;

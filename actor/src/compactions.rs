@@ -106,10 +106,10 @@ impl Compactions {
             && writer.dead_bytes() >= auto.dead_bytes.max(self.not_below)
             && writer.dead_bytes() / 100 >= writer.log_bytes() / 10_000 * u64::from(auto.dead_percent)
             && !writer.is_poisoned()
-            // A snapshot that holds an old file back would hold back one more.
-            && writer.held_generations() == 0
         {
-            self.is_wanted = true;
+            writer.let_feeds_go();
+            // A snapshot that holds an old file back would hold back one more.
+            self.is_wanted |= writer.held_generations() == 0;
         }
     }
 

@@ -102,6 +102,9 @@ pub enum ErrorKind {
     AlreadyExists,
     /// What was asked for lies before the history floor: compaction has dropped it, or the backup does not hold it.
     HistoryDropped,
+    /// A watcher was a whole compaction behind: go on by [`FerrumDB::changes`](crate::FerrumDB::changes), from
+    /// [`Changes::sequence`](crate::Changes::sequence).
+    Lagged,
     /// A commit was asked for that there is not.
     NoSuchCommit,
     /// Backups do not belong together, or one of them is missing.
@@ -347,6 +350,7 @@ fn engine_kind(error: &engine::Error) -> ErrorKind {
         engine::Error::NoSuchIndex { .. } => ErrorKind::NoSuchIndex,
         engine::Error::Exists { .. } => ErrorKind::AlreadyExists,
         engine::Error::HistoryDropped { .. } => ErrorKind::HistoryDropped,
+        engine::Error::Lagged { .. } => ErrorKind::Lagged,
         engine::Error::NoSuchCommit { .. } => ErrorKind::NoSuchCommit,
         engine::Error::WrongIncrement { .. } | engine::Error::Gap { .. } => ErrorKind::WrongIncrement,
         engine::Error::Cancelled => ErrorKind::Cancelled,
@@ -362,6 +366,7 @@ fn engine_path(error: &engine::Error) -> Option<&Path> {
         engine::Error::Io { path, .. }
         | engine::Error::Damaged { path, .. }
         | engine::Error::Replaced { path }
+        | engine::Error::Lagged { path, .. }
         | engine::Error::UnreadableIndex { path, .. }
         | engine::Error::Tampered { path, .. } => Some(path),
         engine::Error::Locked { path, .. }

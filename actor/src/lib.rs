@@ -53,6 +53,8 @@
 //! What happens when things go wrong is said by [`ErrorKind`], and every error's text says what to do.
 
 mod backups;
+mod bell;
+mod changes;
 mod checks;
 mod collection;
 mod command;
@@ -88,8 +90,10 @@ mod watch;
 mod writer_thread;
 
 pub use backups::BackupReport;
+pub use changes::{ChangeStream, Changes, WatchOptions};
 pub use checks::{Progress, repair, verify};
 pub use collection::Collection;
+pub use collection::KeyHistory;
 pub use compactions::{AutoCompaction, CompactionReport};
 pub use config::Config;
 pub use database::FerrumDB;
@@ -97,9 +101,9 @@ pub use error::{Error, ErrorKind, Result};
 pub use expiry::Ttl;
 pub use export::{EXPORT_VERSION, Export};
 pub use ferrumdb_engine::{
-    Clock, Document, EncryptionKey, FieldPath, Finding, History, IndexInfo, Key, Keys, Limits, LostCommits,
-    ManualClock, PathError, RecoveryReport, RepairReport, Sequence, Stats, SystemClock, Timestamp, UpTo,
-    VerifyReport, fs,
+    Change, ChangeKind, Clock, Document, EncryptionKey, FieldPath, Finding, History, IndexInfo, Key, Keys,
+    Limits, LostCommits, ManualClock, PathError, RecoveryReport, RepairReport, Sequence, Stats, SystemClock,
+    Timestamp, UpTo, VerifyReport, Version, fs,
 };
 pub use fsync_policy::FsyncPolicy;
 pub use lag::Lag;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 
+use crate::bell::Bell;
 use crate::command::{Answer, Command};
 use crate::error::{Cause, Error, Result};
 use crate::inbox::{self, Inbox, Outbox};
@@ -38,6 +39,8 @@ pub(crate) struct Link {
     pub(crate) waiters: CachePadded<AtomicUsize>,
     commit_nanos: CachePadded<AtomicU64>,
     pub(crate) counters: Counters,
+    /// Wakes those who wait for commits.
+    pub(crate) bell: Bell,
     pub(crate) snapshots: OpenSnapshots,
 }
 
@@ -56,6 +59,7 @@ impl Link {
             waiters: CachePadded::default(),
             commit_nanos: CachePadded::default(),
             counters: Counters::new(),
+            bell: Bell::default(),
             snapshots: OpenSnapshots::default(),
         };
         (Arc::new(link), inbox)
@@ -153,6 +157,7 @@ impl Link {
     pub(crate) fn end(&self, outcome: Result<()>) {
         let _ = self.ended.set(outcome);
         self.state.store(CLOSED, Ordering::Release);
+        self.bell.ring();
     }
 
     /// Notes that the writer panicked.
@@ -160,7 +165,18 @@ impl Link {
         let error = Error::new(Cause::Poisoned { path: self.path.clone(), reason });
         let _ = self.ended.set(Err(error.clone()));
         let _ = self.state.compare_exchange(OPEN, PANICKED, Ordering::AcqRel, Ordering::Acquire);
+        self.bell.ring();
         error
+    }
+
+    /// Whether nothing will be committed any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.state.load(Ordering::Acquire), CLOSED | PANICKED)
+    }
+
+    /// That the writer has not ended by a failure that it could not answer for.
+    pub(crate) fn check_end(&self) -> Result<()> {
+        if self.state.load(Ordering::Acquire) == PANICKED { Err(self.end_error()) } else { Ok(()) }
     }
 
     /// How the writer ended, once it has.

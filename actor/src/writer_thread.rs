@@ -150,6 +150,7 @@ impl WriterThread {
         self.link.note_commit_time(end - start);
         self.mark_due = Some(end + MARK_AFTER);
         self.group.answer(outcome, &self.link.counters);
+        self.link.bell.ring();
         self.tidy();
     }
 
@@ -325,6 +326,7 @@ impl WriterThread {
         match outcome {
             Ok(purged) => {
                 self.link.counters.add(Counter::Purged, purged);
+                self.link.bell.ring();
                 self.tidy();
             }
             Err(error) => {

@@ -177,6 +177,17 @@ pub enum Error {
         /// The commit that it follows.
         from: Sequence,
     },
+    /// A feed was a whole compaction behind, and has let its file go.
+    #[error(
+        "changes of {} were not read before one compaction and then another; go on with those behind commit {resume}",
+        path.display()
+    )]
+    Lagged {
+        /// The file.
+        path: Arc<Path>,
+        /// The newest commit of which every change was read.
+        resume: Sequence,
+    },
     /// A key is longer than the options allow.
     #[error("the key has {len} bytes, and the limit is {max}; shorten it or raise the limit")]
     KeyTooLong {

@@ -47,6 +47,12 @@ impl Snapshot {
         self.view.sequence
     }
 
+    /// The time of that commit.
+    #[must_use]
+    pub fn commit_time(&self) -> Timestamp {
+        self.view.time
+    }
+
     /// The document of a key.
     ///
     /// # Errors

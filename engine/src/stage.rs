@@ -249,7 +249,9 @@ impl<'g> Stage<'g, '_> {
         let Operation { collection, key, .. } = operation;
         let payload = Payload { collection: *collection, expires_at, key, document: text.as_bytes() };
         let previous = found.entry.map_or(0, |entry| self.log.position_of(&entry));
-        let placed = self.group.encoded.push(&NewRecord { kind, sequence, previous, payload: Some(payload) });
+        let has_expired = kind == Kind::Delete && found.live.is_none();
+        let record = NewRecord { kind, has_expired, sequence, previous, payload: Some(payload) };
+        let placed = self.group.encoded.push(&record);
         match kind {
             Kind::Set => {
                 let location = Location::new(self.log.generation.number(), placed.position);

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::expiry::{Expiring, ExpiryOrder, ExpiryTimes};
+use crate::feed::Holds;
 use crate::generation::{Generation, Retired};
 use crate::index::catalog::{Catalog, OldValues};
 use crate::key::{CollectionId, Sequence, Timestamp};
@@ -31,6 +32,7 @@ pub(crate) struct Shared {
     /// The oldest generation that an entry of the keydir may lead to; by it, the later ones.
     pub(crate) generations: ArcSwap<Generation>,
     pub(crate) retired: Retired,
+    pub(crate) holds: Holds,
     pub(crate) keydir: Keydir,
     pub(crate) undo: UndoMap,
     pub(crate) expiry_times: ExpiryTimes,
@@ -131,6 +133,7 @@ impl Shared {
             limits: options.limits,
             generations: ArcSwap::from(Arc::clone(generation)),
             retired: Retired::default(),
+            holds: Holds::default(),
             keydir,
             undo: UndoMap::new(),
             expiry_times,

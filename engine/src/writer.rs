@@ -387,7 +387,7 @@ impl Writer {
         self.allow_seals(1)?;
         let mut encoded = self.encoder();
         let sequence = self.log.sequence.next();
-        encoded.push(&NewRecord { kind, sequence, previous: 0, payload });
+        encoded.push(&NewRecord { kind, has_expired: false, sequence, previous: 0, payload });
         encoded.end_commit();
         self.carry_out(encoded, sequence, durability, apply)?;
         self.marked = kind == Kind::SyncMark;

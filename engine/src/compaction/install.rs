@@ -22,10 +22,16 @@ impl Writer {
     /// [`Error::Io`] when its file cannot be made; [`Error::Poisoned`].
     pub fn begin_compaction(&mut self, history: History) -> Result<Option<Compaction>> {
         self.check()?;
+        self.let_feeds_go();
         if self.log().sequence == Sequence::ZERO || self.log().moves.is_some() {
             return Ok(None);
         }
         Compaction::begin(self.file_system(), self.copy_source(), history).map(Some)
+    }
+
+    /// Takes from the feeds what an earlier compaction has replaced: each may be one compaction behind, and no more.
+    pub fn let_feeds_go(&self) {
+        self.shared().holds.let_go();
     }
 
     /// What is published now, to be copied beside commits.

@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 use crate::generation::Generation;
 use crate::key::{Sequence, Timestamp};
-use crate::log::{BaseSoFar, Chain, Head, Header, LOG_START, Mark, Payload, Place, Scanner, Step};
+use crate::log::{Head, Header, LOG_START, Mark, Payload, Place, Scanner, Step};
 use crate::seal::Keyring;
 use crate::view::Shared;
 use crate::writer::LogState;
@@ -337,12 +337,7 @@ impl Compaction {
 
 /// Where the walk through the log of a file with this header begins.
 pub(crate) fn start(header: &Header) -> Place {
-    Place {
-        position: LOG_START,
-        sequence: Sequence::ZERO,
-        chain: Chain::start(header.file_id, header.generation),
-        base: (header.history_floor > Sequence::ZERO).then(|| BaseSoFar::new(header.history_floor)),
-    }
+    Place::first(header.file_id, header.generation, header.history_floor)
 }
 
 /// The walk through a log that has been found to be whole: anything else in it is damage.
