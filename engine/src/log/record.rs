@@ -362,6 +362,18 @@ impl RecordWriter {
         self.offset = 0;
     }
 
+    /// The encoded bytes without the newest record, of which it is not known yet whether it is the last of its commit.
+    pub(crate) fn settled(&self) -> &[u8] {
+        &self.bytes[..self.offset]
+    }
+
+    /// Forgets these, since they have been written: the newest record follows them.
+    pub(crate) fn forget_settled(&mut self) {
+        self.start += self.offset as u64;
+        self.bytes.drain(..self.offset);
+        self.offset = 0;
+    }
+
     /// The chain value after what was encoded.
     pub(crate) fn chain(&self) -> Chain {
         self.chain
