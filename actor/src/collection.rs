@@ -3,6 +3,7 @@
 
 mod conditional;
 mod indexes;
+mod ordered;
 mod reads;
 mod writes;
 

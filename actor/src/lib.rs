@@ -74,9 +74,11 @@ mod live;
 mod metered;
 mod metrics;
 mod opening;
+mod order_builds;
 mod pending;
 mod purge;
 mod restore;
+mod scan;
 mod spin;
 mod sync;
 mod syncer;
@@ -103,6 +105,7 @@ pub use lag::Lag;
 pub use metrics::{Distribution, Metrics};
 pub use pending::Pending;
 pub use restore::{Restore, RestoreReport};
+pub use scan::{FieldKeyScan, FieldScan, KeyScan, Scan};
 pub use transaction::Transaction;
 
 /// The page that people read first, so that its example compiles.
