@@ -1,9 +1,9 @@
 //! Owns the comparison of what readers see with a state of the model. Never changes a database.
 
-use ferrumdb_engine::{CollectionId, Document, Reader, Snapshot};
+use ferrumdb_engine::{CollectionId, Document, KeyBounds, Reader, Scan, Snapshot};
 
 use crate::model::State;
-use crate::ops::{COLLECTIONS, KEYS, document};
+use crate::ops::{COLLECTIONS, KEYS, document, range_of};
 
 /// Compares everything that a reader can ask.
 pub(crate) fn reader(reader: &Reader, state: &State, sequence: usize) -> Result<(), String> {
@@ -40,7 +40,27 @@ pub(crate) fn snapshot(snapshot: &Snapshot, state: &State) -> Result<(), String>
     for collection in COLLECTIONS {
         equal("count", &(snapshot.count(collection) as usize), &keys_of(state, collection).len())?;
     }
-    Ok(())
+    (0..KEYS.len()).step_by(3).try_for_each(|from| ordered(snapshot, state, from))
+}
+
+/// Compares what is read in order of a range, and in reverse.
+fn ordered(snapshot: &Snapshot, state: &State, from: usize) -> Result<(), String> {
+    let (collection, start, end, mut numbers) = range_of(from, (from + state.len()) % KEYS.len());
+    numbers.retain(|number| state.contains_key(number));
+    numbers.sort_unstable_by_key(|number| KEYS[*number].1);
+    let bounds = KeyBounds::new(start, end);
+    equal("counted range", &(snapshot.count_range(collection, &bounds) as usize), &numbers.len())?;
+    let scan = || Scan::new(snapshot, collection, bounds.clone());
+    let wanted = |number: &usize| (KEYS[*number].1.to_owned(), expected(state, *number).unwrap_or_default());
+    let mut all: Vec<_> = numbers.iter().map(wanted).collect();
+    equal("range", &told(scan())?, &all)?;
+    all.reverse();
+    equal("range in reverse", &told(scan().reverse())?, &all)
+}
+
+fn told(scan: Scan<&Snapshot>) -> Result<Vec<(String, String)>, String> {
+    let told = scan.map(|found| found.map(|(key, text)| (String::from(key), text.as_str().to_owned())));
+    told.collect::<Result<_, _>>().map_err(|error| format!("a scan failed: {error}"))
 }
 
 fn expected(state: &State, key: usize) -> Option<String> {

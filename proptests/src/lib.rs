@@ -11,7 +11,7 @@ mod random;
 mod run;
 
 pub use explore::{Finding, Totals, explore, shrink};
-pub use model::{Model, State};
+pub use model::{Model, Staged, State};
 pub use ops::{COLLECTIONS, Change, Damage, Failure, KEYS, Op, OpList, document};
 pub use random::Random;
 pub use run::{Explored, Run, replay};
