@@ -360,11 +360,12 @@ impl Writer {
         self.appender.append(encoded.bytes()).map_err(|fault| self.append_error(fault))
     }
 
-    /// Writes what is settled of a commit that is too large to be encoded at once, and forgets it. The rest, with the mark,
-    /// is for `carry_out`: until that is written, nothing of this counts.
+    /// Writes what is encoded of a commit that is too large to be encoded at once, and forgets it: all but the newest record,
+    /// which may be the last. The rest, with the mark, is for `carry_out`; until that is written, nothing of this counts.
     fn append_part(&mut self, encoded: &mut RecordWriter) -> Result<()> {
-        self.appender.append_part(encoded.settled()).map_err(|fault| self.append_error(fault))?;
-        encoded.forget_settled();
+        let len = (encoded.position() - encoded.range().start) as usize;
+        self.appender.append_part(&encoded.bytes()[..len]).map_err(|fault| self.append_error(fault))?;
+        encoded.forget_written(len);
         Ok(())
     }
 

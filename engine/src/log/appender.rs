@@ -93,7 +93,10 @@ impl Appender {
                 self.prepared = self.prepared.max(new_end);
                 Ok(())
             }
-            Err(error) => Err(self.cut_back(error)),
+            Err(error) => {
+                self.unfinished = 0;
+                Err(self.cut_back(error))
+            }
         }
     }
 
@@ -128,7 +131,6 @@ impl Appender {
 
     /// Takes a failed append out of the file again.
     fn cut_back(&mut self, error: io::Error) -> AppendFault {
-        self.unfinished = 0;
         // ORDER: the cut is synced before anything is written there again. Otherwise a power cut could keep what was
         // refused and lose what was accepted in its place.
         match self.file.set_len(self.end).and_then(|()| self.syncs.sync()) {

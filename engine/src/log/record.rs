@@ -355,23 +355,11 @@ impl RecordWriter {
         self.start..self.start + self.bytes.len() as u64
     }
 
-    /// Forgets the encoded bytes, whole commits, since they have been written: what is encoded next follows them.
-    pub(crate) fn forget_written(&mut self) {
-        self.start = self.range().end;
-        self.bytes.clear();
-        self.offset = 0;
-    }
-
-    /// The encoded bytes without the newest record, of which it is not known yet whether it is the last of its commit.
-    pub(crate) fn settled(&self) -> &[u8] {
-        &self.bytes[..self.offset]
-    }
-
-    /// Forgets these, since they have been written: the newest record follows them.
-    pub(crate) fn forget_settled(&mut self) {
-        self.start += self.offset as u64;
-        self.bytes.drain(..self.offset);
-        self.offset = 0;
+    /// Forgets the first encoded bytes, whole commits or records of one, since they have been written.
+    pub(crate) fn forget_written(&mut self, len: usize) {
+        self.start += len as u64;
+        self.bytes.drain(..len);
+        self.offset = self.offset.saturating_sub(len);
     }
 
     /// The chain value after what was encoded.
