@@ -27,8 +27,11 @@ pub(crate) fn reader(reader: &Reader, state: &State, sequence: usize) -> Result<
         let wanted: Vec<_> = numbers.iter().map(|number| expected(state, *number)).collect();
         equal("get_many", &found, &wanted)?;
     }
-    ordered(&reader.snapshot(), state, sequence % KEYS.len())?;
-    snapshot(&reader.snapshot(), state)
+    let fresh = reader.snapshot();
+    if sequence.is_multiple_of(4) {
+        ordered(&fresh, state, sequence / 4 % KEYS.len())?;
+    }
+    snapshot(&fresh, state)
 }
 
 /// Compares everything that a snapshot can be asked without being used up.
