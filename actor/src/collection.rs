@@ -4,6 +4,7 @@
 mod conditional;
 mod history;
 mod indexes;
+mod ordered;
 mod reads;
 mod updates;
 mod writes;

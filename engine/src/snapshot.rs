@@ -128,6 +128,32 @@ impl Snapshot {
         entry.map(|entry| self.document(&hashed, &entry)).transpose()
     }
 
+    /// The keys that are `wanted` of all documents of a collection, those that have expired and are not purged included, in
+    /// no order.
+    pub(crate) fn stored_keys(&self, collection: CollectionId, wanted: impl Fn(&str) -> bool) -> Vec<Key> {
+        let mut keys = Vec::new();
+        self.each_stored_key(collection, wanted, |key| keys.push(key));
+        keys
+    }
+
+    /// Visits the same.
+    pub(crate) fn each_stored_key(
+        &self,
+        collection: CollectionId,
+        wanted: impl Fn(&str) -> bool,
+        mut visit: impl FnMut(Key),
+    ) {
+        let (keydir, mut copy) = (&self.shared.keydir, Vec::new());
+        for part in 0..keydir.parts() {
+            keydir.copy_part(part, collection, &mut copy);
+            for (key, newest) in copy.drain(..) {
+                if wanted(&key) && self.at_pin(collection, newest, || key.clone()).is_some() {
+                    visit(key);
+                }
+            }
+        }
+    }
+
     /// Visits every document of a collection, those that have expired and are not purged included, in the order of
     /// the log. The first error of `visit` ends it.
     pub(crate) fn each_document(
@@ -196,7 +222,7 @@ impl Snapshot {
         self.now
     }
 
-    fn document(&self, key: &Hashed<'_>, entry: &Entry) -> Result<Document> {
+    pub(crate) fn document(&self, key: &Hashed<'_>, entry: &Entry) -> Result<Document> {
         let document = self.shared.document(key, entry, &self.generations)?;
         document.ok_or_else(|| Error::Damaged {
             path: Arc::clone(&self.shared.path),
@@ -205,7 +231,8 @@ impl Snapshot {
         })
     }
 
-    fn entry(&self, key: &Hashed<'_>) -> Option<Entry> {
+    /// The entry of a document that is there.
+    pub(crate) fn entry(&self, key: &Hashed<'_>) -> Option<Entry> {
         let entry = self.shared.keydir.find(key)?;
         self.resolve(key.collection, entry, || Key::from(key.key))
     }

@@ -20,7 +20,7 @@ use crate::view::Shared;
 use crate::writer::LogState;
 
 /// Why an entry that the writer has just found is never out of date.
-const ONLY_THE_WRITER: &str = "only the writer itself takes a generation away";
+pub(crate) const ONLY_THE_WRITER: &str = "only the writer itself takes a generation away";
 
 /// A group that was decided and encoded, and not yet appended.
 pub(crate) struct StagedGroup<'g> {

@@ -13,7 +13,7 @@ pub mod serial;
 mod sites;
 
 pub use explore::{Budget, Finding, Totals, explore, shrink};
-pub use model::{Model, State};
+pub use model::{Model, Staged, State};
 pub use ops::{COLLECTIONS, Change, Damage, Failure, KEYS, Op, OpList, document};
 pub use random::Random;
 pub use run::{Explored, Run, replay};

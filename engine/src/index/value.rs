@@ -303,7 +303,7 @@ impl ValueRange {
 
     /// The bytes around the entries of an index whose values have keys that may match: not before the first, and before
     /// the second.
-    pub(super) fn bounds(&self) -> (Vec<u8>, Vec<u8>) {
+    pub(crate) fn bounds(&self) -> (Vec<u8>, Vec<u8>) {
         if self.empty {
             return (Vec::new(), Vec::new());
         }
@@ -324,7 +324,7 @@ impl ValueRange {
     }
 
     /// The heads of keys that may match.
-    pub(super) fn heads(&self) -> RangeInclusive<u64> {
+    pub(crate) fn heads(&self) -> RangeInclusive<u64> {
         let (start, end) = self.bounds();
         head(&start)..=head(&end)
     }

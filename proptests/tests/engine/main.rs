@@ -19,6 +19,7 @@ mod histories;
 mod keys_and_limits;
 mod locks;
 mod model;
+mod ordered;
 mod readers;
 mod refusals;
 mod repair;

@@ -15,6 +15,7 @@ mod lmdb;
 mod opening;
 mod reads;
 mod rows;
+mod scans;
 mod sqlite;
 mod transactions;
 mod writes;
@@ -51,6 +52,7 @@ const MEASUREMENTS: [Measurement; 9] = [
     ("durable", durable::threads),
     ("opening", opening::after_a_kill),
     ("finds", finds::by_index),
+    ("scans", scans::by_prefix),
     ("indexed", indexed::overwrites),
     ("index", indexed::building),
     ("transact", transactions::of_two_threads),
