@@ -9,7 +9,6 @@ use ferrumdb_engine::{
     Writer,
 };
 
-use crate::FsyncPolicy;
 use crate::backups::{BackupSettings, Backups};
 use crate::command::{Command, Reply, Write};
 use crate::compactions::{CompactionAnswer, CompactionSettings, Compactions};
@@ -24,6 +23,7 @@ use crate::metrics::Counter;
 use crate::purge::{self, PurgePlan};
 use crate::sync::{oneshot, thread};
 use crate::syncer::Syncer;
+use crate::{FsyncPolicy, Key};
 
 /// A writer that has had nothing to do for so long notes in the log how far it is synced.
 const MARK_AFTER: Duration = Duration::from_secs(1);
@@ -56,6 +56,8 @@ pub(crate) struct WriterThread {
     compactions: Compactions,
     live: LivePlan,
     backups: Backups,
+    /// Whether something is left of what was dropped that can go now.
+    untidy: bool,
 }
 
 impl WriterThread {
@@ -91,6 +93,7 @@ impl WriterThread {
             compactions,
             live: LivePlan::default(),
             backups,
+            untidy: false,
         }
     }
 
@@ -104,10 +107,10 @@ impl WriterThread {
             match command {
                 Some(Command::Write(first)) => self.commit(first, inbox),
                 Some(Command::Sync(reply)) => self.sync_now(reply),
-                Some(Command::CreateIndex(path, reply)) => {
-                    self.builds.create(&mut self.writer, path, &self.link, reply);
+                Some(Command::CreateIndex(name, path, reply)) => {
+                    self.create_index(name.as_ref(), path, reply)
                 }
-                Some(Command::DropIndex(path, reply)) => self.drop_index(&path, reply),
+                Some(Command::DropIndex(name, path, reply)) => self.drop_index(name.as_ref(), &path, reply),
                 Some(Command::IndexRound(build, reply)) => self.index_round(*build, reply),
                 Some(Command::Rekey(key, reply)) => self.rekey(&key, reply),
                 Some(Command::Compact(reply)) => self.compactions.want(reply),
@@ -139,7 +142,7 @@ impl WriterThread {
         self.link.note_commit_time(end - start);
         self.mark_due = Some(end + MARK_AFTER);
         self.group.answer(outcome, &self.link.counters);
-        self.writer.tidy();
+        self.untidy = self.writer.tidy();
     }
 
     fn sync_now(&mut self, reply: Reply<()>) {
@@ -151,9 +154,15 @@ impl WriterThread {
         reply.answer(outcome.map_err(Error::from));
     }
 
-    fn drop_index(&mut self, path: &FieldPath, reply: Reply<Sequence>) {
+    fn create_index(&mut self, name: Option<&Key>, path: FieldPath, reply: Reply<Sequence>) {
         let durability = self.durability();
-        let outcome = self.builds.drop_index(&mut self.writer, path, durability);
+        self.builds.create(&mut self.writer, (name, path), durability, &self.link, reply);
+        self.mark_due = Some(Instant::now() + MARK_AFTER);
+    }
+
+    fn drop_index(&mut self, name: Option<&Key>, path: &FieldPath, reply: Reply<Sequence>) {
+        let durability = self.durability();
+        let outcome = self.builds.drop_index(&mut self.writer, (name, path), durability);
         self.mark_due = Some(Instant::now() + MARK_AFTER);
         reply.answer(outcome.map_err(|error| self.link.counted(error.into())));
     }
@@ -214,7 +223,8 @@ impl WriterThread {
     fn deadline(&self) -> Option<Instant> {
         let compaction_due = self.compactions.is_wanted().then(Instant::now);
         let live_due = self.live.due(&self.writer);
-        [self.log_due(), self.purge_due(), compaction_due, live_due].into_iter().flatten().min()
+        let tidying_due = self.untidy.then(Instant::now);
+        [self.log_due(), self.purge_due(), compaction_due, live_due, tidying_due].into_iter().flatten().min()
     }
 
     /// When the log is to be synced beside commits, or marked.
@@ -249,6 +259,9 @@ impl WriterThread {
             self.hints.begin(&mut self.writer);
         }
         self.hints.write_if_ready();
+        if self.untidy {
+            self.untidy = self.writer.tidy();
+        }
         let is_due = |due: Option<Instant>| due.is_some_and(|due| due <= Instant::now());
         if is_due(self.log_due()) {
             self.tend_log();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::build::Tracker;
+use crate::collections::{CollectionChange, Collections};
 use crate::expiry::Expiring;
 use crate::index::catalog::Catalog;
 use crate::index::working::Workings;
@@ -12,6 +13,7 @@ use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::keydir::{Entry, Hashed, RecordId};
 use crate::log::record_bytes;
 use crate::stage::StagedChange;
+use crate::sweep::Sweep;
 use crate::view::{Shared, View};
 
 /// Applies and publishes commits, for the owner, for recovery and for followers.
@@ -26,6 +28,8 @@ pub(crate) struct Applier {
     superseded: VecDeque<Superseded>,
     /// The indexes that are being built.
     builds: Vec<Tracker>,
+    /// Takes the entries of dropped collections out of the keydir.
+    sweep: Sweep,
 }
 
 #[derive(Debug)]
@@ -43,7 +47,8 @@ impl Applier {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let next = View::clone(&shared.view.load());
         let workings = Workings::default();
-        Self { shared, next, workings, superseded: VecDeque::new(), builds: Vec::new() }
+        let (superseded, builds, sweep) = (VecDeque::new(), Vec::new(), Sweep::default());
+        Self { shared, next, workings, superseded, builds, sweep }
     }
 
     /// Applies one change while nobody reads: in recovery.
@@ -103,6 +108,11 @@ impl Applier {
         self.next.log_end = log_end;
         self.next.time = time;
         self.workings.fit(&self.next.catalog);
+        let collections = self.next.collections.number();
+        if self.shared.collections_number.load(Ordering::Relaxed) != collections {
+            // ORDER: before the view. Whoever has seen the new view must not believe what was found by the old one.
+            self.shared.collections_number.store(collections, Ordering::Release);
+        }
         self.shared.view.store(Arc::new(self.next.clone()));
         let has_indexes = !self.next.catalog.is_empty();
         if self.shared.has_indexes.load(Ordering::Relaxed) != has_indexes {
@@ -123,10 +133,46 @@ impl Applier {
     }
 
     /// Does what no commit needs to wait for: brings the trees of the indexes up to what is published, and gives back
-    /// what was published before.
-    pub(crate) fn tidy(&mut self) {
+    /// what was published before. Says whether entries of dropped collections are left that can go now.
+    pub(crate) fn tidy(&mut self) -> bool {
         self.workings.keep_up(&self.next.catalog);
         self.workings.give_back();
+        self.sweep.step(&self.shared, &mut self.next)
+    }
+
+    /// The collections that the next publication shows.
+    pub(crate) fn collections(&self) -> &Collections {
+        &self.next.collections
+    }
+
+    /// Creates or drops a collection in the commit of this number, behind what that commit does to keys. A dropped one
+    /// goes with everything in it; its entries leave the keydir later, since numbers are never used twice.
+    pub(crate) fn change_collection(&mut self, change: &CollectionChange, sequence: Sequence) {
+        self.next.collections.change(change);
+        let CollectionChange::Dropped(collection) = *change else { return };
+        let (_, bytes) = self.next.counts.remove(collection);
+        self.next.live_bytes -= bytes;
+        self.next.catalog.remove_collection(collection);
+        self.builds.iter().filter(|build| build.is_in(collection)).for_each(Tracker::cancel);
+        self.sweep.want(collection, sequence);
+    }
+
+    /// Takes the entries of dropped collections out of the keydir, as many as can go now: for those whom no commit waits
+    /// for.
+    pub(crate) fn sweep_all(&mut self) {
+        while self.sweep.step(&self.shared, &mut self.next) {}
+    }
+
+    /// Forgets that documents of dropped collections expire, of those that have at `now` at most so many. Nobody need be
+    /// told: they are gone.
+    pub(crate) fn forget_expired(&mut self, now: Timestamp, limit: usize) {
+        let collections = &self.next.collections;
+        if collections.dropped().is_empty() {
+            return;
+        }
+        let expired = self.next.expired(now).take(limit);
+        let gone: Vec<_> = expired.filter(|expired| collections.is_dropped(expired.collection)).collect();
+        gone.iter().for_each(|expired| self.next.expiring.remove(expired));
     }
 
     /// The indexes that are being built, without those that were abandoned.
@@ -142,7 +188,8 @@ impl Applier {
 
     /// Takes over what is to be published of a state that was worked out elsewhere, and whose entries were applied here.
     pub(crate) fn adopt(&mut self, view: &View) {
-        self.next = view.clone();
+        let before = std::mem::replace(&mut self.next, view.clone());
+        self.next.collections.succeed(&before.collections);
     }
 
     /// The key that expires first.
@@ -180,15 +227,19 @@ impl Applier {
             self.next.catalog.update(&mut self.workings, collection, key, index_change);
         }
         if let Some(old) = old.filter(|old| !old.is_tombstone()) {
-            self.next.counts.subtract(collection);
-            self.next.live_bytes -= record_bytes(old.payload_bytes);
+            let bytes = record_bytes(old.payload_bytes);
+            self.next.counts.subtract(collection, bytes);
+            self.next.live_bytes -= bytes;
             if let Some(at) = self.shared.expiry_times.get(&old) {
                 self.next.expiring.remove(&Expiring { at, collection, key: key.clone() });
             }
         }
         if !entry.is_tombstone() {
-            self.next.counts.add(collection);
-            self.next.live_bytes += record_bytes(entry.payload_bytes);
+            let bytes = record_bytes(entry.payload_bytes);
+            if self.next.counts.add(collection, bytes) {
+                self.next.collections.note_number(collection);
+            }
+            self.next.live_bytes += bytes;
             if let Some(at) = expires_at {
                 self.next.expiring.insert(&Expiring { at, collection, key: key.clone() });
             }

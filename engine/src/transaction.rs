@@ -1,5 +1,6 @@
 //! Owns what one commit is to change, as plain values, and the check of its sizes. Never looks at the database.
 
+use crate::collections::check_collection_name;
 use crate::document::EncodedDocument;
 use crate::error::{Error, Result};
 use crate::index::catalog::IndexChange;
@@ -11,15 +12,32 @@ use crate::options::Limits;
 /// holds before the first of them.
 #[derive(Clone, Debug, Default)]
 pub struct Transaction {
+    /// The collections that it calls by their names.
+    names: Vec<Key>,
     conditions: Vec<Requirement>,
     operations: Vec<Operation>,
     bytes: usize,
 }
 
+/// A collection, as a transaction speaks of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CollectionRef {
+    /// By its number. What is done to one that was dropped has no effect.
+    Id(CollectionId),
+    /// By the name that this transaction has noted under this number: see [`Transaction::collection`].
+    Named(u32),
+}
+
+impl From<CollectionId> for CollectionRef {
+    fn from(id: CollectionId) -> Self {
+        Self::Id(id)
+    }
+}
+
 /// One change of one key.
 #[derive(Clone, Debug)]
 pub(crate) struct Operation {
-    pub(crate) collection: CollectionId,
+    pub(crate) collection: CollectionRef,
     pub(crate) key: Key,
     pub(crate) change: Change,
     pub(crate) prepared: Option<Box<Prepared>>,
@@ -29,8 +47,9 @@ pub(crate) struct Operation {
 /// time of the commit.
 #[derive(Clone, Debug)]
 pub(crate) struct Prepared {
-    /// Which indexes there were.
+    /// Which indexes there were, and in which collection it is.
     pub(crate) catalog: u64,
+    pub(crate) collection: CollectionId,
     /// Which record the key had, if it had one.
     pub(crate) replaces: Option<RecordId>,
     pub(crate) change: IndexChange,
@@ -38,15 +57,22 @@ pub(crate) struct Prepared {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
-    Set { document: EncodedDocument, expires_at: Option<Timestamp> },
-    Expire { at: Option<Timestamp> },
+    Set {
+        document: EncodedDocument,
+        expires_at: Option<Timestamp>,
+    },
+    Expire {
+        at: Option<Timestamp>,
+    },
     Delete,
+    /// The collection is dropped, and the operation has no key.
+    Drop,
 }
 
 /// A condition on one key.
 #[derive(Clone, Debug)]
 pub(crate) struct Requirement {
-    pub(crate) collection: CollectionId,
+    pub(crate) collection: CollectionRef,
     pub(crate) key: Key,
     pub(crate) condition: Condition,
 }
@@ -79,13 +105,13 @@ pub struct Committed {
 
 /// A version of a document that a transaction replaced. It is read only when asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Replaced(pub(crate) Entry);
+pub struct Replaced(pub(crate) CollectionId, pub(crate) Entry);
 
 /// Why a transaction changed nothing: a condition did not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// The collection of the key.
-    pub collection: CollectionId,
+    /// The collection of the key, as the transaction speaks of it.
+    pub collection: CollectionRef,
     /// The key whose condition did not hold.
     pub key: Key,
     /// The condition.
@@ -112,16 +138,28 @@ impl Transaction {
         Self::default()
     }
 
+    /// The collection of this name, for this transaction. If there is none when it is committed, the first document that
+    /// is set there creates it.
+    pub fn collection(&mut self, name: &Key) -> CollectionRef {
+        let known = self.names.iter().position(|known| known == name);
+        let number = known.unwrap_or_else(|| {
+            self.bytes += name.len();
+            self.names.push(name.clone());
+            self.names.len() - 1
+        });
+        CollectionRef::Named(number as u32)
+    }
+
     /// Adds: nothing is changed unless `key` meets `condition`.
-    pub fn require(&mut self, collection: CollectionId, key: Key, condition: Condition) {
+    pub fn require(&mut self, collection: impl Into<CollectionRef>, key: Key, condition: Condition) {
         self.bytes += key.len();
-        self.conditions.push(Requirement { collection, key, condition });
+        self.conditions.push(Requirement { collection: collection.into(), key, condition });
     }
 
     /// Adds: `key` holds `document` from now on, until `expires_at` if there is one.
     pub fn set(
         &mut self,
-        collection: CollectionId,
+        collection: impl Into<CollectionRef>,
         key: Key,
         document: EncodedDocument,
         expires_at: Option<Timestamp>,
@@ -131,13 +169,20 @@ impl Transaction {
     }
 
     /// Adds: the document of `key`, if it has one, stays, and expires at `at`, or never.
-    pub fn expire(&mut self, collection: CollectionId, key: Key, at: Option<Timestamp>) {
+    pub fn expire(&mut self, collection: impl Into<CollectionRef>, key: Key, at: Option<Timestamp>) {
         self.push(collection, key, Change::Expire { at: at.map(storable) });
     }
 
     /// Adds: `key` holds nothing from now on.
-    pub fn delete(&mut self, collection: CollectionId, key: Key) {
+    pub fn delete(&mut self, collection: impl Into<CollectionRef>, key: Key) {
         self.push(collection, key, Change::Delete);
+    }
+
+    /// Adds: the collection, which this transaction calls by its name, is there no more, with all its documents and
+    /// indexes; if there is one.
+    pub fn drop_collection(&mut self, collection: CollectionRef) {
+        debug_assert!(matches!(collection, CollectionRef::Named(_)), "it is called by its name");
+        self.push(collection, Key::from(""), Change::Drop);
     }
 
     /// How many operations it has.
@@ -161,8 +206,10 @@ impl Transaction {
     /// Checks the sizes, so that a commit cannot fail for them.
     ///
     /// # Errors
-    /// [`Error::KeyTooLong`], [`Error::DocumentTooLarge`] or [`Error::TransactionTooLarge`].
+    /// [`Error::KeyTooLong`], [`Error::DocumentTooLarge`], [`Error::TransactionTooLarge`] or
+    /// [`Error::InvalidCollectionName`].
     pub fn check(&self, limits: &Limits) -> Result<()> {
+        self.names.iter().try_for_each(|name| check_collection_name(name))?;
         let keys = self.operations.iter().map(|operation| &operation.key);
         for key in keys.chain(self.conditions.iter().map(|requirement| &requirement.key)) {
             if key.len() > limits.key_bytes_max {
@@ -187,6 +234,16 @@ impl Transaction {
         Ok(())
     }
 
+    pub(crate) fn names(&self) -> &[Key] {
+        &self.names
+    }
+
+    /// How many records it makes at most.
+    pub(crate) fn records_max(&self) -> usize {
+        // Each operation may find that its collection has to be created, since one before it has dropped it.
+        if self.names.is_empty() { self.operations.len() } else { self.operations.len() * 2 }
+    }
+
     pub(crate) fn conditions(&self) -> &[Requirement] {
         &self.conditions
     }
@@ -195,12 +252,13 @@ impl Transaction {
         &self.operations
     }
 
-    pub(crate) fn operations_mut(&mut self) -> &mut [Operation] {
-        &mut self.operations
+    pub(crate) fn parts_mut(&mut self) -> (&[Key], &mut [Operation]) {
+        (&self.names, &mut self.operations)
     }
 
-    fn push(&mut self, collection: CollectionId, key: Key, change: Change) {
+    fn push(&mut self, collection: impl Into<CollectionRef>, key: Key, change: Change) {
         self.bytes += key.len();
+        let collection = collection.into();
         self.operations.push(Operation { collection, key, change, prepared: None });
     }
 }

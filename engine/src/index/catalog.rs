@@ -96,6 +96,15 @@ impl Catalog {
         indexes.list.retain(|published| !published.is(collection, path));
     }
 
+    /// Takes out the indexes of a collection.
+    pub(crate) fn remove_collection(&mut self, collection: CollectionId) {
+        if self.is_indexed(collection) {
+            let indexes = Arc::make_mut(&mut self.0);
+            indexes.number += 1;
+            indexes.list.retain(|published| published.collection != collection);
+        }
+    }
+
     /// Brings the indexes of a collection up to a change of one document, and the trees of these indexes.
     pub(crate) fn update(
         &mut self,

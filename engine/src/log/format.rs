@@ -92,12 +92,14 @@ pub(crate) mod payload {
     pub(crate) const EXPIRES_AT: usize = 8;
 }
 
-/// The numbers of the kinds of records. 5 and 6 are reserved: collection created, collection dropped.
+/// The numbers of the kinds of records.
 pub(crate) mod kind {
     pub(crate) const SET: u8 = 1;
     pub(crate) const DELETE: u8 = 2;
     pub(crate) const INDEX_CREATED: u8 = 3;
     pub(crate) const INDEX_DROPPED: u8 = 4;
+    pub(crate) const COLLECTION_CREATED: u8 = 5;
+    pub(crate) const COLLECTION_DROPPED: u8 = 6;
     pub(crate) const BASE_END: u8 = 7;
     pub(crate) const SYNC_MARK: u8 = 8;
     pub(crate) const CLOSE_MARK: u8 = 9;

@@ -62,6 +62,10 @@ pub(crate) enum Kind {
     IndexCreated,
     /// A collection has this index no more.
     IndexDropped,
+    /// There is a collection from here on; the key is its name.
+    CollectionCreated,
+    /// The collection is there no more, with everything in it; the key is the name that it had.
+    CollectionDropped,
     /// The end of the base section: what stands before it is all that there was after its commit.
     BaseEnd,
     /// How far the log is synced, said by an idle writer.
@@ -77,6 +81,8 @@ impl Kind {
             kind::DELETE => Some(Self::Delete),
             kind::INDEX_CREATED => Some(Self::IndexCreated),
             kind::INDEX_DROPPED => Some(Self::IndexDropped),
+            kind::COLLECTION_CREATED => Some(Self::CollectionCreated),
+            kind::COLLECTION_DROPPED => Some(Self::CollectionDropped),
             kind::BASE_END => Some(Self::BaseEnd),
             kind::SYNC_MARK => Some(Self::SyncMark),
             kind::CLOSE_MARK => Some(Self::CloseMark),
@@ -90,6 +96,8 @@ impl Kind {
             Self::Delete => kind::DELETE,
             Self::IndexCreated => kind::INDEX_CREATED,
             Self::IndexDropped => kind::INDEX_DROPPED,
+            Self::CollectionCreated => kind::COLLECTION_CREATED,
+            Self::CollectionDropped => kind::COLLECTION_DROPPED,
             Self::BaseEnd => kind::BASE_END,
             Self::SyncMark => kind::SYNC_MARK,
             Self::CloseMark => kind::CLOSE_MARK,

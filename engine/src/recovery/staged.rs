@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::io;
 
 use crate::apply::Applier;
+use crate::collections::CollectionChange;
 use crate::generation::Location;
 use crate::indexing::{CatchUp, Definitions};
-use crate::key::{CollectionId, Key, Timestamp};
+use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::keydir::Entry;
 use crate::log::{Head, Kind, Payload};
 use crate::stage::StagedChange;
@@ -29,6 +30,8 @@ pub(crate) struct Changes {
     pub(crate) keys: Vec<KeyChange>,
     /// The records of definitions of indexes.
     pub(crate) definitions: Vec<(Kind, CollectionId, Box<[u8]>)>,
+    /// The collections that are created or dropped, and by which commits.
+    pub(crate) collections: Vec<(Sequence, CollectionChange)>,
 }
 
 /// A change of one key.
@@ -74,6 +77,9 @@ impl Staged {
         self.last_kind = Some(head.kind);
         self.last_record = position;
         let Some(Payload { collection, expires_at, key, document }) = payload else { return };
+        if let Some(change) = CollectionChange::of_record(head.kind, collection, key) {
+            return self.changes.collections.push((head.sequence, change));
+        }
         let entry = match head.kind {
             Kind::Set => {
                 let location = Location::new(self.generation, position);
@@ -83,7 +89,7 @@ impl Staged {
             Kind::IndexCreated | Kind::IndexDropped => {
                 return self.changes.definitions.push((head.kind, collection, Box::from(document)));
             }
-            Kind::BaseEnd | Kind::SyncMark | Kind::CloseMark => return,
+            _ => return,
         };
         let entry = if expires_at.is_some() { entry.expiring() } else { entry };
         let is_wanted = head.kind == Kind::Set && is_indexed(collection);
@@ -103,6 +109,10 @@ impl Changes {
         definitions: &mut Definitions,
     ) -> io::Result<()> {
         for KeyChange { collection, key, entry, expires_at, document } in self.keys.drain(..) {
+            // No writer writes to a collection after it was dropped; whatever else a log may say.
+            if applier.collections().is_dropped(collection) {
+                continue;
+            }
             let (hashed, catalog) = (shared.keydir.hash(collection, &key), applier.catalog_mut());
             let index_change = catch_up.index_change(shared, catalog, &hashed, document.as_deref());
             applier.apply_unread(&StagedChange {
@@ -116,6 +126,12 @@ impl Changes {
         }
         for (kind, collection, definition) in self.definitions.drain(..) {
             definitions.note(kind, collection, &definition)?;
+        }
+        for (sequence, change) in self.collections.drain(..) {
+            applier.change_collection(&change, sequence);
+            if let CollectionChange::Dropped(collection) = change {
+                definitions.forget(collection);
+            }
         }
         Ok(())
     }
