@@ -38,7 +38,7 @@ impl Relocation {
             }
             let position = moves.find(location.position());
             // Snapshots that still read a collection which was dropped since hold the old file themselves.
-            let is_kept = position.is_some() || !collections.is_dropped(collection);
+            let is_kept = position.is_some() || collections.is_dropped(collection);
             assert!(is_kept, "a compaction keeps every record that an entry leads to");
             position.map(|position| Location::new(*to, position))
         });

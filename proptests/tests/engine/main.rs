@@ -4,6 +4,7 @@
 
 mod backups;
 mod bytes;
+mod collections;
 mod common;
 mod compacted;
 mod compaction;
