@@ -69,6 +69,7 @@ fn load_once(
     let Walked { place, definitions, time, claim, closed, .. } = walked;
     let shared = Shared::new(path, options.clone(), &generation, keydir, expiry_times, view);
     let mut applier = Applier::new(Arc::clone(&shared));
+    applier.enter(header.generation);
     let mut scanner = Scanner::new(&*file, &generation.keys, place).map_err(failed)?;
     let catch_up = CatchUp::new(shared.view.load().counts.total());
     let mut unread =
