@@ -69,8 +69,8 @@ pub fn repair(
     Target::create(file_system, to.clone(), &exhibit.path, state, keyring, time)
         .map_err(Fault::Write)
         .and_then(|mut target| {
-            target.name(&renamed);
             copy(&exhibit, &keys, &records, &mut target, &mut progress)?;
+            target.name(&renamed);
             target.publish().map_err(Fault::Write)
         })
         .map_err(|fault| fault.of(&exhibit.path, &to))?;

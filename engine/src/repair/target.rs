@@ -9,6 +9,7 @@ use crate::collections::CollectionChange;
 use crate::fs::{File, FileSystem, OpenMode, write_all};
 use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::lock::FileLock;
+use crate::log::format::ORDINAL_MAX;
 use crate::log::{
     Chain, ENCRYPTED, Head, Header, Kind, LOG_START, NewRecord, Payload, RecordSealer, RecordWriter,
 };
@@ -80,12 +81,12 @@ impl<'f> Target<'f> {
         })
     }
 
-    /// Gives names to collections that have lost theirs, before anything else is added: nobody knows any more which commits
-    /// did, so their number is that of none.
+    /// Gives names to collections that have lost theirs, behind everything else. Nobody knows any more which commits did, so
+    /// they get numbers that no record of the newest commit has.
     pub(super) fn name(&mut self, renamed: &[(CollectionId, Key)]) {
-        for (ordinal, (id, name)) in (0..).zip(renamed) {
+        for (ordinal, (id, name)) in (ORDINAL_MAX - renamed.len() as u32..).zip(renamed) {
             let change = CollectionChange::Created(*id, name.clone());
-            self.encoded.push_to_base(&change.record(name, Sequence::ZERO), ordinal);
+            self.encoded.push_to_base(&change.record(name, self.header.history_floor), ordinal);
             self.records += 1;
         }
     }
