@@ -12,6 +12,8 @@ mod run;
 
 pub use explore::{Finding, Totals, explore, shrink};
 pub use model::{Model, State};
-pub use ops::{COLLECTIONS, Change, Damage, Failure, KEYS, Op, OpList, document};
+pub use ops::{
+    COLLECTIONS, Change, Damage, Failure, KEYS, Op, OpList, ROOT, collection_of, document, place_of,
+};
 pub use random::Random;
 pub use run::{Explored, Run, replay};

@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use ferrumdb_engine::fs::{Call, FatedOperation, FileSystem, SimFs};
 use ferrumdb_engine::{
-    Durability, EncryptionKey, Error, ManualClock, Options, Reader, Snapshot, SyncDone, SyncTask, Timestamp,
-    Transaction, Writer, open,
+    CollectionId, Durability, EncryptionKey, Error, ManualClock, Options, Reader, Snapshot, SyncDone,
+    SyncTask, Timestamp, Transaction, Writer, open,
 };
 
 use crate::check;
 use crate::fates;
 use crate::model::{Model, State};
-use crate::ops::{Change, Damage, Failure, KEYS, Op, OpList, document};
+use crate::ops::{Change, Damage, Failure, KEYS, Op, OpList, ROOT, collection_of, document};
 use compact::Compacting;
 
 const PATH: &str = "/my.db";
@@ -256,6 +256,8 @@ impl Run {
         let durability = if synced { Durability::Synced } else { Durability::Appended };
         let transactions: Vec<_> = group.iter().map(|changes| transaction(changes)).collect();
         let result = opened.writer.commit(&transactions, durability);
+        // Otherwise what is left of dropped collections stays for the next commits.
+        while synced && opened.writer.tidy() {}
         let is_poisoned = opened.writer.is_poisoned();
         let staged = self.model.stage(group);
         match result {
@@ -447,7 +449,14 @@ fn is_temporary(name: &Path) -> bool {
 fn transaction(changes: &[Change]) -> Transaction {
     let mut transaction = Transaction::new();
     for Change { key, document: number } in changes {
-        let (collection, key) = KEYS[*key];
+        let name = collection_of(*key).unwrap_or_else(|| KEYS[*key].0);
+        let collection =
+            if name == ROOT { CollectionId::ROOT.into() } else { transaction.collection(&name.into()) };
+        if collection_of(*key).is_some() {
+            transaction.drop_collection(collection);
+            continue;
+        }
+        let key = KEYS[*key].1;
         match number {
             Some(number) => transaction.set(collection, key.into(), document(*number), None),
             None => transaction.delete(collection, key.into()),
