@@ -68,14 +68,12 @@ impl Model {
                             next.extend(place_of(*key).map(|place| (place, 0)));
                             is_commit = true;
                         }
-                        None if collection_of(*key).is_some() => {
-                            if next.remove(key).is_some() {
-                                next.retain(|other, _| {
-                                    collection_of(*other).is_some() || place_of(*other) != Some(*key)
-                                });
-                                deleted += 1;
-                                is_commit = true;
-                            }
+                        None if collection_of(*key).is_some() && next.remove(key).is_some() => {
+                            next.retain(|other, _| {
+                                collection_of(*other).is_some() || place_of(*other) != Some(*key)
+                            });
+                            deleted += 1;
+                            is_commit = true;
                         }
                         None if next.remove(key).is_some() => {
                             deleted += 1;

@@ -4,6 +4,7 @@ mod appender;
 mod chain;
 pub(crate) mod format;
 mod header;
+mod kind;
 mod positions;
 mod record;
 mod scan;
@@ -15,9 +16,10 @@ pub(crate) use appender::{AppendFault, Appender, Syncs};
 pub(crate) use chain::Chain;
 pub(crate) use format::{ENCRYPTED, LOG_START, VERSION};
 pub(crate) use header::{Header, HeaderCopy, HeaderState, Origin};
+pub(crate) use kind::Kind;
 pub(crate) use positions::Positions;
 pub(crate) use record::{
-    Expected, Head, Kind, Mark, NewRecord, Payload, ReadFault, RecordWriter, read_document, record_bytes,
+    Expected, Head, Mark, NewRecord, Payload, ReadFault, RecordWriter, read_document, record_bytes,
 };
 pub(crate) use scan::{BaseSoFar, Beyond, Place, Scanner, Step};
 pub(crate) use seal::{LogKeys, RecordSealer};
