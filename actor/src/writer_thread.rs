@@ -9,7 +9,6 @@ use ferrumdb_engine::{
     KeyBounds, Reader, Sequence, Untidy, Writer,
 };
 
-use crate::FsyncPolicy;
 use crate::backups::{BackupSettings, Backups};
 use crate::command::{Command, Reply, Write};
 use crate::compactions::{CompactionAnswer, CompactionSettings, Compactions};
@@ -25,6 +24,7 @@ use crate::order_builds::OrderBuilds;
 use crate::purge::{self, PurgePlan};
 use crate::sync::{oneshot, thread};
 use crate::syncer::Syncer;
+use crate::{FsyncPolicy, Key};
 
 /// A writer that has had nothing to do for so long notes in the log how far it is synced.
 const MARK_AFTER: Duration = Duration::from_secs(1);
@@ -112,14 +112,14 @@ impl WriterThread {
             match command {
                 Some(Command::Write(first)) => self.commit(first, inbox),
                 Some(Command::Sync(reply)) => self.sync_now(reply),
-                Some(Command::CreateIndex(path, reply)) => {
-                    self.builds.create(&mut self.writer, path, &self.link, reply);
+                Some(Command::CreateIndex(name, path, reply)) => {
+                    self.create_index(name.as_ref(), path, reply)
                 }
-                Some(Command::DropIndex(path, reply)) => self.drop_index(&path, reply),
+                Some(Command::DropIndex(name, path, reply)) => self.drop_index(name.as_ref(), &path, reply),
                 Some(Command::IndexRound(build, reply)) => self.index_round(*build, reply),
                 Some(Command::KeepOrder(collection)) => self.keep_order(collection),
-                Some(Command::DeleteRange(collection, bounds, reply)) => {
-                    self.delete_range(collection, &bounds, reply);
+                Some(Command::DeleteRange(name, bounds, reply)) => {
+                    self.delete_range(name.as_ref(), &bounds, reply);
                 }
                 Some(Command::Rekey(key, reply)) => self.rekey(&key, reply),
                 Some(Command::Compact(reply)) => self.compactions.want(reply),
@@ -185,9 +185,15 @@ impl WriterThread {
         reply.answer(outcome.map_err(Error::from));
     }
 
-    fn drop_index(&mut self, path: &FieldPath, reply: Reply<Sequence>) {
+    fn create_index(&mut self, name: Option<&Key>, path: FieldPath, reply: Reply<Sequence>) {
         let durability = self.durability();
-        let outcome = self.builds.drop_index(&mut self.writer, path, durability);
+        self.builds.create(&mut self.writer, (name, path), durability, &self.link, reply);
+        self.mark_due = Some(Instant::now() + MARK_AFTER);
+    }
+
+    fn drop_index(&mut self, name: Option<&Key>, path: &FieldPath, reply: Reply<Sequence>) {
+        let durability = self.durability();
+        let outcome = self.builds.drop_index(&mut self.writer, (name, path), durability);
         self.mark_due = Some(Instant::now() + MARK_AFTER);
         reply.answer(outcome.map_err(|error| self.link.counted(error.into())));
     }
@@ -209,7 +215,11 @@ impl WriterThread {
         }
     }
 
-    fn delete_range(&mut self, collection: CollectionId, bounds: &KeyBounds, reply: Reply<u64>) {
+    fn delete_range(&mut self, name: Option<&Key>, bounds: &KeyBounds, reply: Reply<u64>) {
+        let collection = match name {
+            None => CollectionId::ROOT,
+            Some(name) => self.writer.find_collection(name).unwrap_or(CollectionId::NONE),
+        };
         let outcome = self.writer.delete_range(collection, bounds, self.durability());
         self.mark_due = Some(Instant::now() + MARK_AFTER);
         if let Ok(Erased { documents, .. }) = &outcome {
@@ -218,7 +228,8 @@ impl WriterThread {
         }
         let outcome = outcome.map(|erased| erased.documents);
         reply.answer(outcome.map_err(|error| self.link.counted(error.into())));
-        self.writer.tidy();
+        self.link.bell.ring();
+        self.tidy();
     }
 
     fn rekey(&mut self, key: &EncryptionKey, reply: Reply<()>) {

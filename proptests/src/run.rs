@@ -10,14 +10,14 @@ use std::sync::Arc;
 
 use ferrumdb_engine::fs::{FileSystem, SimFs};
 use ferrumdb_engine::{
-    Durability, EncryptionKey, Error, IndexBuild, ManualClock, Options, Reader, Snapshot, SyncDone, SyncTask,
-    Timestamp, Transaction, Untidy, Writer, open,
+    CollectionId, Durability, EncryptionKey, Error, IndexBuild, ManualClock, Options, Reader, Snapshot,
+    SyncDone, SyncTask, Timestamp, Transaction, Untidy, Writer, open,
 };
 
 use crate::check;
 use crate::fates;
 use crate::model::{Model, Staged, State};
-use crate::ops::{Change, Damage, Failure, KEYS, Op, OpList, document};
+use crate::ops::{Change, Damage, Failure, KEYS, Op, OpList, ROOT, collection_of, document};
 use crate::sites::Cut;
 use compact::Compacting;
 
@@ -171,7 +171,7 @@ impl Run {
         match op {
             Op::Commit { group, synced } => self.commit(group, *synced, is_faulty),
             Op::DeleteRange { from, to, synced } => self.delete_range((*from, *to), *synced, is_faulty),
-            Op::Order(collection) => self.order(*collection, is_faulty),
+            Op::Order(key) => self.order(*key, is_faulty),
             Op::Sync => self.sync(is_faulty),
             Op::BeginSync => {
                 let sequence = self.model.sequence();
@@ -274,6 +274,8 @@ impl Run {
         let durability = if synced { Durability::Synced } else { Durability::Appended };
         let transactions: Vec<_> = group.iter().map(|changes| transaction(changes)).collect();
         let result = opened.writer.commit(&transactions, durability);
+        // Otherwise what is left of dropped collections stays for the next commits.
+        while synced && opened.writer.tidy() == Untidy::More {}
         let is_poisoned = opened.writer.is_poisoned();
         let staged = self.model.stage(group);
         match result {
@@ -502,7 +504,14 @@ fn is_temporary(name: &Path) -> bool {
 fn transaction(changes: &[Change]) -> Transaction {
     let mut transaction = Transaction::new();
     for Change { key, document: number } in changes {
-        let (collection, key) = KEYS[*key];
+        let name = collection_of(*key).unwrap_or_else(|| KEYS[*key].0);
+        let collection =
+            if name == ROOT { CollectionId::ROOT.into() } else { transaction.collection(&name.into()) };
+        if collection_of(*key).is_some() {
+            transaction.drop_collection(collection);
+            continue;
+        }
+        let key = KEYS[*key].1;
         match number {
             Some(number) => transaction.set(collection, key.into(), document(*number), None),
             None => transaction.delete(collection, key.into()),

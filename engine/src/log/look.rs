@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::io;
 
 use super::format::{HEAD_BYTES, MARK_BYTES};
-use super::record::{Head, Kind, Mark, Payload, record_bytes};
+use super::kind::Kind;
+use super::record::{Head, Mark, Payload, record_bytes};
 use super::scan::{Scanner, Step};
 use super::seal::LogKeys;
 use crate::fs::{File, read_full};

@@ -5,10 +5,11 @@ use std::ops::Range;
 use super::chain::Chain;
 use super::format::{
     ALIGNMENT, CHAIN_MULTIPLIER, FLAG_EXPIRED, FLAG_MARK, HEAD_BYTES, LOG_START, MARK_BYTES, ORDINAL_MAX,
-    PREFIX_BYTES, RECORD_MARKER, SEQUENCE_MAX, aligned, head as at, kind, mark, payload, read_u32, read_u64,
+    PREFIX_BYTES, RECORD_MARKER, SEQUENCE_MAX, aligned, head as at, mark, payload, read_u32, read_u64,
     write_u32, write_u64,
 };
 use super::header::Header;
+use super::kind::Kind;
 use super::seal::RecordSealer;
 use crate::key::{CollectionId, Sequence, Timestamp};
 
@@ -46,52 +47,6 @@ impl LogId {
         let mut hasher = crc32fast::Hasher::new_with_initial(self.seed ^ position as u32 ^ high);
         hasher.update(bytes);
         hasher.finalize()
-    }
-}
-
-/// What a record says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// A key holds a document.
-    Set,
-    /// A tombstone: a key holds nothing.
-    Delete,
-    /// A collection has an index from here on; the document is its definition.
-    IndexCreated,
-    /// A collection has this index no more.
-    IndexDropped,
-    /// The end of the base section: what stands before it is all that there was after its commit.
-    BaseEnd,
-    /// How far the log is synced, said by an idle writer.
-    SyncMark,
-    /// The database was closed here.
-    CloseMark,
-}
-
-impl Kind {
-    fn from_stored(number: u8) -> Option<Self> {
-        match number {
-            kind::SET => Some(Self::Set),
-            kind::DELETE => Some(Self::Delete),
-            kind::INDEX_CREATED => Some(Self::IndexCreated),
-            kind::INDEX_DROPPED => Some(Self::IndexDropped),
-            kind::BASE_END => Some(Self::BaseEnd),
-            kind::SYNC_MARK => Some(Self::SyncMark),
-            kind::CLOSE_MARK => Some(Self::CloseMark),
-            _ => None,
-        }
-    }
-
-    fn stored(self) -> u8 {
-        match self {
-            Self::Set => kind::SET,
-            Self::Delete => kind::DELETE,
-            Self::IndexCreated => kind::INDEX_CREATED,
-            Self::IndexDropped => kind::INDEX_DROPPED,
-            Self::BaseEnd => kind::BASE_END,
-            Self::SyncMark => kind::SYNC_MARK,
-            Self::CloseMark => kind::CLOSE_MARK,
-        }
     }
 }
 

@@ -4,7 +4,8 @@ use std::io;
 
 use super::chain::Chain;
 use super::format::{ALIGNMENT, HEAD_BYTES, LOG_START, MARK_BYTES, RECORD_MARKER};
-use super::record::{Head, Kind, Mark, Payload};
+use super::kind::Kind;
+use super::record::{Head, Mark, Payload};
 use super::seal::LogKeys;
 use crate::fs::{File, read_full};
 use crate::key::Sequence;
