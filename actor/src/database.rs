@@ -24,7 +24,7 @@ use crate::opening::{self, ThreadSlot};
 use crate::pending::Pending;
 use crate::sync::thread;
 use crate::transaction::Transaction;
-use crate::{EncryptionKey, Limits, Sequence, Stats, VerifyReport};
+use crate::{EncryptionKey, Limits, Sequence, Snapshot, Stats, VerifyReport};
 
 /// A handle to an open database. Clones are cheap and stand for the same database; use them from as many threads and
 /// tasks as you like.
@@ -223,13 +223,25 @@ impl FerrumDB {
         Pending::ready(link.ended().cloned().unwrap_or_else(|| Err(link.closed())))
     }
 
+    /// The database as it is now, for as long as the snapshot is kept: see [`Snapshot`].
+    ///
+    /// # Errors
+    /// [`Closed`](crate::ErrorKind::Closed), [`Forked`](crate::ErrorKind::Forked).
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        self.check_many()?;
+        let Inner { link, reader, .. } = &**self.db;
+        Ok(Snapshot::take(link, reader))
+    }
+
     /// What the file, the cache and the memory hold, and how the last opening went.
     ///
     /// # Errors
     /// [`Closed`](crate::ErrorKind::Closed), [`Forked`](crate::ErrorKind::Forked).
     pub fn stats(&self) -> Result<Stats> {
         self.check_many()?;
-        self.db.reader.stats().map_err(|error| self.counted(error.into()))
+        let mut stats = self.db.reader.stats().map_err(|error| self.counted(error.into()))?;
+        (stats.snapshots, stats.oldest_snapshot) = self.db.link.snapshots.told();
+        Ok(stats)
     }
 
     /// How far this database is behind what its owner has published: not at all, unless it was opened by

@@ -73,7 +73,7 @@ impl FollowerThread {
         match self.follower.poll() {
             Ok(polled) => {
                 self.progress.end_look(&polled);
-                self.wait = if polled.advanced { WAIT_MIN } else { slower };
+                self.wait = if polled.advanced || polled.is_untidy { WAIT_MIN } else { slower };
             }
             Err(error) => {
                 let error = Error::from(error);

@@ -79,6 +79,7 @@ mod pending;
 mod purge;
 mod restore;
 mod scan;
+mod snapshot;
 mod spin;
 mod sync;
 mod syncer;
@@ -106,6 +107,7 @@ pub use metrics::{Distribution, Metrics};
 pub use pending::Pending;
 pub use restore::{Restore, RestoreReport};
 pub use scan::{FieldKeyScan, FieldScan, KeyScan, Scan};
+pub use snapshot::Snapshot;
 pub use transaction::Transaction;
 
 /// The page that people read first, so that its example compiles.

@@ -13,6 +13,7 @@ use crate::error::{Cause, Error, Result};
 use crate::inbox::{self, Inbox, Outbox};
 use crate::metrics::{Counter, Counters};
 use crate::pending::Pending;
+use crate::snapshot::OpenSnapshots;
 use crate::sync::{AtomicU8, AtomicU64, AtomicUsize, Ordering, oneshot};
 
 const OPEN: u8 = 0;
@@ -40,6 +41,7 @@ pub(crate) struct Link {
     /// The collections whose keys somebody has asked to be kept in order.
     orders: Mutex<Vec<CollectionId>>,
     pub(crate) counters: Counters,
+    pub(crate) snapshots: OpenSnapshots,
 }
 
 impl Link {
@@ -58,6 +60,7 @@ impl Link {
             commit_nanos: CachePadded::default(),
             orders: Mutex::default(),
             counters: Counters::new(),
+            snapshots: OpenSnapshots::default(),
         };
         (Arc::new(link), inbox)
     }
@@ -136,6 +139,18 @@ impl Link {
         match self.state.load(Ordering::Relaxed) {
             OPEN | PANICKED => Ok(()),
             _ => Err(self.closed()),
+        }
+    }
+
+    /// Refuses reads of a snapshot: in a forked process, and when the database was closed with an error. What it shows may
+    /// then have been cut off by a later opening.
+    pub(crate) fn check_snapshot(&self) -> Result<()> {
+        if self.is_forked() {
+            return Err(self.forked());
+        }
+        match self.ended.get() {
+            Some(Err(error)) if self.state.load(Ordering::Acquire) == CLOSED => Err(error.clone()),
+            _ => Ok(()),
         }
     }
 

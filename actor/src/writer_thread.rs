@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ferrumdb_engine::{
     CollectionId, Compaction, Durability, EncryptionKey, Erased, Error as EngineError, FieldPath, IndexBuild,
-    KeyBounds, Reader, Sequence, Writer,
+    KeyBounds, Reader, Sequence, Untidy, Writer,
 };
 
 use crate::FsyncPolicy;
@@ -28,6 +28,9 @@ use crate::syncer::Syncer;
 
 /// A writer that has had nothing to do for so long notes in the log how far it is synced.
 const MARK_AFTER: Duration = Duration::from_secs(1);
+
+/// How often a writer with nothing to do looks whether the readers have ended for whom old versions are remembered.
+const TIDY_AFTER: Duration = Duration::from_secs(1);
 
 /// How the writer thread ended.
 pub(crate) struct Closed {
@@ -51,6 +54,7 @@ pub(crate) struct WriterThread {
     group: Group,
     sync_begun: Option<Instant>,
     mark_due: Option<Instant>,
+    tidy_due: Option<Instant>,
     purge: PurgePlan,
     builds: IndexBuilds,
     orders: OrderBuilds,
@@ -77,7 +81,7 @@ impl WriterThread {
         // After a crash the recovered log is synced, and nothing in it says so yet.
         let mark_due =
             reader.stats().is_ok_and(|stats| !stats.recovery.clean).then(|| Instant::now() + MARK_AFTER);
-        let sync_begun = None;
+        let (sync_begun, tidy_due) = (None, None);
         Self {
             writer,
             reader,
@@ -87,6 +91,7 @@ impl WriterThread {
             group,
             sync_begun,
             mark_due,
+            tidy_due,
             purge,
             builds,
             orders: OrderBuilds::default(),
@@ -130,7 +135,8 @@ impl WriterThread {
                 }
                 Some(Command::CompactionDone(outcome)) => self.compactions.finish(&self.writer, outcome),
                 Some(Command::Close(reply)) => return self.close(reply),
-                Some(Command::SyncDone | Command::Look | Command::Nudge) | None => {}
+                Some(Command::SyncDone | Command::Look | Command::Nudge) => {}
+                None => self.tidy_if_due(),
             }
             self.live.write_if_due(&mut self.writer);
             self.tend();
@@ -146,7 +152,22 @@ impl WriterThread {
         self.link.note_commit_time(end - start);
         self.mark_due = Some(end + MARK_AFTER);
         self.group.answer(outcome, &self.link.counters);
-        self.writer.tidy();
+        self.tidy();
+    }
+
+    /// Does one step of what nobody waits for, and notes when to do the next: at once, but after whatever has queued up.
+    fn tidy(&mut self) {
+        self.tidy_due = match self.writer.tidy() {
+            Untidy::Nothing => None,
+            Untidy::More => Some(Instant::now()),
+            Untidy::Pinned => Some(Instant::now() + TIDY_AFTER),
+        };
+    }
+
+    fn tidy_if_due(&mut self) {
+        if self.tidy_due.is_some_and(|due| due <= Instant::now()) {
+            self.tidy();
+        }
     }
 
     fn sync_now(&mut self, reply: Reply<()>) {
@@ -191,7 +212,7 @@ impl WriterThread {
         }
         let outcome = outcome.map(|erased| erased.documents);
         reply.answer(outcome.map_err(|error| self.link.counted(error.into())));
-        self.writer.tidy();
+        self.tidy();
     }
 
     fn rekey(&mut self, key: &EncryptionKey, reply: Reply<()>) {
@@ -243,7 +264,10 @@ impl WriterThread {
     fn deadline(&self) -> Option<Instant> {
         let compaction_due = self.compactions.is_wanted().then(Instant::now);
         let live_due = self.live.due(&self.writer);
-        [self.log_due(), self.purge_due(), compaction_due, live_due].into_iter().flatten().min()
+        [self.log_due(), self.purge_due(), compaction_due, live_due, self.tidy_due]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// When the log is to be synced beside commits, or marked.
@@ -323,7 +347,10 @@ impl WriterThread {
         let worked = outcome.is_ok();
         self.purge.done(worked, end);
         match outcome {
-            Ok(purged) => self.link.counters.add(Counter::Purged, purged),
+            Ok(purged) => {
+                self.link.counters.add(Counter::Purged, purged);
+                self.tidy();
+            }
             Err(error) => {
                 self.link.counters.add(Counter::Errors, 1);
                 tracing::error!(%error, "expired documents could not be purged");

@@ -47,6 +47,27 @@ fn a_failed_sync_leaves_the_group_in_doubt_and_stops_writing() {
 }
 
 #[test]
+fn a_snapshot_answers_beside_a_stopped_writer_and_not_after_a_closing_that_failed() {
+    let sim = SimFs::new(1);
+    let db = open(&sim, FsyncPolicy::Always);
+    db.set("before", 1).wait().unwrap();
+    let snapshot = db.snapshot().unwrap();
+    sim.inject(failing(SimOperation::Sync));
+    db.set("doubtful", 1).wait().unwrap_err();
+    assert_eq!(snapshot.get_as::<u32>("before").unwrap(), Some(1));
+    assert_eq!(db.close().wait().unwrap_err().kind(), ErrorKind::Poisoned);
+    let errors = [
+        snapshot.get("before").err(),
+        snapshot.get_many(&["before"]).err(),
+        snapshot.keys().err(),
+        snapshot.count().err(),
+        snapshot.ttl("before").err(),
+        snapshot.find("a", &1.into()).err(),
+    ];
+    assert!(errors.into_iter().all(|error| error.unwrap().kind() == ErrorKind::Poisoned));
+}
+
+#[test]
 fn a_failed_append_concerns_its_group_alone() {
     let sim = SimFs::new(2);
     let db = open(&sim, FsyncPolicy::Always);

@@ -5,11 +5,11 @@
 
 use std::time::{Duration, Instant};
 
-use ferrumdb::{ErrorKind, FerrumDB};
+use ferrumdb::{ErrorKind, FerrumDB, Snapshot};
 use fork::{Fork, fork, waitpid_nohang};
 
 /// What the child finds; its exit code says which part was wrong, 0 that all was right.
-fn child(db: FerrumDB, pending: ferrumdb::Pending<ferrumdb::Sequence>) -> i32 {
+fn child(db: FerrumDB, snapshot: Snapshot, pending: ferrumdb::Pending<ferrumdb::Sequence>) -> i32 {
     let forked = |kind: Option<ErrorKind>| kind == Some(ErrorKind::Forked);
     let checks = [
         forked(db.set("child", 1).wait().err().map(|error| error.kind())),
@@ -18,7 +18,11 @@ fn child(db: FerrumDB, pending: ferrumdb::Pending<ferrumdb::Sequence>) -> i32 {
         forked(db.close().wait().err().map(|error| error.kind())),
         forked(db.count().err().map(|error| error.kind())),
         forked(db.keys().err().map(|error| error.kind())),
+        forked(db.snapshot().err().map(|error| error.kind())),
+        forked(snapshot.get("parent").err().map(|error| error.kind())),
+        forked(snapshot.keys().err().map(|error| error.kind())),
     ];
+    drop(snapshot);
     // Whether it was answered before the fork is a matter of luck; that it returns is not.
     let _ = pending.wait();
     drop(db);
@@ -31,11 +35,12 @@ fn a_forked_child_gets_errors_and_leaves_the_database_alone() {
     let path = folder.path().join("data.db");
     let db = FerrumDB::open(&path).wait().unwrap();
     db.set("parent", 1).wait().unwrap();
+    let snapshot = db.snapshot().unwrap();
     let pending = db.set("around the fork", 2);
 
     match fork().unwrap() {
         Fork::Child => {
-            let code = child(db, pending);
+            let code = child(db, snapshot, pending);
             std::process::exit(code);
         }
         Fork::Parent(process) => {
@@ -49,6 +54,11 @@ fn a_forked_child_gets_errors_and_leaves_the_database_alone() {
     }
 
     pending.wait().unwrap();
+    assert_eq!(
+        (snapshot.count().unwrap(), db.stats().unwrap().snapshots),
+        (1, 1),
+        "the child dropped its own"
+    );
     db.set("after", 3).wait().unwrap();
     assert_eq!(
         FerrumDB::open(&path).wait().unwrap_err().kind(),

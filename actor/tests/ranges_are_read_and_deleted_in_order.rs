@@ -98,10 +98,16 @@ fn a_range_is_deleted_by_its_owner_and_gone_in_a_follower_too() {
     soon(|| follower.count_prefix("k").unwrap() == 3_000);
     db.create_index("n").wait().unwrap();
     let kept = db.prefix("k001").unwrap();
+    let before = db.snapshot().unwrap();
     assert_eq!(db.delete_prefix("k001").wait().unwrap(), 100);
     assert_eq!(db.delete_range("k00000".."k00050").wait().unwrap(), 50);
     assert_eq!(db.delete_range("k00000".."k00050").wait().unwrap(), 0);
     assert_eq!(kept.count(), 100, "a scan that was begun before stands on its moment");
+    assert_eq!(before.count_prefix("k001").unwrap(), 100, "and so does a snapshot");
+    assert_eq!(before.range("k00198".."k002").unwrap().count(), 2);
+    assert_eq!(before.first().unwrap().unwrap().0, "k00000");
+    assert_eq!(before.last().unwrap().unwrap().0, "k02999");
+    assert_eq!(before.range_by("n", json!(100)..json!(103)).unwrap().count(), 3);
     assert_eq!(db.find("n", &json!(100)).unwrap(), [""; 0]);
     assert_eq!(db.metrics().deletes, 150);
     soon(|| follower.count_prefix("k").unwrap() == 2_850);

@@ -1,4 +1,4 @@
-//! Owns the benches of the public face: sets, gets, transactions and opening. Never compares with another store; the
+//! Owns the benches of the public face: sets, gets, snapshots, transactions and opening. Never compares with another store; the
 //! program `beside` does.
 
 use std::hint::black_box;
@@ -15,7 +15,7 @@ const CACHE_BYTES: u64 = 256 << 20;
 criterion_group! {
     name = benches;
     config = Criterion::default().measurement_time(Duration::from_secs(3)).sample_size(30);
-    targets = sets, gets, transactions, opening
+    targets = sets, gets, snapshots, transactions, opening
 }
 criterion_main!(benches);
 
@@ -102,6 +102,34 @@ fn get_many(
             BatchSize::SmallInput,
         );
     });
+}
+
+/// Opening one and dropping it; a get from one that is as old as all that has been replaced since.
+fn snapshots(criterion: &mut Criterion) {
+    let workload = Workload::new(DOCUMENTS, 0);
+    let mut group = criterion.benchmark_group("snapshot");
+    group.throughput(Throughput::Elements(1));
+    let folder = folder();
+    let db = open(folder.path(), FsyncPolicy::Never, CACHE_BYTES);
+    fill(&db, &workload);
+    group.bench_function("open and drop", |bencher| {
+        bencher.iter(|| db.snapshot().expect("it is open"));
+    });
+    db.set_ex("session", 1, Duration::from_secs(1_000_000)).wait().expect("it is open");
+    group.bench_function("open and drop, with documents that expire", |bencher| {
+        bencher.iter(|| db.snapshot().expect("it is open"));
+    });
+    let snapshot = db.snapshot().expect("it is open");
+    let mut numbers = Numbers::new(4);
+    for name in ["get, nothing replaced since", "get, everything replaced since"] {
+        for key in &workload.keys {
+            black_box(snapshot.get(key).expect("it is there"));
+        }
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| snapshot.get(&workload.keys[numbers.below(DOCUMENTS)]).expect("it is there"));
+        });
+        fill(&db, &Workload::new(DOCUMENTS, 1));
+    }
 }
 
 fn transactions(criterion: &mut Criterion) {

@@ -1,6 +1,5 @@
 //! Owns the one way in which a commit's effects reach the keydir and become visible. Never touches the log.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -10,12 +9,29 @@ use crate::expiry::Expiring;
 use crate::index::catalog::Catalog;
 use crate::index::definition::IndexDefinition;
 use crate::index::working::Workings;
-use crate::key::{CollectionId, Key, Sequence, Timestamp};
-use crate::keydir::{Entry, Hashed, RecordId};
+use crate::key::{CollectionId, Sequence, Timestamp};
+use crate::keydir::{Entry, Hashed};
 use crate::log::record_bytes;
 use crate::snapshot::Snapshot;
 use crate::stage::StagedChange;
+use crate::superseded::{Backlog, Superseded};
 use crate::view::{Shared, View};
+
+/// A commit drops at most so many old versions beyond twice as many as it replaces, so that it never waits for what a
+/// pin has held back.
+const RELEASED_BY_A_COMMIT: usize = 64;
+const RELEASED_BY_TIDYING: usize = 256;
+
+/// What is left when the writer has tidied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Untidy {
+    /// Nothing.
+    Nothing,
+    /// Old versions that readers need: there is nothing to do before they have ended.
+    Pinned,
+    /// More of the same, for the next time.
+    More,
+}
 
 /// Applies and publishes commits, for the owner, for recovery and for followers.
 #[derive(Debug)]
@@ -25,28 +41,17 @@ pub(crate) struct Applier {
     next: View,
     /// The trees of the indexes, ahead of those that are published.
     workings: Workings,
-    /// What was replaced or removed and may still be in the undo map, oldest first.
-    superseded: VecDeque<Superseded>,
+    /// What was replaced or removed, as long as pins may need it.
+    backlog: Backlog,
     /// The indexes that are being built.
     builds: Vec<Tracker>,
-}
-
-#[derive(Debug)]
-struct Superseded {
-    until: Sequence,
-    collection: CollectionId,
-    key: Key,
-    /// The version that was replaced, if it expires.
-    replaced: Option<RecordId>,
-    /// Whether a tombstone replaced it.
-    removed: bool,
 }
 
 impl Applier {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let next = View::clone(&shared.view.load());
-        let workings = Workings::default();
-        Self { shared, next, workings, superseded: VecDeque::new(), builds: Vec::new() }
+        let (workings, backlog) = (Workings::default(), Backlog::default());
+        Self { shared, next, workings, backlog, builds: Vec::new() }
     }
 
     /// Applies one change while nobody reads: in recovery.
@@ -70,7 +75,8 @@ impl Applier {
     /// Applies one change beside readers.
     pub(crate) fn apply(&mut self, change: &StagedChange<'_>) {
         let &StagedChange { hashed, key, old, entry, .. } = change;
-        let removed = entry.is_tombstone();
+        // Nobody can stand between two changes of one commit.
+        let old = old.filter(|old| old.sequence < entry.sequence);
         if let Some(old) = old {
             // ORDER: the undo version first. A reader that meets the new entry must find the old one.
             self.shared.undo.keep(hashed.collection, key, old, entry.sequence);
@@ -84,13 +90,19 @@ impl Applier {
         for build in self.builds() {
             build.note(hashed.collection, key);
         }
-        if replaced.is_some() || removed {
-            self.superseded.push_back(Superseded {
-                until: entry.sequence,
+        let is_removed = entry.is_tombstone();
+        if let Some(replaced) =
+            replaced.filter(|replaced| !replaced.is_tombstone()).or(is_removed.then_some(entry))
+        {
+            self.backlog.push(Superseded {
                 collection: hashed.collection,
                 key: key.clone(),
-                replaced: replaced.filter(Entry::expires).map(|replaced| replaced.id()),
-                removed,
+                since: replaced.sequence,
+                until: entry.sequence,
+                ordinal: replaced.ordinal(),
+                is_kept: old.is_some(),
+                expires: replaced.expires(),
+                is_removed,
             });
         }
     }
@@ -111,9 +123,8 @@ impl Applier {
         if self.shared.has_indexes.load(Ordering::Relaxed) != has_indexes {
             self.shared.has_indexes.store(has_indexes, Ordering::Relaxed);
         }
-        // ORDER: `oldest` looks at the pins after the view was stored.
-        let oldest = self.shared.pins.oldest();
-        self.release(oldest);
+        // ORDER: the pins are looked at after the view was stored.
+        self.backlog.release(&self.shared, RELEASED_BY_A_COMMIT);
     }
 
     /// How many documents a collection has, expired ones included.
@@ -131,10 +142,18 @@ impl Applier {
     }
 
     /// Does what no commit needs to wait for: brings the trees of the indexes up to what is published, and gives back
-    /// what was published before.
-    pub(crate) fn tidy(&mut self) {
+    /// what was published before, and some of what no pin needs any more. To be called when everything is published.
+    pub(crate) fn tidy(&mut self) -> Untidy {
         self.workings.keep_up(&self.next.catalog);
         self.workings.give_back();
+        self.backlog.release(&self.shared, RELEASED_BY_TIDYING);
+        if self.backlog.is_loose() {
+            Untidy::More
+        } else if self.backlog.is_empty() {
+            Untidy::Nothing
+        } else {
+            Untidy::Pinned
+        }
     }
 
     /// The indexes that are being built, without those that were abandoned.
@@ -194,24 +213,6 @@ impl Applier {
     /// The keys that have expired at `now`, in the order in which they did.
     pub(crate) fn expired(&self, now: Timestamp) -> impl Iterator<Item = Expiring> {
         self.next.expired(now)
-    }
-
-    /// Drops the old versions that no pin needs any more.
-    fn release(&mut self, oldest: Option<Sequence>) {
-        while let Some(Superseded { until, .. }) = self.superseded.front()
-            && oldest.is_none_or(|oldest| *until <= oldest)
-            && let Some(superseded) = self.superseded.pop_front()
-        {
-            let Superseded { until, collection, key, replaced, removed } = superseded;
-            if removed {
-                let hashed = self.shared.keydir.hash(collection, &key);
-                self.shared.keydir.remove_tombstone(&hashed, until);
-            }
-            if let Some(replaced) = replaced {
-                self.shared.expiry_times.remove(replaced);
-            }
-            self.shared.undo.drop_before(collection, &key, oldest);
-        }
     }
 
     /// Brings the next view's totals and indexes up to a change, which replaced `old`.

@@ -42,6 +42,7 @@ mod seal;
 mod snapshot;
 mod stage;
 mod stats;
+mod superseded;
 mod sync;
 mod syncing;
 mod transaction;
@@ -50,6 +51,7 @@ mod verify;
 mod view;
 mod writer;
 
+pub use apply::Untidy;
 pub use backup::{BackedUp, Backup, BackupSource, BackupStep, Restore, Restored};
 pub use bounds::KeyBounds;
 pub use build::{BuildRound, CancelBuild, IndexBuild};

@@ -15,7 +15,8 @@ use crate::view::{Shared, View};
 
 /// The database as it was after one commit, however long it is kept and whatever is written meanwhile.
 ///
-/// While it is open, the versions that are replaced are remembered in memory: some 100 bytes each, no documents.
+/// While it is open, the versions that it shows are remembered in memory when they are replaced: some 200 bytes each, no
+/// documents, and no version that it does not show.
 pub struct Snapshot {
     pub(crate) shared: Arc<Shared>,
     /// From which on it finds every generation that one of its entries leads to, or is moved to.
@@ -27,6 +28,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// A snapshot for one look, which asks for the time only where something expires.
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
         // ORDER: the generation first. What the view shows is in it or in a later one.
         let generations = shared.generations.load_full();
@@ -34,6 +36,7 @@ impl Snapshot {
         let slot = shared.pins.claim(published);
         // ORDER: the view is loaded after the slot was claimed; see `pins`.
         let view = shared.view.load_full();
+        shared.pins.settle(slot, view.sequence);
         let now = if view.expiring.is_empty() { Timestamp::default() } else { shared.now() };
         Self { shared: Arc::clone(shared), generations, view, slot, now }
     }
@@ -71,10 +74,23 @@ impl Snapshot {
         self.entry(&self.shared.keydir.hash(collection, key)).is_some()
     }
 
+    /// When the document of a key expires: `Some(None)` if it never does, `None` if there is no document.
+    #[must_use]
+    pub fn expiry(&self, collection: CollectionId, key: &str) -> Option<Option<Timestamp>> {
+        let entry = self.entry(&self.shared.keydir.hash(collection, key))?;
+        Some(self.shared.expiry_times.get(&entry))
+    }
+
+    /// The time on which it stands. Nothing, if no document will expire: then it was not asked for.
+    #[must_use]
+    pub fn time(&self) -> Option<Timestamp> {
+        (!self.view.expiring.is_empty()).then_some(self.now)
+    }
+
     /// The keys of a collection, in no order.
     #[must_use]
     pub fn keys(self, collection: CollectionId) -> Keys {
-        Keys { snapshot: self, collection, next_part: 0, copy: Vec::new() }
+        Keys::new(self, collection)
     }
 
     /// How many documents a collection has.
@@ -243,10 +259,17 @@ impl fmt::Debug for Snapshot {
 /// It copies one part of the keydir at a time, some hundredth of a percent of it, and holds no lock in between.
 #[derive(Debug)]
 pub struct Keys {
-    snapshot: Snapshot,
+    snapshot: Arc<Snapshot>,
     collection: CollectionId,
     next_part: usize,
     copy: Vec<(Key, Entry)>,
+}
+
+impl Keys {
+    /// Those that a snapshot shows, which somebody else may hold as well.
+    pub fn new(snapshot: impl Into<Arc<Snapshot>>, collection: CollectionId) -> Self {
+        Self { snapshot: snapshot.into(), collection, next_part: 0, copy: Vec::new() }
+    }
 }
 
 impl Iterator for Keys {

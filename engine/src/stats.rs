@@ -1,6 +1,7 @@
 //! Owns the sizes and counts that a database tells of itself. Never measures time.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -34,8 +35,16 @@ pub struct Stats {
     pub cache_bytes: u64,
     /// Open snapshots and iterations.
     pub pins: usize,
+    /// The oldest commit that one of them stands on, or stood on when it was begun.
+    pub oldest_pin: Option<Sequence>,
     /// Versions that are remembered for them.
-    pub undo_versions: usize,
+    pub undo_versions: u64,
+    /// The memory that those take, about, in bytes.
+    pub undo_bytes: u64,
+    /// The snapshots among the pins that a caller holds. Whoever hands them out counts them, and measures their age.
+    pub snapshots: usize,
+    /// For how long the oldest of those has been held.
+    pub oldest_snapshot: Option<Duration>,
     /// What was found when the database was opened.
     pub recovery: RecoveryReport,
 }
@@ -66,6 +75,7 @@ impl Stats {
         let file_bytes = measured(&*generations.newest().file)?;
         let held = shared.retired.open();
         let held_bytes = held.iter().map(|generation| measured(&*generation.file)).sum::<Result<u64>>()?;
+        let remembered = shared.undo.remembered();
         Ok(Self {
             path: shared.path.to_path_buf(),
             sequence: view.sequence,
@@ -77,7 +87,11 @@ impl Stats {
             dead_bytes: log_bytes - view.live_bytes,
             cache_bytes: shared.cache.bytes(),
             pins: shared.pins.count(),
-            undo_versions: shared.undo.len(),
+            oldest_pin: shared.pins.oldest(),
+            undo_versions: remembered.versions,
+            undo_bytes: remembered.bytes,
+            snapshots: 0,
+            oldest_snapshot: None,
             recovery: shared.recovery.get().cloned().unwrap_or_default(),
         })
     }

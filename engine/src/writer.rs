@@ -6,7 +6,7 @@ mod headers;
 use std::io;
 use std::sync::Arc;
 
-use crate::apply::Applier;
+use crate::apply::{Applier, Untidy};
 use crate::compaction::Moves;
 use crate::error::{Error, Result};
 use crate::expiry::Expiring;
@@ -146,10 +146,10 @@ impl Writer {
         Ok(outcomes)
     }
 
-    /// Does what is left of commits that were carried out, and what their callers need not wait for. A later commit does
-    /// it otherwise.
-    pub fn tidy(&mut self) {
-        self.applier.tidy();
+    /// Does some of what is left of commits that were carried out, and what their callers need not wait for; later
+    /// commits do it otherwise. A step takes some fraction of a millisecond at most, and says what is left.
+    pub fn tidy(&mut self) -> Untidy {
+        self.applier.tidy()
     }
 
     /// Syncs all that was appended.

@@ -1,6 +1,8 @@
 //! Owns the comparison of what readers see with a state of the model. Never changes a database.
 
-use ferrumdb_engine::{CollectionId, Document, KeyBounds, Reader, Scan, Snapshot};
+use std::sync::Arc;
+
+use ferrumdb_engine::{CollectionId, Document, KeyBounds, Keys, Reader, Scan, Snapshot};
 
 use crate::model::State;
 use crate::ops::{COLLECTIONS, KEYS, document, range_of};
@@ -34,7 +36,16 @@ pub(crate) fn reader(reader: &Reader, state: &State, sequence: usize) -> Result<
     snapshot(&fresh, state)
 }
 
-/// Compares everything that a snapshot can be asked without being used up.
+/// Compares the keys of a snapshot, which takes a look at every key there is.
+pub(crate) fn keys(snapshot: &Arc<Snapshot>, state: &State) -> Result<(), String> {
+    for collection in COLLECTIONS {
+        let keys: Vec<_> = Keys::new(Arc::clone(snapshot), collection).map(String::from).collect();
+        equal("keys", &sorted(keys), &keys_of(state, collection))?;
+    }
+    Ok(())
+}
+
+/// Compares everything else that a snapshot can be asked.
 pub(crate) fn snapshot(snapshot: &Snapshot, state: &State) -> Result<(), String> {
     for (number, (collection, key)) in KEYS.iter().enumerate() {
         let found = snapshot.get(*collection, key).map_err(|error| format!("get failed: {error}"))?;

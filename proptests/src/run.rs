@@ -10,7 +10,7 @@ use std::sync::Arc;
 use ferrumdb_engine::fs::{Call, FatedOperation, FileSystem, SimFs};
 use ferrumdb_engine::{
     Durability, EncryptionKey, Error, IndexBuild, ManualClock, Options, Reader, Snapshot, SyncDone, SyncTask,
-    Timestamp, Transaction, Writer, open,
+    Timestamp, Transaction, Untidy, Writer, open,
 };
 
 use crate::check;
@@ -35,7 +35,7 @@ pub struct Run {
     key: Option<EncryptionKey>,
     opened: Option<Opened>,
     model: Model,
-    snapshots: Vec<(Snapshot, State)>,
+    snapshots: Vec<(Arc<Snapshot>, State)>,
     /// The failure of the next operation.
     failure: Option<Failure>,
     power_was_cut: bool,
@@ -195,7 +195,7 @@ impl Run {
             Op::Snapshot => {
                 let state = Arc::clone(self.model.now());
                 if let Some(opened) = &self.opened {
-                    self.snapshots.push((opened.reader.snapshot(), state));
+                    self.snapshots.push((Arc::new(opened.reader.snapshot()), state));
                 }
                 Ok(())
             }
@@ -447,9 +447,22 @@ impl Run {
         }
     }
 
-    fn check(&self) -> Result<(), String> {
+    fn check(&mut self) -> Result<(), String> {
+        if let Some(opened) = self.opened.as_mut().filter(|_| self.steps % 2 == 0) {
+            while opened.writer.tidy() == Untidy::More {}
+            let stats = opened.reader.stats().map_err(|error| format!("stats failed: {error}"))?;
+            let shown = stats.pins * KEYS.len();
+            if stats.undo_versions as usize > shown {
+                return Err(format!("{} old versions for snapshots that show {shown}", stats.undo_versions));
+            }
+        }
         for (snapshot, state) in &self.snapshots {
             check::snapshot(snapshot, state).map_err(|reason| format!("a snapshot: {reason}"))?;
+        }
+        // One of them at a time, since it takes so long.
+        let index = self.steps as usize % self.snapshots.len().max(1);
+        if let Some((snapshot, state)) = self.snapshots.get(index) {
+            check::keys(snapshot, state).map_err(|reason| format!("a snapshot: {reason}"))?;
         }
         match &self.opened {
             Some(opened) => check::reader(&opened.reader, self.model.now(), self.model.sequence()),

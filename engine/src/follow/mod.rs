@@ -8,7 +8,7 @@ mod walk;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::apply::Applier;
+use crate::apply::{Applier, Untidy};
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 use crate::key::Sequence;
@@ -41,6 +41,8 @@ pub struct Polled {
     pub published: Sequence,
     /// Whether the reader shows more than before.
     pub advanced: bool,
+    /// Whether a look soon would give back more of what readers do not need any more.
+    pub is_untidy: bool,
 }
 
 /// Asks what the owner of a followed database has published.
@@ -103,7 +105,8 @@ impl Follower {
         let sequence = self.sequence();
         let told = live.filter(|live| live.file_id == self.followed.header.file_id);
         let published = told.map_or(sequence, |live| live.sequence.max(sequence));
-        Ok(Polled { sequence, published, advanced: sequence > before })
+        let is_untidy = self.followed.applier.tidy() == Untidy::More;
+        Ok(Polled { sequence, published, advanced: sequence > before, is_untidy })
     }
 
     /// The newest commit that the reader shows.

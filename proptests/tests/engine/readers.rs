@@ -324,3 +324,26 @@ fn a_snapshot_stays_as_it_was_and_costs_nothing_once_it_is_dropped() {
     let stats = reader.stats().unwrap();
     assert_eq!((stats.pins, stats.undo_versions, stats.documents), (0, 0, 3));
 }
+
+#[test]
+fn an_old_snapshot_sees_through_what_was_replaced_and_removed_after_it() {
+    let (mut writer, reader) = open_at(MemoryFs::new(), PATH).unwrap();
+    synced(&mut writer, &["a=0", "b=0"]).unwrap();
+    let old = reader.snapshot();
+    for round in 1..=100 {
+        // Replaced, removed, and there again: of all these only the first version is needed, and then the second.
+        synced(&mut writer, &[&format!("a={round}")]).unwrap();
+        let middle = reader.snapshot();
+        synced(&mut writer, &["a", &format!("b={round}")]).unwrap();
+        assert_eq!((number_of(&old, "a"), number_of(&old, "b")), (Some(0), Some(0)), "in round {round}");
+        assert_eq!(number_of(&middle, "a"), Some(round));
+        assert_eq!(number_of(&middle, "b"), Some(if round == 1 { 0 } else { round - 1 }));
+        assert!(!reader.contains(ROOT, "a"));
+        drop(middle);
+        synced(&mut writer, &["noise=1"]).unwrap();
+        assert_eq!(reader.stats().unwrap().undo_versions, 2, "in round {round}");
+    }
+    assert_eq!(old.keys(ROOT).count(), 2);
+    synced(&mut writer, &["noise=2"]).unwrap();
+    assert_eq!(reader.stats().unwrap().undo_versions, 0);
+}

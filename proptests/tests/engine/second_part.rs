@@ -10,8 +10,8 @@ use std::time::Duration;
 use ferrumdb_engine::fs::{Effect, Fault, FileSystem, SimFs, SimOperation};
 use ferrumdb_engine::{
     CollectionId, Compaction, CompactionStep, Condition, Document, Durability, EncryptionKey, Error,
-    FieldPath, HintTask, History as Kept, IndexBuild, Key, ManualClock, Options, Outcome, Reader, Relocation,
-    Sequence, Snapshot, Timestamp, Transaction, Writer, open,
+    FieldPath, HintTask, History as Kept, IndexBuild, Key, Keys, ManualClock, Options, Outcome, Reader,
+    Relocation, Sequence, Snapshot, Timestamp, Transaction, Writer, open,
 };
 use ferrumdb_proptests::Random;
 use serde_json::{Value, json};
@@ -22,6 +22,8 @@ const HINT: &str = "/my.db.hint";
 const OTHER: CollectionId = CollectionId(7);
 const KEYS: [(CollectionId, &str); 7] =
     [(ROOT, ""), (ROOT, "a"), (ROOT, "b"), (ROOT, "c"), (ROOT, "d"), (OTHER, "a"), (OTHER, "b")];
+/// So many are held at once.
+const SNAPSHOTS: usize = 3;
 const INDEXES: [(CollectionId, &str); 3] = [(ROOT, "n"), (ROOT, "m"), (OTHER, "n")];
 const DOCUMENTS: [&str; 9] = [
     r#"{"n":1}"#,
@@ -79,7 +81,7 @@ struct History {
     hint: Option<HintTask>,
     compaction: Option<Compaction>,
     relocation: Option<Relocation>,
-    snapshot: Option<(Snapshot, State, Timestamp)>,
+    snapshots: Vec<(Arc<Snapshot>, State, Timestamp)>,
     /// The state after each commit; then those that were answered with a doubt.
     states: Vec<State>,
     doubtful: Vec<State>,
@@ -131,7 +133,7 @@ impl History {
             hint: None,
             compaction: None,
             relocation: None,
-            snapshot: None,
+            snapshots: Vec::new(),
             states: vec![State::default()],
             doubtful: Vec::new(),
             durable: 0,
@@ -184,7 +186,7 @@ impl History {
                 self.settle(result, None, true);
             }
             33 => self.mark(),
-            34 => self.snapshot = Some((self.reader().snapshot(), self.state().clone(), self.now)),
+            34 => self.take_snapshot(),
             35 => self.close(),
             36 => self.forget(),
             37 => {
@@ -466,7 +468,8 @@ impl History {
     }
 
     fn close(&mut self) {
-        (self.build, self.snapshot, self.compaction, self.relocation) = (None, None, None, None);
+        (self.build, self.compaction, self.relocation) = (None, None, None);
+        self.snapshots.clear();
         let (writer, _) = self.opened.take().unwrap();
         let state = self.state().clone();
         match writer.close() {
@@ -485,7 +488,8 @@ impl History {
 
     /// Drops all that was opened, but a hint that may still be written.
     fn forget(&mut self) {
-        (self.opened, self.build, self.snapshot) = (None, None, None);
+        (self.opened, self.build) = (None, None);
+        self.snapshots.clear();
         (self.compaction, self.relocation) = (None, None);
     }
 
@@ -517,7 +521,7 @@ impl History {
         if let Some((writer, reader)) = &self.opened {
             self.check_database(writer, reader);
         }
-        if let Some((snapshot, state, now)) = &self.snapshot {
+        for (snapshot, state, now) in &self.snapshots {
             self.check_snapshot(snapshot, state, *now);
         }
     }
@@ -536,16 +540,32 @@ impl History {
             let expected = state.matching(collection, self.now, |_| true);
             assert_eq!(sorted(reader.keys(collection)), expected, "{at}");
         }
-        self.check_snapshot(&reader.snapshot(), state, self.now);
+        self.check_snapshot(&Arc::new(reader.snapshot()), state, self.now);
     }
 
-    fn check_snapshot(&self, snapshot: &Snapshot, state: &State, now: Timestamp) {
+    /// Keeps one more, in the place of any other if there are several.
+    fn take_snapshot(&mut self) {
+        if self.snapshots.len() == SNAPSHOTS {
+            self.snapshots.swap_remove(self.random.below(SNAPSHOTS as u64) as usize);
+        }
+        let snapshot = Arc::new(self.reader().snapshot());
+        self.snapshots.push((snapshot, self.state().clone(), self.now));
+    }
+
+    fn check_snapshot(&self, snapshot: &Arc<Snapshot>, state: &State, now: Timestamp) {
         let at = &self.at;
         for (collection, key) in KEYS {
             let expected = state.live((collection, key), now).map(|stored| (stored.text, stored.version));
             let found = snapshot.get(collection, key).unwrap();
             let found = found.as_ref().map(|found: &Document| (found.as_str(), found.version()));
             assert_eq!(found, expected, "{at}: {key:?}");
+            let expected = state.live((collection, key), now).map(|stored| stored.expires_at);
+            assert_eq!(snapshot.expiry(collection, key), expected, "{at}: {key:?}");
+        }
+        for collection in [ROOT, OTHER] {
+            let expected = state.matching(collection, now, |_| true);
+            assert_eq!(snapshot.count(collection), expected.len() as u64, "{at}");
+            assert_eq!(sorted(Keys::new(Arc::clone(snapshot), collection)), expected, "{at}");
         }
         let named = |(collection, name): &(CollectionId, &str)| (*collection, (*name).to_owned());
         let expected: BTreeSet<_> = state.indexes.iter().map(named).collect();
