@@ -2,10 +2,14 @@
 //! itself.
 
 mod conditional;
+mod history;
 mod indexes;
 mod ordered;
 mod reads;
+mod updates;
 mod writes;
+
+pub use history::KeyHistory;
 
 use std::fmt;
 use std::sync::Arc;

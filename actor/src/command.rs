@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Compact(Reply<CompactionReport>),
     /// Stop the compaction, if there is one.
     CancelCompaction(Reply<bool>),
+    /// Help a compaction that falls behind, and give it back.
+    HelpCompaction(Box<Compaction>, oneshot::Sender<Result<Box<Compaction>>>),
     /// Put a compacted file in the place of the old one.
     InstallCompaction(Box<Compaction>, oneshot::Sender<CompactionAnswer>),
     /// Let go of the old file.
@@ -117,8 +119,9 @@ impl Command {
             Self::CancelCompaction(reply) => reply.answer(Err(error.clone())),
             Self::BackUp(_, reply) => reply.answer(Err(error.clone())),
             // A build or a compaction whose question is not answered ends.
-            Self::IndexRound(..) | Self::InstallCompaction(..) | Self::FinishRelocation(_) => {}
-            Self::CompactionDone(_) | Self::SyncDone | Self::Look | Self::KeepOrder(_) => {}
+            Self::IndexRound(..) | Self::HelpCompaction(..) | Self::KeepOrder(_) => {}
+            Self::InstallCompaction(..) | Self::FinishRelocation(_) => {}
+            Self::CompactionDone(_) | Self::SyncDone | Self::Look => {}
             Self::Nudge | Self::Close(None) => {}
         }
     }

@@ -1,5 +1,5 @@
 //! Owns when the database is compacted, the thread that does it, and the writer's part in it. Never lets it hold up a
-//! commit for longer than its last quarter of a megabyte takes, and the syncs that put it in place.
+//! commit for longer than some megabytes take, and the syncs that put it in place.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -106,10 +106,10 @@ impl Compactions {
             && writer.dead_bytes() >= auto.dead_bytes.max(self.not_below)
             && writer.dead_bytes() / 100 >= writer.log_bytes() / 10_000 * u64::from(auto.dead_percent)
             && !writer.is_poisoned()
-            // A snapshot that holds an old file back would hold back one more.
-            && writer.held_generations() == 0
         {
-            self.is_wanted = true;
+            writer.let_feeds_go();
+            // A snapshot that holds an old file back would hold back one more.
+            self.is_wanted |= writer.held_generations() == 0;
         }
     }
 
@@ -220,6 +220,11 @@ fn run(mut compaction: Compaction, bytes_per_second: Option<u64>, link: &Link) -
     let mut pace = Pace::new(start, bytes_per_second);
     loop {
         match compaction.step()? {
+            CompactionStep::Working { .. } if compaction.needs_help() => {
+                compaction = *help(compaction, link)?
+            }
+            // A rate below that of the commits would have no end.
+            CompactionStep::Working { .. } if compaction.is_late() => {}
             CompactionStep::Working { bytes } => pace.keep(bytes, || compaction.is_cancelled()),
             CompactionStep::Pointless { log_bytes } => return Ok(unchanged(log_bytes, start.elapsed())),
             CompactionStep::Ready => break,
@@ -237,6 +242,15 @@ fn run(mut compaction: Compaction, bytes_per_second: Option<u64>, link: &Link) -
     link.outbox().insist(Command::FinishRelocation(relocation));
     let Compacted { bytes_before, bytes_after, records_dropped, .. } = compacted;
     Ok(CompactionReport { bytes_before, bytes_after, records_dropped, took: start.elapsed() })
+}
+
+/// Lets the writer catch up with its own commits for a while.
+fn help(compaction: Compaction, link: &Link) -> Result<Box<Compaction>> {
+    let (reply, receiver) = oneshot::channel();
+    if !link.outbox().insist(Command::HelpCompaction(Box::new(compaction), reply)) {
+        return Err(link.closed());
+    }
+    receiver.recv().map_err(|oneshot::RecvError| link.closed())?
 }
 
 /// Keeps a compaction or a backup to its rate.

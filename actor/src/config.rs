@@ -169,7 +169,8 @@ impl Config {
         self
     }
 
-    /// How much of the log a compaction reads in a second at most, in bytes. Default: as much as it can.
+    /// How much of the log a compaction reads in a second at most, in bytes; towards its end more, if commits come faster than
+    /// that. Default: as much as it can.
     #[must_use]
     pub fn with_compaction_rate(mut self, bytes_per_second: impl Into<Option<u64>>) -> Self {
         self.compaction.bytes_per_second = bytes_per_second.into();

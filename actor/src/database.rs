@@ -2,6 +2,8 @@
 //! for the writer itself.
 
 mod backup;
+mod changes;
+mod past;
 
 use std::fmt;
 use std::ops::Deref;

@@ -73,6 +73,9 @@ impl FollowerThread {
         match self.follower.poll() {
             Ok(polled) => {
                 self.progress.end_look(&polled);
+                if polled.advanced {
+                    self.link.bell.ring();
+                }
                 self.wait = if polled.advanced || polled.is_untidy { WAIT_MIN } else { slower };
             }
             Err(error) => {

@@ -53,6 +53,8 @@
 //! What happens when things go wrong is said by [`ErrorKind`], and every error's text says what to do.
 
 mod backups;
+mod bell;
+mod changes;
 mod checks;
 mod collection;
 mod command;
@@ -73,6 +75,7 @@ mod link;
 mod live;
 mod metered;
 mod metrics;
+mod open_transaction;
 mod opening;
 mod order_builds;
 mod pending;
@@ -83,13 +86,16 @@ mod snapshot;
 mod spin;
 mod sync;
 mod syncer;
+mod transact;
 mod transaction;
 mod watch;
 mod writer_thread;
 
 pub use backups::BackupReport;
+pub use changes::{ChangeStream, Changes, WatchOptions};
 pub use checks::{Progress, repair, verify};
 pub use collection::Collection;
+pub use collection::KeyHistory;
 pub use compactions::{AutoCompaction, CompactionReport};
 pub use config::Config;
 pub use database::FerrumDB;
@@ -97,17 +103,19 @@ pub use error::{Error, ErrorKind, Result};
 pub use expiry::Ttl;
 pub use export::{EXPORT_VERSION, Export};
 pub use ferrumdb_engine::{
-    Clock, Document, EncryptionKey, FieldPath, Finding, History, IndexInfo, Key, Keys, Limits, LostCommits,
-    ManualClock, PathError, RecoveryReport, RepairReport, Sequence, Stats, SystemClock, Timestamp, UpTo,
-    VerifyReport, fs,
+    Change, ChangeKind, Clock, Document, EncryptionKey, FieldPath, Finding, History, IndexInfo, Key, Keys,
+    Limits, LostCommits, ManualClock, PathError, RecoveryReport, RepairReport, Sequence, Stats, SystemClock,
+    Timestamp, UpTo, VerifyReport, Version, fs,
 };
 pub use fsync_policy::FsyncPolicy;
 pub use lag::Lag;
 pub use metrics::{Distribution, Metrics};
+pub use open_transaction::OpenTransaction;
 pub use pending::Pending;
 pub use restore::{Restore, RestoreReport};
 pub use scan::{FieldKeyScan, FieldScan, KeyScan, Scan};
 pub use snapshot::Snapshot;
+pub use transact::Transact;
 pub use transaction::Transaction;
 
 /// The page that people read first, so that its example compiles.

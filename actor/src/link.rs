@@ -8,6 +8,7 @@ use std::time::Duration;
 use crossbeam_utils::CachePadded;
 use ferrumdb_engine::CollectionId;
 
+use crate::bell::Bell;
 use crate::command::{Answer, Command};
 use crate::error::{Cause, Error, Result};
 use crate::inbox::{self, Inbox, Outbox};
@@ -41,6 +42,8 @@ pub(crate) struct Link {
     /// The collections whose keys somebody has asked to be kept in order.
     orders: Mutex<Vec<CollectionId>>,
     pub(crate) counters: Counters,
+    /// Wakes those who wait for commits.
+    pub(crate) bell: Bell,
     pub(crate) snapshots: OpenSnapshots,
 }
 
@@ -60,6 +63,7 @@ impl Link {
             commit_nanos: CachePadded::default(),
             orders: Mutex::default(),
             counters: Counters::new(),
+            bell: Bell::default(),
             snapshots: OpenSnapshots::default(),
         };
         (Arc::new(link), inbox)
@@ -171,6 +175,7 @@ impl Link {
     pub(crate) fn end(&self, outcome: Result<()>) {
         let _ = self.ended.set(outcome);
         self.state.store(CLOSED, Ordering::Release);
+        self.bell.ring();
     }
 
     /// Notes that the writer panicked.
@@ -178,7 +183,18 @@ impl Link {
         let error = Error::new(Cause::Poisoned { path: self.path.clone(), reason });
         let _ = self.ended.set(Err(error.clone()));
         let _ = self.state.compare_exchange(OPEN, PANICKED, Ordering::AcqRel, Ordering::Acquire);
+        self.bell.ring();
         error
+    }
+
+    /// Whether nothing will be committed any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.state.load(Ordering::Acquire), CLOSED | PANICKED)
+    }
+
+    /// That the writer has not ended by a failure that it could not answer for.
+    pub(crate) fn check_end(&self) -> Result<()> {
+        if self.state.load(Ordering::Acquire) == PANICKED { Err(self.end_error()) } else { Ok(()) }
     }
 
     /// How the writer ended, once it has.

@@ -69,10 +69,20 @@ struct Tickets {
 
 impl Snapshot {
     pub(crate) fn take(link: &Arc<Link>, reader: &Reader) -> Self {
-        let snapshot = Arc::new(reader.snapshot());
+        let snapshot = reader.snapshot();
         let time = snapshot.time().unwrap_or_else(|| reader.now());
+        Self::of(link, snapshot, time)
+    }
+
+    /// One that shows the past, at the time of its newest commit.
+    pub(crate) fn of_past(link: &Arc<Link>, snapshot: engine::Snapshot) -> Self {
+        let time = snapshot.commit_time();
+        Self::of(link, snapshot, time)
+    }
+
+    fn of(link: &Arc<Link>, snapshot: engine::Snapshot, time: Timestamp) -> Self {
         let ticket = link.snapshots.open();
-        let held = Arc::new(Held { snapshot, time, link: Arc::clone(link), ticket });
+        let held = Arc::new(Held { snapshot: Arc::new(snapshot), time, link: Arc::clone(link), ticket });
         Self { held, collection: CollectionId::ROOT }
     }
 

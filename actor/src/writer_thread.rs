@@ -126,6 +126,11 @@ impl WriterThread {
                 Some(Command::CancelCompaction(reply)) => {
                     reply.answer(Ok(self.compactions.cancel()));
                 }
+                Some(Command::HelpCompaction(mut compaction, reply)) => {
+                    let outcome = self.writer.help_compaction(&mut compaction);
+                    // Whoever asked waits for it.
+                    let _ = reply.send(outcome.map(|()| compaction).map_err(Error::from));
+                }
                 Some(Command::InstallCompaction(compaction, reply)) => {
                     self.install_compaction(*compaction, reply);
                 }
@@ -152,6 +157,7 @@ impl WriterThread {
         self.link.note_commit_time(end - start);
         self.mark_due = Some(end + MARK_AFTER);
         self.group.answer(outcome, &self.link.counters);
+        self.link.bell.ring();
         self.tidy();
     }
 
@@ -349,6 +355,7 @@ impl WriterThread {
         match outcome {
             Ok(purged) => {
                 self.link.counters.add(Counter::Purged, purged);
+                self.link.bell.ring();
                 self.tidy();
             }
             Err(error) => {

@@ -186,3 +186,30 @@ fn a_document_that_was_replaced_before_a_compaction_is_still_given_out_after_it(
     assert_eq!(db.stats().unwrap().held_bytes, 0);
     assert_eq!(db.get("token").unwrap().unwrap(), json!("blue"));
 }
+
+#[test]
+fn a_rate_below_that_of_the_commits_does_not_keep_a_compaction_from_ending() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = FerrumDB::open(config(folder.path()).with_compaction_rate(1 << 20)).wait().unwrap();
+    let pad = "x".repeat(20_000);
+    for number in 0..20 {
+        db.set(format!("k{}", number % 10), &pad).wait().unwrap();
+    }
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0_u64.. {
+                if is_over.load(Ordering::Relaxed) {
+                    break;
+                }
+                db.set(format!("k{}", number % 10), &pad).wait().unwrap();
+                std::thread::sleep(Duration::from_millis(4));
+            }
+        });
+        let report = db.compact().wait();
+        is_over.store(true, Ordering::Relaxed);
+        assert!(report.unwrap().records_dropped > 0);
+    });
+    assert_eq!(db.count().unwrap(), 10);
+    assert!(db.verify().wait().unwrap().is_sound());
+}

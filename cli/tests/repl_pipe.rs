@@ -41,6 +41,20 @@ GET unreached
 }
 
 #[test]
+fn history_lists_what_a_key_has_held() {
+    let folder = tempdir().unwrap();
+    let (status, out, err) =
+        run(folder.path(), &["h.db"], "SET a 1.50\nSET b 2\nDELETE a\nHISTORY a\nHISTORY c\n");
+    assert_eq!((status, err.as_str()), (0, ""));
+    let versions: Vec<serde_json::Value> =
+        out.lines().skip(3).map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(versions.len(), 2);
+    assert_eq!((&versions[0]["sequence"], &versions[0]["kind"]), (&3.into(), &"deleted".into()));
+    assert!(versions[0].get("value").is_none() && versions[0]["time"].as_u64() > Some(1_600_000_000_000));
+    assert!(out.ends_with(",\"value\":1.50}\n"), "{out}");
+}
+
+#[test]
 fn numbers_come_back_as_they_were_spelled() {
     let folder = tempdir().unwrap();
     let numbers = ["18446744073709551615", "-9223372036854775808", "1.10", "-0", "1E-7", "0.1000", "1e308"];

@@ -15,6 +15,7 @@ use crate::log::record_bytes;
 use crate::snapshot::Snapshot;
 use crate::stage::StagedChange;
 use crate::superseded::{Backlog, Superseded};
+use crate::validate::RecentChanges;
 use crate::view::{Shared, View};
 
 /// A commit drops at most so many old versions beyond twice as many as it replaces, so that it never waits for what a
@@ -45,31 +46,31 @@ pub(crate) struct Applier {
     backlog: Backlog,
     /// The indexes that are being built.
     builds: Vec<Tracker>,
+    /// For the validation of what transactions have read.
+    recent: RecentChanges,
 }
 
 impl Applier {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let next = View::clone(&shared.view.load());
-        let (workings, backlog) = (Workings::default(), Backlog::default());
-        Self { shared, next, workings, backlog, builds: Vec::new() }
+        let (workings, backlog, recent) = (Workings::default(), Backlog::default(), RecentChanges::default());
+        Self { shared, next, workings, backlog, builds: Vec::new(), recent }
     }
 
-    /// Applies one change while nobody reads: in recovery.
-    pub(crate) fn apply_unread(&mut self, change: &StagedChange<'_>) {
-        let keydir = &self.shared.keydir;
+    /// Does what is left of a change that was made in the keydir while nobody reads; `old` is what the key had.
+    pub(crate) fn apply_unread(&mut self, change: &StagedChange<'_>, old: Option<Entry>) {
         if let Some(at) = change.expires_at {
             self.shared.expiry_times.insert(change.entry.id(), at);
         }
-        let removed = change.entry.is_tombstone();
-        let old = if removed {
-            keydir.remove(&change.hashed)
-        } else {
-            keydir.put(&change.hashed, change.key, change.entry)
-        };
         self.tally(change, old);
         if let Some(old) = old.filter(Entry::expires) {
             self.shared.expiry_times.remove(old.id());
         }
+    }
+
+    /// Prepares for the changes of the owner's commits up to `last`.
+    pub(crate) fn begin(&mut self, last: Sequence) {
+        self.recent.begin(&self.shared.range_readers, last);
     }
 
     /// Applies one change beside readers.
@@ -86,6 +87,7 @@ impl Applier {
             self.shared.expiry_times.insert(entry.id(), at);
         }
         let replaced = self.shared.keydir.put(&hashed, key, entry);
+        self.recent.note(change, self.next.catalog.number());
         self.tally(change, replaced);
         for build in self.builds() {
             build.note(hashed.collection, key);
@@ -125,6 +127,11 @@ impl Applier {
         }
         // ORDER: the pins are looked at after the view was stored.
         self.backlog.release(&self.shared, RELEASED_BY_A_COMMIT);
+    }
+
+    /// What was changed of late.
+    pub(crate) fn recent(&self) -> &RecentChanges {
+        &self.recent
     }
 
     /// How many documents a collection has, expired ones included.

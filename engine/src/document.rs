@@ -50,9 +50,8 @@ impl Document {
 
     /// The parsed document. The first call parses, later calls on this document or a clone of it do not.
     ///
-    /// # Panics
-    /// When somebody has made the file hold a text that is no document, behind right checksums: no writer does, and
-    /// [`Self::to`] tells it by an error.
+    /// If somebody has made the file hold a text that is no document, behind right checksums, this is a string of that text.
+    /// No writer does; [`Self::to`] tells it by an error, and a verification finds it.
     #[must_use]
     pub fn value(&self) -> &Value {
         self.0.parsed.get_or_init(|| json::parse(&self.0.json))
@@ -135,6 +134,11 @@ impl EncodedDocument {
         &self.0
     }
 
+    /// The document as a transaction shows it that has not been committed: of version 0.
+    pub(crate) fn uncommitted(&self) -> Document {
+        Document::new(self.0.clone(), Sequence::ZERO)
+    }
+
     /// The length in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -145,5 +149,26 @@ impl EncodedDocument {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // A test may panic.
+
+    use super::*;
+
+    #[test]
+    fn a_text_that_no_writer_has_stored_is_a_string_of_itself() {
+        let deep = format!("{}1{}", "[".repeat(1_000_000), "]".repeat(1_000_000));
+        for text in ["", "{\"a\":", "1 2", "[1,,2]", "NaN", "\u{feff}1", deep.as_str()] {
+            let document = Document::new(Box::from(text), Sequence(1));
+            assert_eq!(document.value(), &Value::from(text));
+            assert_eq!(document, document.clone());
+            if text.len() < 100 {
+                assert!(matches!(document.to::<Value>(), Err(Error::TypeMismatch { .. })), "{text}");
+            }
+        }
+        assert_eq!(Document::new(Box::from("[1]"), Sequence(1)).value(), &serde_json::json!([1]));
     }
 }

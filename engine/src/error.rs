@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::index::definition::DefinitionError;
 use crate::key::{Sequence, UpTo};
 use crate::seal::SealError;
 
@@ -119,6 +120,14 @@ pub enum Error {
         /// What is wrong with them.
         reason: &'static str,
     },
+    /// The definition of an index in it was written by a newer build, or by nobody who should have. The file was left as it is.
+    #[error("{} has an index that this build cannot bring back: {reason}", path.display())]
+    UnreadableIndex {
+        /// The file.
+        path: Arc<Path>,
+        /// What is wrong with its definition.
+        reason: String,
+    },
     /// A database that is followed was replaced: by another one, or by an older state of itself.
     #[error("{} is not the database any more that was opened; open it again", path.display())]
     Replaced {
@@ -167,6 +176,17 @@ pub enum Error {
         after: Sequence,
         /// The commit that it follows.
         from: Sequence,
+    },
+    /// A feed was a whole compaction behind, and has let its file go.
+    #[error(
+        "changes of {} were not read before one compaction and then another; go on with those behind commit {resume}",
+        path.display()
+    )]
+    Lagged {
+        /// The file.
+        path: Arc<Path>,
+        /// The newest commit of which every change was read.
+        resume: Sequence,
     },
     /// A key is longer than the options allow.
     #[error("the key has {len} bytes, and the limit is {max}; shorten it or raise the limit")]
@@ -224,6 +244,25 @@ pub enum Error {
         /// What did not fit, and where.
         reason: String,
     },
+    /// There is no integer where something was to be added to one.
+    #[error(
+        "{} is no integer of 64 bits that something can be added to: there is {found}; set it to one first",
+        field.as_ref().map_or_else(|| "the document".to_owned(), |field| format!("the field {field}"))
+    )]
+    NotAnInteger {
+        /// The field, if it is not the whole document.
+        field: Option<String>,
+        /// What there is.
+        found: &'static str,
+    },
+    /// A sum does not fit into 64 bits. Nothing was changed.
+    #[error("{value} and {by} is more than fits into 64 bits; nothing was changed")]
+    Overflow {
+        /// What there was.
+        value: i64,
+        /// What was to be added.
+        by: i64,
+    },
     /// There is such an index already.
     #[error("there is an index on {path} already; drop it first to build it anew")]
     IndexExists {
@@ -268,6 +307,11 @@ impl Error {
                 Self::WrongKey { path: path.to_path_buf(), reason: error.to_string() }
             }
         }
+    }
+
+    /// An index cannot be brought back.
+    pub(crate) fn definition(path: &Path, error: &DefinitionError) -> Self {
+        Self::UnreadableIndex { path: Arc::from(path), reason: error.to_string() }
     }
 
     pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {

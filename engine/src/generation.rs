@@ -1,10 +1,12 @@
 //! Owns the log files that an open database reads from: one, and behind it those that compactions have replaced, for as
 //! long as somebody needs them. Never writes.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use crate::fs::File;
-use crate::log::{Header, LogKeys};
+use crate::key::Sequence;
+use crate::log::{Header, LogKeys, Place};
 use crate::seal::Keyring;
 
 /// The low bits of a generation's number that a [`Location`] holds.
@@ -24,6 +26,9 @@ pub(crate) struct Location(u64);
 #[derive(Debug)]
 pub(crate) struct Generation {
     number: u64,
+    file_id: [u8; 16],
+    /// The history floor, once the base section is written.
+    floor: AtomicU64,
     pub(crate) file: Arc<dyn File>,
     pub(crate) keys: LogKeys,
     next: OnceLock<Arc<Generation>>,
@@ -49,12 +54,28 @@ impl Location {
 
 impl Generation {
     pub(crate) fn new(header: &Header, keyring: Option<&Keyring>, file: Arc<dyn File>) -> Arc<Self> {
-        let (number, keys) = (header.generation, LogKeys::new(header, keyring));
-        Arc::new(Self { number, file, keys, next: OnceLock::new() })
+        let Header { generation: number, file_id, .. } = *header;
+        let (floor, keys) = (AtomicU64::new(header.history_floor.0), LogKeys::new(header, keyring));
+        Arc::new(Self { number, file_id, floor, file, keys, next: OnceLock::new() })
     }
 
     pub(crate) fn number(&self) -> u64 {
         self.number
+    }
+
+    /// The commit behind which every one is in the log.
+    pub(crate) fn floor(&self) -> Sequence {
+        Sequence(self.floor.load(Ordering::Acquire))
+    }
+
+    /// Notes the history floor of a generation that is being written.
+    pub(crate) fn note_floor(&self, floor: Sequence) {
+        self.floor.store(floor.0, Ordering::Release);
+    }
+
+    /// Where the walk through its log begins.
+    pub(crate) fn first_place(&self) -> Place {
+        Place::first(self.file_id, self.number, self.floor())
     }
 
     /// Before every location in it.
@@ -80,6 +101,16 @@ impl Generation {
     /// Whether another generation has taken the place of this one.
     pub(crate) fn is_replaced(&self) -> bool {
         self.next.get().is_some()
+    }
+
+    /// The generation that has taken the place of this one.
+    pub(crate) fn next(&self) -> Option<Arc<Self>> {
+        self.next.get().cloned()
+    }
+
+    /// The same as [`Self::onwards`], to be kept.
+    pub(crate) fn held_onwards(self: &Arc<Self>) -> impl Iterator<Item = Arc<Self>> {
+        std::iter::successors(Some(Arc::clone(self)), |generation| generation.next())
     }
 
     /// This generation and those that came after it.

@@ -1,6 +1,5 @@
 //! Owns which indexes there are: creating one beside commits, dropping one, and bringing them back when the log is opened. Never looks for a document.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -8,11 +7,11 @@ use crate::build::{BuildRound, IndexBuild};
 use crate::error::{Error, Result};
 use crate::index::IndexBuilder;
 use crate::index::catalog::{Catalog, IndexChange, OldValues};
-use crate::index::definition::IndexDefinition;
+use crate::index::definition::{DefinitionError, IndexDefinition};
 use crate::index::extract::extract;
 use crate::index::path::FieldPath;
 use crate::key::{CollectionId, Sequence};
-use crate::keydir::{Hashed, RecordId};
+use crate::keydir::{Entry, Hashed, RecordId};
 use crate::log::{Kind, Payload};
 use crate::reader::Reader;
 use crate::snapshot::Snapshot;
@@ -150,10 +149,8 @@ impl Definitions {
         kind: Kind,
         collection: CollectionId,
         stored: &[u8],
-    ) -> io::Result<IndexDefinition> {
-        let unreadable = |reason: String| io::Error::new(io::ErrorKind::InvalidData, reason);
-        let text = std::str::from_utf8(stored).map_err(|error| unreadable(error.to_string()))?;
-        let definition = IndexDefinition::from_json(text).map_err(|error| unreadable(error.to_string()))?;
+    ) -> Result<IndexDefinition, DefinitionError> {
+        let definition = IndexDefinition::from_stored(stored)?;
         self.0.retain(|known| *known != (collection, definition.clone()));
         if kind == Kind::IndexCreated {
             self.0.push((collection, definition.clone()));
@@ -227,13 +224,14 @@ impl CatchUp {
         Self { old_reads_left: OLD_READS_MIN.max(documents / OLD_READS_PARTS) }
     }
 
-    /// What a change means for the indexes in `catalog` before it is applied; `document` is the new one, `None` for a
+    /// What a change of a key that had `entry` means for the indexes in `catalog`; `document` is the new one, `None` for a
     /// deletion. An index that cannot be kept up with is taken out: it is filled anew when the whole log was read.
     pub(crate) fn index_change(
         &mut self,
         shared: &Shared,
         catalog: &mut Catalog,
         key: &Hashed<'_>,
+        entry: Option<Entry>,
         document: Option<&[u8]>,
     ) -> Option<IndexChange> {
         if !catalog.is_indexed(key.collection) {
@@ -243,7 +241,6 @@ impl CatchUp {
             None => Ok(catalog.nothing(key.collection)),
             Some(text) => text.map(|text| catalog.extract(key.collection, text)),
         };
-        let entry = shared.keydir.find(key);
         let old_reads_left = self.old_reads_left.checked_sub(u64::from(entry.is_some()));
         let (Ok(new), Some(old_reads_left)) = (new, old_reads_left) else {
             *catalog = Catalog::default();

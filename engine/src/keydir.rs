@@ -4,6 +4,7 @@ use std::hash::{BuildHasher, Hasher};
 
 use ahash::RandomState;
 use dashmap::{DashMap, SharedValue};
+use hashbrown::raw::RawTable;
 use smol_str::{SmolStr, SmolStrBuilder};
 
 use crate::generation::Location;
@@ -94,6 +95,13 @@ pub(crate) struct Hashed<'a> {
     hash: u64,
 }
 
+impl Hashed<'_> {
+    /// The part of the keydir in which the key is.
+    pub(crate) fn part(&self) -> usize {
+        (self.hash >> PART_SHIFT) as usize % PARTS
+    }
+}
+
 /// What the hashes of the keys begin with.
 pub(crate) type HashSeeds = [u64; 4];
 
@@ -104,6 +112,9 @@ pub(crate) struct Keydir {
     hasher: RandomState,
     seeds: HashSeeds,
 }
+
+/// What stands behind one lock.
+type Shard = RawTable<(StoredKey, SharedValue<Entry>)>;
 
 impl Keydir {
     pub(crate) fn new() -> Self {
@@ -138,26 +149,42 @@ impl Keydir {
     /// Gives the key, `owned`, this entry, and returns the one that it had.
     pub(crate) fn put(&self, key: &Hashed<'_>, owned: &Key, entry: Entry) -> Option<Entry> {
         let (part, shard) = self.place(key);
-        let mut guard = part.shards()[shard].write();
-        if let Some((_, found)) = guard.get_mut(key.hash, |(stored, _)| stored.is(key)) {
-            return Some(std::mem::replace(found.get_mut(), entry));
+        self.put_in(&mut part.shards()[shard].write(), key, owned, entry)
+    }
+
+    /// Gives the keys of one part these entries, and takes those of tombstones out, while nobody reads. Says of each what
+    /// it had.
+    ///
+    /// It holds the guards of the part: without a lock between two keys, the processor waits for the memory of several at
+    /// once.
+    pub(crate) fn put_unread<'k>(
+        &self,
+        part: usize,
+        changes: impl Iterator<Item = (Hashed<'k>, &'k Key, Entry)>,
+        mut had: impl FnMut(Option<Entry>),
+    ) {
+        let part = &self.parts[part];
+        let mut shards: [_; SHARDS_PER_PART] = std::array::from_fn(|shard| part.shards()[shard].write());
+        for (key, owned, entry) in changes {
+            let shard = &mut shards[part.determine_shard(key.hash as usize)];
+            had(if entry.is_tombstone() {
+                self.remove_from(shard, &key, |_| true)
+            } else {
+                self.put_in(shard, &key, owned, entry)
+            });
         }
-        let stored = StoredKey::new(key.collection, owned);
-        guard.insert(key.hash, (stored, SharedValue::new(entry)), |(stored, _)| {
-            let (collection, key) = stored.parts();
-            hash(&self.hasher, collection, key)
-        });
-        None
     }
 
     /// Takes the key out, whatever its entry.
     pub(crate) fn remove(&self, key: &Hashed<'_>) -> Option<Entry> {
-        self.remove_where(key, |_| true)
+        let (part, shard) = self.place(key);
+        self.remove_from(&mut part.shards()[shard].write(), key, |_| true)
     }
 
     /// Takes the key out if its entry is a tombstone.
     pub(crate) fn remove_tombstone(&self, key: &Hashed<'_>) {
-        self.remove_where(key, Entry::is_tombstone);
+        let (part, shard) = self.place(key);
+        self.remove_from(&mut part.shards()[shard].write(), key, Entry::is_tombstone);
     }
 
     /// How many parts [`Keydir::copy_part`] can copy.
@@ -210,25 +237,39 @@ impl Keydir {
         }
     }
 
-    fn remove_where(&self, key: &Hashed<'_>, condition: impl Fn(&Entry) -> bool) -> Option<Entry> {
-        let (part, shard) = self.place(key);
-        let mut guard = part.shards()[shard].write();
-        let removed = guard
+    fn put_in(&self, shard: &mut Shard, key: &Hashed<'_>, owned: &Key, entry: Entry) -> Option<Entry> {
+        if let Some((_, found)) = shard.get_mut(key.hash, |(stored, _)| stored.is(key)) {
+            return Some(std::mem::replace(found.get_mut(), entry));
+        }
+        let stored = StoredKey::new(key.collection, owned);
+        shard.insert(key.hash, (stored, SharedValue::new(entry)), |(stored, _)| self.rehash(stored));
+        None
+    }
+
+    fn remove_from(
+        &self,
+        shard: &mut Shard,
+        key: &Hashed<'_>,
+        condition: impl Fn(&Entry) -> bool,
+    ) -> Option<Entry> {
+        let removed = shard
             .remove_entry(key.hash, |(stored, entry)| stored.is(key) && condition(entry.get()))
             .map(|(_, entry)| entry.into_inner());
         // A table keeps its size when keys leave it; a quarter full, it is worth the copy.
-        if removed.is_some() && guard.capacity() > 64 && guard.len() * 4 < guard.capacity() {
-            let len = guard.len();
-            guard.shrink_to(len * 2, |(stored, _)| {
-                let (collection, key) = stored.parts();
-                hash(&self.hasher, collection, key)
-            });
+        if removed.is_some() && shard.capacity() > 64 && shard.len() * 4 < shard.capacity() {
+            let len = shard.len();
+            shard.shrink_to(len * 2, |(stored, _)| self.rehash(stored));
         }
         removed
     }
 
+    fn rehash(&self, stored: &StoredKey) -> u64 {
+        let (collection, key) = stored.parts();
+        hash(&self.hasher, collection, key)
+    }
+
     fn place(&self, key: &Hashed<'_>) -> (&DashMap<StoredKey, Entry, RandomState>, usize) {
-        let part = &self.parts[(key.hash >> PART_SHIFT) as usize % PARTS];
+        let part = &self.parts[key.part()];
         (part, part.determine_shard(key.hash as usize))
     }
 }

@@ -62,6 +62,9 @@ impl Default for Limits {
     }
 }
 
+/// How deep a document may be nested whatever the limits say.
+pub(crate) const DEPTH_MAX: usize = 256;
+
 impl Limits {
     /// These limits, each no larger than what the file format and the stack can carry.
     #[must_use]
@@ -69,7 +72,7 @@ impl Limits {
         Self {
             key_bytes_max: self.key_bytes_max.min(16 << 20),
             document_bytes_max: self.document_bytes_max.min(1 << 30),
-            depth_max: self.depth_max.min(256),
+            depth_max: self.depth_max.min(DEPTH_MAX),
             transaction_operations_max: self.transaction_operations_max.min(1 << 28),
             transaction_bytes_max: self.transaction_bytes_max.min(2 << 30),
         }

@@ -100,7 +100,7 @@ impl Reader {
         self.shared.limits
     }
 
-    pub(crate) fn shared(&self) -> &Shared {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 }

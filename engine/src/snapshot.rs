@@ -47,6 +47,12 @@ impl Snapshot {
         self.view.sequence
     }
 
+    /// The time of that commit.
+    #[must_use]
+    pub fn commit_time(&self) -> Timestamp {
+        self.view.time
+    }
+
     /// The document of a key.
     ///
     /// # Errors
@@ -77,14 +83,29 @@ impl Snapshot {
     /// When the document of a key expires: `Some(None)` if it never does, `None` if there is no document.
     #[must_use]
     pub fn expiry(&self, collection: CollectionId, key: &str) -> Option<Option<Timestamp>> {
-        let entry = self.entry(&self.shared.keydir.hash(collection, key))?;
-        Some(self.shared.expiry_times.get(&entry))
+        self.version(collection, key).map(|(_, expires_at)| expires_at)
     }
 
     /// The time on which it stands. Nothing, if no document will expire: then it was not asked for.
     #[must_use]
     pub fn time(&self) -> Option<Timestamp> {
         (!self.view.expiring.is_empty()).then_some(self.now)
+    }
+
+    /// The version of the document of a key, and when that expires.
+    pub(crate) fn version(
+        &self,
+        collection: CollectionId,
+        key: &str,
+    ) -> Option<(Sequence, Option<Timestamp>)> {
+        let entry = self.entry(&self.shared.keydir.hash(collection, key))?;
+        Some((entry.sequence, self.shared.expiry_times.get(&entry)))
+    }
+
+    /// When the next document of a collection expires.
+    pub(crate) fn next_expiry(&self, collection: CollectionId) -> Option<Timestamp> {
+        let mut later = self.view.expiring.iter().filter(|expiring| expiring.at > self.now);
+        later.find(|expiring| expiring.collection == collection).map(|expiring| expiring.at)
     }
 
     /// The keys of a collection, in no order.

@@ -15,6 +15,7 @@ use crate::log::{Kind, NewRecord, Payload, RecordWriter};
 use crate::transaction::{
     Change, Committed, Operation, Outcome, Refused, Replaced, Requirement, Transaction,
 };
+use crate::validate::RecentChanges;
 use crate::view::Shared;
 use crate::writer::LogState;
 
@@ -48,6 +49,7 @@ pub(crate) struct StagedChange<'g> {
 struct Stage<'g, 's> {
     shared: &'s Shared,
     catalog: &'s Catalog,
+    recent: &'s RecentChanges,
     log: &'s LogState,
     group: StagedGroup<'g>,
     earlier: Option<HashMap<(CollectionId, &'g str), Touched<'g>, RandomState>>,
@@ -99,6 +101,7 @@ impl<'g> StagedGroup<'g> {
         transactions: &'g [Transaction],
         shared: &Shared,
         catalog: &Catalog,
+        recent: &RecentChanges,
         log: &LogState,
         encoded: RecordWriter,
     ) -> Result<Self> {
@@ -108,7 +111,7 @@ impl<'g> StagedGroup<'g> {
         let earlier = (keys > 1).then(|| HashMap::with_capacity_and_hasher(keys, RandomState::new()));
         let outcomes = Vec::with_capacity(transactions.len());
         let group = Self { encoded, sequence: log.sequence, changes: Vec::with_capacity(keys), outcomes };
-        let mut stage = Stage { shared, catalog, log, group, earlier };
+        let mut stage = Stage { shared, catalog, recent, log, group, earlier };
         for transaction in transactions {
             let outcome = match stage.check(transaction) {
                 Ok(()) => Ok(stage.transaction(transaction)?),
@@ -127,10 +130,13 @@ impl<'g> Stage<'g, '_> {
                 self.find(&self.shared.keydir.hash(*collection, key)).live.map(|entry| entry.sequence);
             if !condition.holds(found) {
                 let (collection, condition) = (*collection, *condition);
-                return Err(Refused { collection, key: key.clone(), condition, found });
+                return Err(Refused::Unmet { collection, key: key.clone(), condition, found });
             }
         }
-        Ok(())
+        let Some(reads) = transaction.range_reads() else { return Ok(()) };
+        let LogState { sequence, time, .. } = self.log;
+        let changed = reads.changed(self.recent, *sequence, &self.group.changes, *time, self.catalog);
+        changed.map_or(Ok(()), |changed| Err(Refused::Changed(changed)))
     }
 
     fn transaction(&mut self, transaction: &'g Transaction) -> Result<Committed> {
@@ -243,7 +249,9 @@ impl<'g> Stage<'g, '_> {
         let Operation { collection, key, .. } = operation;
         let payload = Payload { collection: *collection, expires_at, key, document: text.as_bytes() };
         let previous = found.entry.map_or(0, |entry| self.log.position_of(&entry));
-        let placed = self.group.encoded.push(&NewRecord { kind, sequence, previous, payload: Some(payload) });
+        let has_expired = kind == Kind::Delete && found.live.is_none();
+        let record = NewRecord { kind, has_expired, sequence, previous, payload: Some(payload) };
+        let placed = self.group.encoded.push(&record);
         match kind {
             Kind::Set => {
                 let location = Location::new(self.log.generation.number(), placed.position);

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::expiry::{Expiring, ExpiryOrder, ExpiryTimes};
+use crate::feed::Holds;
 use crate::generation::{Generation, Retired};
 use crate::index::catalog::{Catalog, OldValues};
 use crate::key::{CollectionId, Sequence, Timestamp};
@@ -21,6 +22,7 @@ use crate::options::{Limits, Options};
 use crate::pins::Pins;
 use crate::stats::RecoveryReport;
 use crate::undo::UndoMap;
+use crate::validate::RangeReaders;
 
 /// Everything that both halves of an open database see.
 #[derive(Debug)]
@@ -30,10 +32,12 @@ pub(crate) struct Shared {
     /// The oldest generation that an entry of the keydir may lead to; by it, the later ones.
     pub(crate) generations: ArcSwap<Generation>,
     pub(crate) retired: Retired,
+    pub(crate) holds: Holds,
     pub(crate) keydir: Keydir,
     pub(crate) undo: UndoMap,
     pub(crate) expiry_times: ExpiryTimes,
     pub(crate) pins: Pins,
+    pub(crate) range_readers: RangeReaders,
     /// INVARIANT: one pointer store publishes a commit: its sequence and everything that must agree with it.
     pub(crate) view: ArcSwap<View>,
     /// Whether the view shows an index, for those who would look at it for nothing else: it is another one after each
@@ -129,10 +133,12 @@ impl Shared {
             limits: options.limits,
             generations: ArcSwap::from(Arc::clone(generation)),
             retired: Retired::default(),
+            holds: Holds::default(),
             keydir,
             undo: UndoMap::new(),
             expiry_times,
             pins: Pins::new(),
+            range_readers: RangeReaders::default(),
             view: ArcSwap::from_pointee(view),
             has_indexes: AtomicBool::new(false),
             cache: DocumentCache::new(options.cache_bytes),

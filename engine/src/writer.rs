@@ -137,8 +137,8 @@ impl Writer {
         self.check()?;
         self.allow_seals(group.iter().map(|transaction| transaction.len() as u64).sum())?;
         let encoder = self.encoder();
-        let (catalog, log) = (self.applier.catalog(), &self.log);
-        let staged = StagedGroup::decide(group, &self.shared, catalog, log, encoder)?;
+        let (catalog, recent) = (self.applier.catalog(), self.applier.recent());
+        let staged = StagedGroup::decide(group, &self.shared, catalog, recent, &self.log, encoder)?;
         let StagedGroup { encoded, sequence, changes, outcomes } = staged;
         self.carry_out(encoded, sequence, durability, |applier| {
             changes.iter().for_each(|change| applier.apply(change));
@@ -349,6 +349,7 @@ impl Writer {
             self.sync_log()?;
         }
         if !is_empty {
+            self.applier.begin(sequence);
             apply(&mut self.applier);
             self.finish(encoded, sequence);
             self.marked = false;
@@ -402,7 +403,7 @@ impl Writer {
         self.allow_seals(1)?;
         let mut encoded = self.encoder();
         let sequence = self.log.sequence.next();
-        encoded.push(&NewRecord { kind, sequence, previous: 0, payload });
+        encoded.push(&NewRecord { kind, has_expired: false, sequence, previous: 0, payload });
         encoded.end_commit();
         self.carry_out(encoded, sequence, durability, apply)?;
         self.marked = kind == Kind::SyncMark;

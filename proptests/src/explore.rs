@@ -1,14 +1,15 @@
 //! Owns the crash explorer: random work, a power cut at a random call, perhaps another while recovering, and a check.
-//! Never ends by itself before its time.
+//! Never ends by itself before its time, unless it has seen enough.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use ferrumdb_engine::fs::SimOperation;
 
-use crate::ops::{Damage, Failure, Op, OpList};
+use crate::ops::{Change, Damage, Failure, KEYS, OPERATIONS, Op, OpList};
 use crate::random::Random;
 use crate::run::replay;
+use crate::sites::Sites;
 
 /// What an exploration has seen.
 #[derive(Clone, Debug, Default)]
@@ -23,8 +24,20 @@ pub struct Totals {
     pub crashes_in_compacting: u64,
     /// How many compactions were installed.
     pub compactions: u64,
-    /// Distinct pairs of a call at which the power went, and the fates of what was not synced.
+    /// Distinct states that were recovered from: the work before the power cut, its call, and the fate of each unsynced
+    /// change.
     pub states: HashSet<u64>,
+    /// What each place has met.
+    pub sites: Sites,
+}
+
+/// When an exploration is over, whichever comes first.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// After so long.
+    pub time: Duration,
+    /// After so many distinct states.
+    pub states: usize,
 }
 
 /// A list that fails.
@@ -36,13 +49,15 @@ pub struct Finding {
     pub list: OpList,
     /// How it fails.
     pub reason: String,
+    /// What was seen before.
+    pub totals: Totals,
 }
 
-/// Explores for some time, from a seed on.
+/// Explores from a seed on.
 ///
 /// # Errors
 /// The first list that fails.
-pub fn explore(seed: u64, time: Duration) -> Result<Totals, Box<Finding>> {
+pub fn explore(seed: u64, budget: Budget) -> Result<Totals, Box<Finding>> {
     let begin = Instant::now();
     let mut totals = Totals::default();
     for seed in seed.. {
@@ -54,14 +69,17 @@ pub fn explore(seed: u64, time: Duration) -> Result<Totals, Box<Finding>> {
                 totals.crashes_in_opening += explored.crashes_in_opening;
                 totals.crashes_in_compacting += explored.crashes_in_compacting;
                 totals.compactions += explored.compactions;
-                totals.states.extend(explored.states);
+                for cut in explored.cuts {
+                    totals.states.insert(cut.state);
+                    totals.sites.note(&cut);
+                }
             }
             Err(_) => {
                 let (list, reason) = shrink(list);
-                return Err(Box::new(Finding { seed, list, reason }));
+                return Err(Box::new(Finding { seed, list, reason, totals }));
             }
         }
-        if begin.elapsed() >= time {
+        if begin.elapsed() >= budget.time || totals.states.len() >= budget.states {
             break;
         }
     }
@@ -92,25 +110,21 @@ pub fn shrink(mut list: OpList) -> (OpList, String) {
 fn generate(seed: u64) -> OpList {
     let random = &mut Random::new(seed);
     let mut ops = Vec::new();
-    for _ in 0..=random.below(3) {
-        for _ in 0..random.below(12) {
+    for _ in 0..2 + random.below(5) {
+        for _ in 0..random.below(8) {
             match Op::random(random) {
-                Op::Kill | Op::PowerCut(_) | Op::Fail(_) => ops.push(Op::commit(random)),
+                Op::Kill | Op::PowerCut(_) | Op::Fail(Failure { damage: Damage::Crash(_), .. }) => {
+                    ops.push(Op::commit(random));
+                }
                 op => ops.push(op),
             }
         }
-        let op = match random.below(9) {
-            0 => Op::Close,
-            1 => Op::Open,
-            2 => Op::Mark,
-            3..6 => Op::Compact(1 + random.below(14)),
-            _ => Op::commit(random),
-        };
-        ops.push(crash(random, if matches!(op, Op::Compact(_)) { 24 } else { 12 }));
-        ops.push(op);
-        ops.push(Op::PowerCut(random.below(1 << 32)));
-        while random.once_in(2) {
-            ops.push(crash(random, 20));
+        crash_in_work(random, &mut ops);
+        // A process that dies leaves what it has not synced to the power cuts behind it.
+        let end = if random.once_in(4) { Op::PowerCut(random.below(1 << 32)) } else { Op::Kill };
+        ops.push(end);
+        while !random.once_in(3) {
+            ops.push(crash(random, &OPERATIONS.map(|(_, operation)| operation), 24));
             ops.push(Op::Open);
         }
         ops.push(Op::Open);
@@ -118,13 +132,50 @@ fn generate(seed: u64) -> OpList {
     OpList { seed, ops }
 }
 
-fn crash(random: &mut Random, calls_max: u64) -> Op {
-    let operation = match random.below(4) {
-        0 => SimOperation::Write,
-        1 => SimOperation::Sync,
-        _ => SimOperation::Any,
+/// Some operation at one of whose calls the power goes.
+fn crash_in_work(random: &mut Random, ops: &mut Vec<Op>) {
+    use SimOperation::{
+        Any, IsNamed, Len, Lock, Open, Read, Remove, Rename, SetLen, Sync, SyncDirectory, Unlock, Write,
     };
-    let calls_max = if operation == SimOperation::Any { calls_max } else { 3 };
+    const OF_A_COMMIT: &[SimOperation] = &[Write, Write, Sync, SetLen, Len, Any];
+    const OF_A_CLOSE: &[SimOperation] =
+        &[Write, Write, Sync, SetLen, Rename, Open, Lock, Unlock, Remove, Any];
+    const OF_A_COMPACTION: &[SimOperation] =
+        &[Write, Sync, Read, Len, Open, Lock, Unlock, IsNamed, Rename, Remove, SyncDirectory, Any];
+    // Something that is not synced yet makes the difference at most of them.
+    if random.once_in(2) {
+        let group = vec![vec![Change {
+            key: random.below(KEYS.len() as u64) as usize,
+            document: Some(random.below(64)),
+        }]];
+        ops.push(Op::Commit { group, synced: false });
+    }
+    let (op, operations, any_max) = match random.below(12) {
+        0 => (Op::Sync, OF_A_COMMIT, 4),
+        1 => (Op::Mark, OF_A_COMMIT, 6),
+        2 => {
+            ops.extend([Op::BeginSync, Op::commit(random)]);
+            (if random.once_in(2) { Op::RunSync } else { Op::FinishSync }, OF_A_COMMIT, 2)
+        }
+        3..6 => (Op::commit(random), OF_A_COMMIT, 6),
+        6 | 7 => (Op::Close, OF_A_CLOSE, 24),
+        _ => {
+            ops.push(Op::Compact(random.below(14)));
+            (Op::Compact(1 + random.below(4)), OF_A_COMPACTION, 12)
+        }
+    };
+    ops.push(crash(random, operations, any_max));
+    ops.push(op);
+}
+
+/// The power goes at one of the next calls of one of these kinds.
+fn crash(random: &mut Random, operations: &[SimOperation], any_max: u64) -> Op {
+    let operation = operations[random.below(operations.len() as u64) as usize];
+    let calls_max = match operation {
+        SimOperation::Any => any_max,
+        SimOperation::Write | SimOperation::Read | SimOperation::Open => 4,
+        _ => 2,
+    };
     let damage = Damage::Crash(random.below(1 << 32));
     Op::Fail(Failure { operation, nth: 1 + random.below(calls_max), always: false, damage })
 }

@@ -1,8 +1,6 @@
 //! Owns how a seed decides what a power cut leaves of each unsynced change. Never cuts the power itself.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
-use ferrumdb_engine::fs::{Fate, FatedOperation, PendingChange, PendingOperation};
+use ferrumdb_engine::fs::{Fate, PendingChange, PendingOperation};
 
 use crate::random::Random;
 
@@ -40,38 +38,4 @@ fn tear(random: &mut Random, position: u64, len: u64) -> Fate {
     }
     kept.retain(|range| range.start < range.end);
     Fate::Torn { kept, grown: random.once_in(2) }
-}
-
-/// A number that stands for what became of which kinds of changes, wherever in the file they stood.
-#[must_use]
-pub(crate) fn describe(site: &str, fates: &[FatedOperation]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    site.hash(&mut hasher);
-    for FatedOperation { operation, fate } in fates {
-        let start = match operation.change {
-            PendingChange::Write { position, len } => {
-                (0, len).hash(&mut hasher);
-                position
-            }
-            PendingChange::SetLen { .. } => {
-                1.hash(&mut hasher);
-                0
-            }
-            PendingChange::Name => {
-                2.hash(&mut hasher);
-                0
-            }
-        };
-        match fate {
-            Fate::Kept => 3.hash(&mut hasher),
-            Fate::Dropped => 4.hash(&mut hasher),
-            Fate::Torn { kept, grown } => {
-                grown.hash(&mut hasher);
-                for range in kept {
-                    (range.start - start, range.end - start).hash(&mut hasher);
-                }
-            }
-        }
-    }
-    hasher.finish()
 }

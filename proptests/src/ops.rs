@@ -62,7 +62,7 @@ pub(crate) fn range_of(
 }
 
 /// One change of one key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Change {
     /// An index of [`KEYS`].
     pub key: usize,
@@ -71,7 +71,7 @@ pub struct Change {
 }
 
 /// What goes wrong with one call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Damage {
     /// An input or output error.
     Error,
@@ -88,7 +88,7 @@ pub enum Damage {
 }
 
 /// A call of the next operation that is to go wrong. If that makes fewer calls, nothing does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Failure {
     /// Which kind of call.
     pub operation: SimOperation,
@@ -101,7 +101,7 @@ pub struct Failure {
 }
 
 /// One step of a test.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Op {
     /// Commits a group of transactions.
     Commit {
@@ -191,6 +191,30 @@ impl Op {
         }
     }
 
+    /// What it is doing.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Commit { synced: true, .. } => "a synced commit",
+            Self::Commit { .. } => "a commit",
+            Self::DeleteRange { .. } => "deleting a range",
+            Self::Order(_) => "an order",
+            Self::Sync => "a sync",
+            Self::BeginSync => "beginning a sync",
+            Self::RunSync => "a sync beside commits",
+            Self::FinishSync => "ending a sync",
+            Self::Mark => "a sync mark",
+            Self::Compact(_) => "compacting",
+            Self::Close => "closing",
+            Self::Drop => "dropping",
+            Self::Open => "opening",
+            Self::Kill => "killing",
+            Self::PowerCut(_) => "nothing",
+            Self::Fail(_) => "failing",
+            Self::Snapshot | Self::Release(_) => "a snapshot",
+            Self::Flip(_) => "flipping",
+        }
+    }
+
     /// Some commit of a group.
     pub fn commit(random: &mut Random) -> Self {
         let transactions = if random.once_in(3) { 1 + random.below(4) } else { 1 };
@@ -248,7 +272,8 @@ impl Failure {
     }
 }
 
-const OPERATIONS: [(&str, SimOperation); 9] = [
+/// The kinds of calls that can fail, by name.
+pub(crate) const OPERATIONS: [(&str, SimOperation); 16] = [
     ("any", SimOperation::Any),
     ("write", SimOperation::Write),
     ("sync", SimOperation::Sync),
@@ -258,6 +283,13 @@ const OPERATIONS: [(&str, SimOperation); 9] = [
     ("publish", SimOperation::Publish),
     ("rename", SimOperation::Rename),
     ("lock", SimOperation::Lock),
+    ("unlock", SimOperation::Unlock),
+    ("resolve", SimOperation::Canonical),
+    ("open", SimOperation::Open),
+    ("len", SimOperation::Len),
+    ("is-named", SimOperation::IsNamed),
+    ("remove", SimOperation::Remove),
+    ("list", SimOperation::List),
 ];
 
 impl fmt::Display for OpList {

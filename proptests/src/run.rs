@@ -4,10 +4,11 @@
 mod compact;
 mod ordered;
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::Arc;
 
-use ferrumdb_engine::fs::{Call, FatedOperation, FileSystem, SimFs};
+use ferrumdb_engine::fs::{FileSystem, SimFs};
 use ferrumdb_engine::{
     Durability, EncryptionKey, Error, IndexBuild, ManualClock, Options, Reader, Snapshot, SyncDone, SyncTask,
     Timestamp, Transaction, Untidy, Writer, open,
@@ -17,6 +18,7 @@ use crate::check;
 use crate::fates;
 use crate::model::{Model, Staged, State};
 use crate::ops::{Change, Damage, Failure, KEYS, Op, OpList, document};
+use crate::sites::Cut;
 use compact::Compacting;
 
 const PATH: &str = "/my.db";
@@ -42,6 +44,9 @@ pub struct Run {
     closed_well: bool,
     /// Whether releasing the lock may have failed: it then goes with the last handle, and a snapshot has one.
     lock_may_linger: bool,
+    /// What is being done, and a number that stands for everything that was done before.
+    during: &'static str,
+    history: u64,
     explored: Explored,
 }
 
@@ -75,8 +80,8 @@ pub struct Explored {
     pub crashes_in_compacting: u64,
     /// How many compactions were installed.
     pub compactions: u64,
-    /// One number for each pair of a call at which the power went, and the fates of what was not synced.
-    pub states: Vec<u64>,
+    /// Where the power went, in that order, and what it left.
+    pub cuts: Vec<Cut>,
 }
 
 /// Carries out a list, and then checks that the database still opens, commits and closes.
@@ -108,6 +113,8 @@ impl Run {
             power_was_cut: false,
             closed_well: false,
             lock_may_linger: false,
+            during: "",
+            history: seed % 4,
             explored: Explored::default(),
         }
     }
@@ -132,6 +139,7 @@ impl Run {
         let may_be_in_doubt = self.opened.as_ref().is_some_and(|opened| opened.may_be_in_doubt);
         let is_faulty = failure.is_some() || may_be_in_doubt;
         self.lock_may_linger |= is_faulty && matches!(op, Op::Close | Op::Drop);
+        self.during = op.name();
         self.carry_out(op, is_faulty)?;
         self.sim.clear_faults();
         if let Some(Failure { damage: Damage::Crash(seed), .. }) = failure
@@ -141,7 +149,9 @@ impl Run {
             self.explored.crashes_in_compacting += u64::from(matches!(op, Op::Compact(_)));
             self.cut_power(seed);
         }
-        self.check()
+        self.remember(op, failure);
+        // Walking through a keydir of few keys takes longer than anything else here.
+        self.check(matches!(op, Op::Open | Op::Compact(_)) || self.steps.is_multiple_of(4))
     }
 
     /// Checks that the database opens, commits and closes, whatever happened before.
@@ -220,6 +230,7 @@ impl Run {
 
     fn open(&mut self, is_faulty: bool) -> Result<(), String> {
         let was_open = self.opened.is_some();
+        let opened_for = std::mem::replace(&mut self.during, "opening");
         match open(self.options(), Arc::new(self.sim.clone())) {
             Ok(_) if was_open => Err("a second opening succeeded".to_owned()),
             Ok((writer, reader)) => {
@@ -230,6 +241,7 @@ impl Run {
                     return Err("a closed database is said to have been left by a crash".to_owned());
                 }
                 (self.power_was_cut, self.closed_well, self.lock_may_linger) = (false, false, false);
+                self.during = opened_for;
                 let compacting = Compacting::default();
                 let (ordering, task, may_be_in_doubt) = (None, None, false);
                 self.opened = Some(Opened { writer, reader, compacting, ordering, task, may_be_in_doubt });
@@ -408,15 +420,24 @@ impl Run {
     }
 
     fn cut_power(&mut self, seed: u64) {
-        let site =
-            self.sim.trace().last().map_or_else(String::new, |call: &Call| {
-                format!("{:?} {:?}", call.operation, call.to.is_some())
-            });
-        let fates: Vec<FatedOperation> = self.sim.crash_with(fates::choose(seed));
+        let calls = self.sim.trace();
+        let fates = self.sim.crash_with(fates::choose(seed));
+        let cut = Cut::new(self.history, self.during, &calls, &fates);
         self.explored.crashes += 1;
-        self.explored.states.push(fates::describe(&site, &fates));
+        self.explored.cuts.push(cut);
+        self.history = cut.state;
         self.forget_process();
         self.power_was_cut = true;
+    }
+
+    /// Makes the operation a part of the work that later power cuts are told apart by. The seeds of power cuts are none: what
+    /// they have left is.
+    fn remember(&mut self, op: &Op, failure: Option<Failure>) {
+        let failure = failure.filter(|failure| !matches!(failure.damage, Damage::Crash(_)));
+        let op = (!matches!(op, Op::PowerCut(_))).then_some(op);
+        let mut hasher = DefaultHasher::new();
+        (self.history, op, failure).hash(&mut hasher);
+        self.history = hasher.finish();
     }
 
     fn forget_process(&mut self) {
@@ -438,7 +459,9 @@ impl Run {
         let _ = disk.remove(Path::new(&format!("{PATH}.hint")));
         let result = open(self.options(), Arc::new(disk.clone()));
         match result {
-            Ok((_, reader)) if in_header => check::reader(&reader, self.model.now(), self.model.sequence()),
+            Ok((_, reader)) if in_header => {
+                check::reader(&reader, self.model.now(), self.model.sequence(), true)
+            }
             Err(Error::Damaged { .. }) if !in_header => {
                 let untouched = disk.live_bytes(PATH) == Some(bytes);
                 if untouched { Ok(()) } else { Err("a refused file was changed".to_owned()) }
@@ -447,7 +470,7 @@ impl Run {
         }
     }
 
-    fn check(&mut self) -> Result<(), String> {
+    fn check(&mut self, lists: bool) -> Result<(), String> {
         if let Some(opened) = self.opened.as_mut().filter(|_| self.steps % 2 == 0) {
             while opened.writer.tidy() == Untidy::More {}
             let stats = opened.reader.stats().map_err(|error| format!("stats failed: {error}"))?;
@@ -465,7 +488,7 @@ impl Run {
             check::keys(snapshot, state).map_err(|reason| format!("a snapshot: {reason}"))?;
         }
         match &self.opened {
-            Some(opened) => check::reader(&opened.reader, self.model.now(), self.model.sequence()),
+            Some(opened) => check::reader(&opened.reader, self.model.now(), self.model.sequence(), lists),
             None => Ok(()),
         }
     }

@@ -1,5 +1,5 @@
-//! Owns the count of instructions that a waited set costs, on its caller's thread and on the writer's, under callgrind.
-//! Never reads a clock, so that it may run on a busy machine.
+//! Owns the count of instructions that a waited set costs, on its caller's thread and on the writer's, under callgrind,
+//! with nobody watching and with a watcher that is told of each. Never reads a clock, so that it may run on a busy machine.
 //!
 //! ```text
 //! cargo run --release -p ferrumdb-benches --bin instructions -- [--program PATH] [--sets N] [--folder PATH]
@@ -11,8 +11,9 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::thread;
 
-use ferrumdb::{Config, FerrumDB, FsyncPolicy, Transaction};
+use ferrumdb::{Config, FerrumDB, FsyncPolicy, Transaction, WatchOptions};
 use ferrumdb_benches::arguments::Arguments;
 use ferrumdb_benches::report::Table;
 use ferrumdb_benches::workload::Workload;
@@ -21,6 +22,7 @@ use ferrumdb_benches::workload::Workload;
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 const CHILD: &str = "--overwrite";
+const WATCHED_CHILD: &str = "--watched";
 /// Fewer than the smallest number of sets, so that every set overwrites, and their cost does not grow.
 const DOCUMENTS: usize = 1_000;
 
@@ -29,12 +31,15 @@ const DOCUMENTS: usize = 1_000;
 struct Counts {
     caller: f64,
     writer: f64,
+    /// The watcher's, which no commit waits for.
+    watcher: f64,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::of_process();
     let done = match arguments.all() {
-        [flag, path, sets] if flag == CHILD => overwrite(Path::new(path), sets),
+        [flag, path, sets] if flag == CHILD => overwrite(Path::new(path), sets, false),
+        [flag, path, sets] if flag == WATCHED_CHILD => overwrite(Path::new(path), sets, true),
         _ => compare(&arguments),
     };
     match done {
@@ -47,9 +52,11 @@ fn main() -> ExitCode {
 }
 
 /// What is counted: sets that are waited for, one after the other, of documents that are there.
-fn overwrite(path: &Path, sets: &str) -> Result<()> {
+fn overwrite(path: &Path, sets: &str, is_watched: bool) -> Result<()> {
     let sets: usize = sets.parse()?;
     let db = FerrumDB::open(Config::new(path).with_fsync_policy(FsyncPolicy::Never)).wait()?;
+    let changes = if is_watched { Some(db.watch(WatchOptions::everything())?) } else { None };
+    let watcher = changes.map(|changes| thread::spawn(|| changes.filter(|change| change.is_ok()).count()));
     let versions = [Workload::new(DOCUMENTS, 0), Workload::new(DOCUMENTS, 1)];
     let pairs = versions[0].keys.iter().zip(&versions[0].documents);
     let fill = pairs.fold(Transaction::new(), |fill, (key, document)| fill.set(key.as_str(), document));
@@ -62,25 +69,34 @@ fn overwrite(path: &Path, sets: &str) -> Result<()> {
     if db.count()? != DOCUMENTS as u64 || db.stats()?.sequence.0 != sets as u64 + 1 {
         return Err("the sets were not carried out".into());
     }
-    Ok(db.close().wait()?)
+    db.close().wait()?;
+    match watcher.map(thread::JoinHandle::join) {
+        Some(Ok(told)) if told == DOCUMENTS + sets => Ok(()),
+        None => Ok(()),
+        Some(told) => Err(format!("the watcher was told {told:?}").into()),
+    }
 }
 
 fn compare(arguments: &Arguments) -> Result<()> {
     let sets: usize = arguments.value("--sets", 10_000)?;
     let parent: String = arguments.value("--folder", ".".to_owned())?;
     let folder = tempfile::tempdir_in(&parent)?;
-    let mut programs = vec![("this program", std::env::current_exe()?)];
+    let this = std::env::current_exe()?;
+    let mut programs =
+        vec![("this program", CHILD, this.clone()), ("the same, watched", WATCHED_CHILD, this)];
     let other: String = arguments.value("--program", String::new())?;
     if !other.is_empty() {
-        programs.insert(0, ("the other", PathBuf::from(other)));
+        programs.insert(0, ("the other", CHILD, PathBuf::from(other)));
     }
-    let mut table = Table::new(&["instructions for a set", "caller", "writer", "both"]);
-    for (name, program) in programs {
+    let mut table = Table::new(&["instructions for a set", "caller", "writer", "both", "watcher"]);
+    for (name, child, program) in programs {
         // What a run costs beside its sets is the same in both, and falls out.
-        let (few, many) = (count(&program, folder.path(), sets)?, count(&program, folder.path(), 2 * sets)?);
+        let run = |sets| count(&program, child, folder.path(), sets);
+        let (few, many) = (run(sets)?, run(2 * sets)?);
         let caller = (many.caller - few.caller) / sets as f64;
         let writer = (many.writer - few.writer) / sets as f64;
-        let figures = [caller, writer, caller + writer].map(|figure| format!("{figure:.0}"));
+        let watcher = (many.watcher - few.watcher) / sets as f64;
+        let figures = [caller, writer, caller + writer, watcher].map(|figure| format!("{figure:.0}"));
         table.row([name.to_owned()].into_iter().chain(figures));
     }
     print!("{}", table.text());
@@ -88,7 +104,7 @@ fn compare(arguments: &Arguments) -> Result<()> {
 }
 
 /// Runs a program under callgrind, on one processor: there nobody spins, and so nothing is counted twice or by chance.
-fn count(program: &Path, folder: &Path, sets: usize) -> Result<Counts> {
+fn count(program: &Path, child: &str, folder: &Path, sets: usize) -> Result<Counts> {
     let (output, database) = (folder.join("callgrind"), folder.join("counted.db"));
     let mut flag = OsStr::new("--callgrind-out-file=").to_owned();
     flag.push(&output);
@@ -96,19 +112,21 @@ fn count(program: &Path, folder: &Path, sets: usize) -> Result<Counts> {
         .args(["--cpu-list", "0", "valgrind", "--quiet", "--tool=callgrind", "--separate-threads=yes"])
         .arg(flag)
         .arg(program)
-        .args([CHILD.as_ref(), database.as_os_str(), sets.to_string().as_ref()])
+        .args([child.as_ref(), database.as_os_str(), sets.to_string().as_ref()])
         .status()
         .map_err(|error| format!("taskset and valgrind are needed: {error}"))?;
     if !status.success() {
         return Err(format!("{} ended with {status}", program.display()).into());
     }
-    let mut counts = Counts { caller: 0.0, writer: 0.0 };
+    let mut counts = Counts { caller: 0.0, writer: 0.0, watcher: 0.0 };
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
         // A file for each thread, the process's first among them, and one that holds no thread.
         if name == "callgrind-01" {
             counts.caller += total(&path)?;
+        } else if name == "callgrind-03" {
+            counts.watcher += total(&path)?;
         } else if name.starts_with("callgrind-") {
             counts.writer += total(&path)?;
         }

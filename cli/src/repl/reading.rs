@@ -2,7 +2,7 @@
 
 use std::io;
 
-use ferrumdb::{FerrumDB, Result, Ttl};
+use ferrumdb::{ChangeKind, FerrumDB, Result, Ttl, Version};
 
 use super::command::{Command, help};
 use super::report;
@@ -26,6 +26,14 @@ pub(super) fn answer(db: &FerrumDB, output: &mut Output, command: &Command<'_>) 
         }
         Command::Count => output.line(&db.count()?.to_string()),
         Command::Ttl { key } => output.line(&ttl(db.ttl(key)?)),
+        Command::History { key } => {
+            for version in db.history(key)? {
+                if let Err(error) = output.document(&told(&version?)) {
+                    return Ok(Err(error));
+                }
+            }
+            Ok(())
+        }
         Command::Find { field, value } => list(output, &db.find(field.clone(), value)?),
         Command::FindRange { field, from, to } => {
             list(output, &db.find_range(field.clone(), from.clone()..=to.clone())?)
@@ -35,6 +43,25 @@ pub(super) fn answer(db: &FerrumDB, output: &mut Output, command: &Command<'_>) 
         Command::Help => output.line(&format!("{}\n\n{}", help(), report::metrics(&db.metrics()))),
         _ => Ok(()),
     })
+}
+
+/// A version as a JSON object.
+fn told(version: &Version) -> String {
+    let kind = match version.kind {
+        ChangeKind::Set => "set",
+        ChangeKind::Deleted => "deleted",
+        ChangeKind::Expired => "expired",
+    };
+    let mut text = format!("{{\"sequence\":{},\"kind\":\"{kind}\"", version.sequence);
+    let times = [("time", version.time), ("expires_at", version.expires_at)];
+    for (name, time) in times.into_iter().filter_map(|(name, time)| time.map(|time| (name, time))) {
+        text.push_str(&format!(",\"{name}\":{}", time.0));
+    }
+    if let Some(document) = &version.document {
+        text.push_str(",\"value\":");
+        text.push_str(document.as_str());
+    }
+    text + "}"
 }
 
 fn list(output: &mut Output, keys: &[ferrumdb::Key]) -> io::Result<()> {

@@ -22,15 +22,40 @@ impl Writer {
     /// [`Error::Io`] when its file cannot be made; [`Error::Poisoned`].
     pub fn begin_compaction(&mut self, history: History) -> Result<Option<Compaction>> {
         self.check()?;
+        self.let_feeds_go();
         if self.log().sequence == Sequence::ZERO || self.log().moves.is_some() {
             return Ok(None);
         }
         Compaction::begin(self.file_system(), self.copy_source(), history).map(Some)
     }
 
+    /// Takes from the feeds what an earlier compaction has replaced: each may be one compaction behind, and no more.
+    pub fn let_feeds_go(&self) {
+        self.shared().holds.let_go();
+    }
+
     /// What is published now, to be copied beside commits.
     pub(crate) fn copy_source(&self) -> Source {
         Source::now(self.shared(), self.log())
+    }
+
+    /// Catches up, for a compaction that [needs help](Compaction::needs_help): a megabyte, and twice what was committed since it
+    /// helped last. Nothing is committed meanwhile, so each time less is left, however fast commits come, and no commit waits
+    /// for longer than this takes.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`], if another compaction was installed or the database was opened again since it was begun;
+    /// [`Error::Damaged`] and [`Error::Io`]: nothing has changed, and the compaction is of no use any more.
+    /// [`Error::Poisoned`].
+    pub fn help_compaction(&mut self, compaction: &mut Compaction) -> Result<()> {
+        self.check()?;
+        if !Arc::ptr_eq(&compaction.old, &self.log().generation) {
+            return Err(Error::Cancelled);
+        }
+        if compaction.phase != Phase::CatchingUp {
+            return Ok(());
+        }
+        compaction.catch_up_as_writer(self.log_end()).inspect_err(|_| compaction.phase = Phase::Failed)
     }
 
     /// Copies what is left, and puts the compacted file in the place of the old one: syncs it, renames it, syncs the

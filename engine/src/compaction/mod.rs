@@ -6,6 +6,7 @@
 //! and every commit behind them as it is. What is committed meanwhile is caught up with, until so little is left that
 //! the writer does the rest itself: see [`Writer::install_compaction`](crate::Writer::install_compaction).
 
+mod catch_up;
 mod garbage;
 mod install;
 mod moves;
@@ -21,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 use crate::generation::Generation;
 use crate::key::{Sequence, Timestamp};
-use crate::log::{BaseSoFar, Chain, Head, Header, LOG_START, Mark, Payload, Place, Scanner, Step};
+use crate::log::{Head, Header, LOG_START, Mark, Payload, Place, Scanner, Step};
 use crate::seal::Keyring;
 use crate::view::Shared;
 use crate::writer::LogState;
@@ -32,11 +33,6 @@ pub(crate) use target::Target;
 
 /// How much of the log one step reads.
 pub(crate) const STEP_BYTES: u64 = 1 << 20;
-/// The writer takes over when no more than this is left to copy.
-const CAUGHT_UP_BYTES: u64 = 256 << 10;
-/// How often a compaction that never catches up syncs before it is handed to the writer all the same.
-const SYNCS_MAX: u32 = 8;
-
 /// What a copy does, for messages.
 pub(crate) const COMPACT: &str = "compact";
 
@@ -70,6 +66,12 @@ pub struct Compaction {
     expected: Option<Expected>,
     dropped: u64,
     syncs: u32,
+    /// What was left to catch up with before the last step, and how many steps have won little ground.
+    behind: Option<u64>,
+    slow_steps: u32,
+    /// Where the log ended when the writer helped last, and whether that has left nothing to do but a sync.
+    helped_at: Option<u64>,
+    is_sync_next: bool,
     cancelled: Arc<AtomicBool>,
 }
 
@@ -210,6 +212,10 @@ impl Compaction {
             expected: (!matches!(history, History::For(_))).then_some(expected),
             dropped: 0,
             syncs: 0,
+            behind: None,
+            slow_steps: 0,
+            helped_at: None,
+            is_sync_next: false,
             cancelled: Arc::default(),
         }
     }
@@ -327,56 +333,11 @@ impl Compaction {
             _ => Ok(()),
         }
     }
-
-    fn catch_up_or_sync(&mut self) -> Result<()> {
-        if self.kind == Copying::Backup {
-            let stop = (self.place.position + STEP_BYTES).min(self.old_end);
-            self.catch_up(stop, self.old_end)?;
-            if self.place.position >= self.old_end {
-                self.phase = Phase::Ready;
-            }
-            return Ok(());
-        }
-        // ORDER: the view first. Whoever publishes one of the next generation has noted before that this one is replaced.
-        let end = self.shared.view.load().log_end;
-        if self.old.is_replaced() {
-            return Err(Error::Cancelled);
-        }
-        let behind = end - self.place.position;
-        let is_last = self.syncs == SYNCS_MAX;
-        if behind > CAUGHT_UP_BYTES && !is_last {
-            return self.catch_up((self.place.position + STEP_BYTES).min(end), end);
-        }
-        if self.syncs > 0 && (behind + self.target.unsynced() <= CAUGHT_UP_BYTES || is_last) {
-            self.phase = Phase::Ready;
-            return Ok(());
-        }
-        self.syncs += 1;
-        self.target.sync().map_err(|source| Error::io(COMPACT, &self.shared.path, source))
-    }
-
-    /// Copies commits as they are, until `stop` is reached in a log that ends at `end`.
-    fn catch_up(&mut self, stop: u64, end: u64) -> Result<()> {
-        let Self { shared, old, target, place, .. } = self;
-        let mut walk = Walk::new(shared, old, *place, end)?;
-        while walk.place().position < stop {
-            let mark = walk.next(|position, head, payload| target.push(position, head, payload))?;
-            target.end_commit(mark.expect("behind the base section there are commits only").time);
-            target.write_if_full().map_err(|source| Error::io(COMPACT, &shared.path, source))?;
-        }
-        self.place = walk.place();
-        Ok(())
-    }
 }
 
 /// Where the walk through the log of a file with this header begins.
 pub(crate) fn start(header: &Header) -> Place {
-    Place {
-        position: LOG_START,
-        sequence: Sequence::ZERO,
-        chain: Chain::start(header.file_id, header.generation),
-        base: (header.history_floor > Sequence::ZERO).then(|| BaseSoFar::new(header.history_floor)),
-    }
+    Place::first(header.file_id, header.generation, header.history_floor)
 }
 
 /// The walk through a log that has been found to be whole: anything else in it is damage.

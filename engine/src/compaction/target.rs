@@ -129,14 +129,14 @@ impl Target {
 
     /// Encodes a record as it was read, but for the position of its key's version before, and says where it will stand.
     pub(crate) fn push_as(&mut self, head: &Head, payload: Option<Payload<'_>>, previous: u64) -> u64 {
-        let record = NewRecord { kind: head.kind, sequence: head.sequence, previous, payload };
+        let record = copied(head, previous, payload);
         self.last_record = self.encoded.push(&record).position;
         self.last_record
     }
 
     /// The same in the base section.
     pub(crate) fn push_to_base_as(&mut self, head: &Head, payload: Payload<'_>, previous: u64) -> u64 {
-        let record = NewRecord { kind: head.kind, sequence: head.sequence, previous, payload: Some(payload) };
+        let record = copied(head, previous, Some(payload));
         self.base_records += 1;
         self.encoded.push_to_base(&record, head.ordinal).position
     }
@@ -146,11 +146,12 @@ impl Target {
         let count = self.base_records.to_le_bytes();
         let payload = Payload { collection: CollectionId::ROOT, expires_at: None, key: "", document: &count };
         let (kind, sequence) = (Kind::BaseEnd, state_of);
-        let record = NewRecord { kind, sequence, previous: 0, payload: Some(payload) };
+        let record = NewRecord { kind, has_expired: false, sequence, previous: 0, payload: Some(payload) };
         self.last_record = self.encoded.push(&record).position;
         self.end_commit(time);
         if let Some(file) = &mut self.file {
             file.header.history_floor = state_of;
+            file.generation.note_floor(state_of);
         }
     }
 
@@ -256,6 +257,12 @@ impl Target {
             _ => 0,
         }
     }
+}
+
+/// A record as it was read, but for the position of its key's version before.
+fn copied<'p>(head: &Head, previous: u64, payload: Option<Payload<'p>>) -> NewRecord<'p> {
+    let Head { kind, has_expired, sequence, .. } = *head;
+    NewRecord { kind, has_expired, sequence, previous, payload }
 }
 
 /// A database in memory has no file to be like.

@@ -38,6 +38,7 @@ impl Follower {
         // ORDER: as the owner does: readers know the new generation before an entry leads there, and forget the old one
         // when none leads back.
         let Followed { shared, applier, generation, .. } = &mut self.followed;
+        shared.holds.let_go();
         shared.retired.push(generation);
         generation.succeed(Arc::clone(&new.generation));
         relocate(shared, &new);

@@ -5,17 +5,17 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::walk::{self, Bounds, Ended, Unread};
+use super::walk::{self, Bounds, Ended, Opening};
 use crate::apply::Applier;
 use crate::error::{Error, Result};
 use crate::fs::{File, FileSystem, OpenMode};
 use crate::generation::Generation;
 use crate::hint::{Start, Walked};
-use crate::indexing::CatchUp;
 use crate::key::{Sequence, Timestamp};
 use crate::live::Live;
 use crate::log::{Header, HeaderState, Place, Scanner};
 use crate::options::Options;
+use crate::recovery::unread::Unread;
 use crate::recovery::{self, FileFound, Unlocked};
 use crate::snapshot::Snapshot;
 use crate::stats::RecoveryReport;
@@ -69,14 +69,15 @@ fn load_once(
     let Walked { place, definitions, time, claim, closed, .. } = walked;
     let shared = Shared::new(path, options.clone(), &generation, keydir, expiry_times, view);
     let mut applier = Applier::new(Arc::clone(&shared));
+    applier.enter(header.generation);
     let mut scanner = Scanner::new(&*file, &generation.keys, place).map_err(failed)?;
-    let catch_up = CatchUp::new(shared.view.load().counts.total());
-    let mut unread =
-        Unread { shared: &shared, applier: &mut applier, catch_up, definitions, place, time, closed };
+    let unread = Unread::new(&shared, &mut applier, definitions);
+    let mut opening = Opening { unread, path, place, time, closed };
     let own = live.filter(|live| (live.file_id, live.generation) == (header.file_id, header.generation));
     let bounds = Bounds { live: own.as_ref(), known, is_thorough: true };
-    let ended = walk::walk(&mut scanner, generation.number(), bounds, path, &mut unread)?;
-    let Unread { definitions, place, time, closed, .. } = unread;
+    let ended = walk::walk(&mut scanner, generation.number(), bounds, path, &mut opening)?;
+    let Opening { unread, place, time, closed, .. } = opening;
+    let definitions = unread.finish();
     judge(&mut scanner, &ended, claim, path)?;
 
     let commits = place.sequence.0 - hint.unwrap_or_default().0;

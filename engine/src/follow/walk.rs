@@ -15,12 +15,13 @@ use crate::index::IndexBuilder;
 use crate::index::catalog::{IndexChange, OldValues};
 use crate::index::definition::IndexDefinition;
 use crate::index::extract::extract;
-use crate::indexing::{CatchUp, Definitions};
+use crate::indexing::Definitions;
 use crate::key::{CollectionId, Sequence, Timestamp};
 use crate::keydir::{Entry, Hashed};
 use crate::live::Live;
 use crate::log::{Kind, Mark, Place, Scanner, Step};
 use crate::recovery::staged::{Changes, KeyChange, Staged};
+use crate::recovery::unread::Unread;
 use crate::snapshot::Snapshot;
 use crate::stage::StagedChange;
 use crate::view::Shared;
@@ -128,36 +129,26 @@ impl Found {
     }
 }
 
-/// Applies commits while nobody reads: when a file is opened.
-pub(super) struct Unread<'f> {
-    pub(super) shared: &'f Shared,
-    pub(super) applier: &'f mut Applier,
-    pub(super) catch_up: CatchUp,
-    pub(super) definitions: Definitions,
+/// Takes commits while nobody reads: when a file is opened.
+pub(super) struct Opening<'f> {
+    pub(super) unread: Unread<'f>,
+    pub(super) path: &'f Path,
     pub(super) place: Place,
     pub(super) time: Timestamp,
     pub(super) closed: bool,
 }
 
-impl Unread<'_> {
-    fn apply(&mut self, mut changes: Changes) -> Result<()> {
-        let Self { shared, applier, catch_up, definitions, .. } = self;
-        let applied = changes.apply_unread(applier, shared, catch_up, definitions);
-        applied.map_err(|source| Error::io("read", &shared.path, source))
-    }
-}
-
-impl Sink for Unread<'_> {
+impl Sink for Opening<'_> {
     fn is_indexed(&self, collection: CollectionId) -> bool {
-        self.applier.catalog().is_indexed(collection)
+        self.unread.is_indexed(collection)
     }
 
-    fn base(&mut self, changes: Changes) -> Result<()> {
-        self.apply(changes)
+    fn base(&mut self, mut changes: Changes) -> Result<()> {
+        self.unread.take(&mut changes).map_err(|error| Error::definition(self.path, &error))
     }
 
     fn commit(&mut self, found: Found) -> Result<()> {
-        self.apply(found.changes)?;
+        self.base(found.changes)?;
         self.place = found.place;
         self.time = self.time.max(found.mark.time);
         self.closed = found.last_kind == Some(Kind::CloseMark);
@@ -233,7 +224,7 @@ impl<'f> Beside<'f> {
     /// Creates or drops an index. Such a commit changes no document.
     fn define(&mut self, kind: Kind, collection: CollectionId, stored: &[u8]) -> Result<()> {
         let definition = Definitions::default().note(kind, collection, stored);
-        let definition = definition.map_err(|source| Error::io("read", &self.shared.path, source))?;
+        let definition = definition.map_err(|error| Error::definition(&self.shared.path, &error))?;
         let IndexDefinition { path } = &definition;
         if kind == Kind::IndexDropped {
             self.applier.catalog_mut().remove(collection, path);

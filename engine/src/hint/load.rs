@@ -15,7 +15,7 @@ use crate::indexing::Definitions;
 use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::keydir::{Entry, Keydir};
 use crate::log::format::{ALIGNMENT, read_u32, read_u64};
-use crate::log::{BaseSoFar, Chain, Header, Kind, LOG_START, LogKeys, Mark, Place, Scanner, record_bytes};
+use crate::log::{Header, Kind, LOG_START, LogKeys, Mark, Place, Scanner, record_bytes};
 use crate::paths;
 use crate::seal::{Keyring, NONCE_BYTES, Opener, Purpose, SALT_BYTES};
 use crate::view::View;
@@ -96,14 +96,12 @@ impl Start {
 
     /// The state by an empty log.
     pub(crate) fn empty(header: &Header) -> Self {
-        let chain = Chain::start(header.file_id, header.generation);
-        let base = (header.history_floor > Sequence::ZERO).then(|| BaseSoFar::new(header.history_floor));
         Self {
             keydir: Keydir::new(),
             expiry_times: ExpiryTimes::new(),
             view: View::default(),
             walked: Walked {
-                place: Place { position: LOG_START, sequence: Sequence::ZERO, chain, base },
+                place: Place::first(header.file_id, header.generation, header.history_floor),
                 definitions: Definitions::default(),
                 time: header.created,
                 claim: header.synced,

@@ -76,6 +76,11 @@ impl Catalog {
         self.iter().find(|published| published.is(collection, path))
     }
 
+    /// Which one of the indexes of its collection it is.
+    pub(crate) fn position(&self, collection: CollectionId, path: &FieldPath) -> Option<usize> {
+        self.paths(collection).position(|indexed| indexed == path)
+    }
+
     /// The values of a document for the indexes of its collection, in their order.
     pub(crate) fn extract(&self, collection: CollectionId, text: &str) -> Vec<Extracted> {
         extract_all(text, self.paths(collection))

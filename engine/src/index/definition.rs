@@ -62,6 +62,16 @@ impl IndexDefinition {
         serde_json::to_string(&stored).expect("a number and a list of strings can be written as JSON")
     }
 
+    /// The definition that the bytes of a record tell.
+    ///
+    /// # Errors
+    /// As [`Self::from_json`], and when they are no text.
+    pub(crate) fn from_stored(stored: &[u8]) -> Result<Self, DefinitionError> {
+        let text = std::str::from_utf8(stored);
+        text.map_err(|error| DefinitionError::Malformed { reason: error.to_string() })
+            .and_then(Self::from_json)
+    }
+
     /// The definition that a stored text tells.
     ///
     /// # Errors

@@ -5,7 +5,7 @@
 //! published. It is a tree as it was some changes ago, and these changes; the tree as it is now is the writer's own.
 
 pub(crate) mod catalog;
-mod cursor;
+pub(crate) mod cursor;
 pub(crate) mod definition;
 mod encode;
 mod entry;

@@ -349,9 +349,9 @@ impl ValueRange {
         }
     }
 
-    /// Whether values with this key may be in the range.
+    /// Whether a key lies among those that may match.
     pub(crate) fn may_hold(&self, value: &IndexValue) -> bool {
-        !self.is_before_start(value) && self.is_before_end(value)
+        !self.empty && !self.is_before_start(value) && self.is_before_end(value)
     }
 
     /// Whether the value at the cursor is in the range, exactly.

@@ -8,11 +8,12 @@ use super::number::{self, NumberToken};
 use super::scanner::{Escapes, StringToken, Word};
 use super::text::{self, Container, Sink};
 use crate::error::Result;
+use crate::options::DEPTH_MAX;
 
-/// The tree of `text`.
+/// The tree of `text`, if it is one that was ever stored. Giving back a tree does recurse.
 pub(super) fn build(text: &str) -> Result<Value> {
     let mut builder = Builder { text, open: Vec::new(), root: Value::Null };
-    text::walk(text, usize::MAX, usize::MAX, &mut builder)?;
+    text::walk(text, DEPTH_MAX, DEPTH_MAX, &mut builder)?;
     Ok(builder.root)
 }
 

@@ -1,6 +1,6 @@
 //! Owns every constant of the bytes on disk. Never says what they mean: `docs/format.md` does, and moves with this file.
 //!
-//! docs/format.md: c97667cc
+//! docs/format.md: 88b24fc2
 
 /// The first bytes of each header copy. 0xFF occurs in no UTF-8 text.
 pub(crate) const MAGIC: [u8; 16] = *b"\xFFFerrumDB\xFE\r\n\x1A\n\xFF\0";
@@ -70,6 +70,8 @@ pub(crate) const ORDINAL_MAX: u32 = u32::MAX >> 1;
 
 /// The flag of the last record of a commit: a mark follows the payload.
 pub(crate) const FLAG_MARK: u8 = 1;
+/// The flag of a tombstone whose document had expired.
+pub(crate) const FLAG_EXPIRED: u8 = 1 << 1;
 /// The bytes of a mark.
 pub(crate) const MARK_BYTES: usize = 32;
 

@@ -4,10 +4,12 @@ mod appender;
 mod chain;
 pub(crate) mod format;
 mod header;
+mod look;
 mod positions;
 mod record;
 mod scan;
 mod seal;
+mod search;
 mod survey;
 mod sweep;
 
@@ -15,11 +17,11 @@ pub(crate) use appender::{AppendFault, Appender, Syncs};
 pub(crate) use chain::Chain;
 pub(crate) use format::{ENCRYPTED, LOG_START, VERSION};
 pub(crate) use header::{Header, HeaderCopy, HeaderState, Origin};
+pub(crate) use look::{Expected, ReadFault, read_document, read_record};
 pub(crate) use positions::Positions;
-pub(crate) use record::{
-    Expected, Head, Kind, Mark, NewRecord, Payload, ReadFault, RecordWriter, read_document, record_bytes,
-};
-pub(crate) use scan::{BaseSoFar, Beyond, Place, Scanner, Step};
+pub(crate) use record::{Head, Kind, Mark, NewRecord, Payload, RecordWriter, record_bytes};
+pub(crate) use scan::{Beyond, Place, Scanner, Step};
 pub(crate) use seal::{LogKeys, RecordSealer};
+pub(crate) use search::end_of_commit;
 pub(crate) use survey::{Piece, Survey};
 pub(crate) use sweep::Sweep;

@@ -1,17 +1,15 @@
 //! Owns one record: encoding it, and believing it only after its checksums. Never knows which records are live.
 
-use std::cell::RefCell;
 use std::ops::Range;
 
 use super::chain::Chain;
 use super::format::{
-    ALIGNMENT, CHAIN_MULTIPLIER, FLAG_MARK, HEAD_BYTES, LOG_START, MARK_BYTES, ORDINAL_MAX, PREFIX_BYTES,
-    RECORD_MARKER, SEQUENCE_MAX, aligned, head as at, kind, mark, payload, read_u32, read_u64, write_u32,
-    write_u64,
+    ALIGNMENT, CHAIN_MULTIPLIER, FLAG_EXPIRED, FLAG_MARK, HEAD_BYTES, LOG_START, MARK_BYTES, ORDINAL_MAX,
+    PREFIX_BYTES, RECORD_MARKER, SEQUENCE_MAX, aligned, head as at, kind, mark, payload, read_u32, read_u64,
+    write_u32, write_u64,
 };
 use super::header::Header;
-use super::seal::{LogKeys, RecordSealer};
-use crate::fs::{File, read_full};
+use super::seal::RecordSealer;
 use crate::key::{CollectionId, Sequence, Timestamp};
 
 /// What every checksum and seal in one generation of one file is bound to, so that no other file's record passes for
@@ -102,6 +100,8 @@ impl Kind {
 pub(crate) struct Head {
     pub(crate) kind: Kind,
     pub(crate) has_mark: bool,
+    /// Whether the document had expired that this tombstone deletes.
+    pub(crate) has_expired: bool,
     pub(crate) payload_bytes: u32,
     pub(crate) sequence: Sequence,
     pub(crate) previous: u64,
@@ -120,9 +120,12 @@ impl Head {
         if id.checksum(position, &bytes[..at::CHECKSUM]) != checksum {
             return None;
         }
+        let kind = Kind::from_stored(bytes[at::KIND])?;
         let (flags, previous) = (bytes[at::FLAGS], read_u64(bytes, at::PREVIOUS));
         let (sequence, ordinal) = (read_u64(bytes, at::SEQUENCE), read_u32(bytes, at::ORDINAL));
-        if flags & !FLAG_MARK != 0
+        let has_expired = flags & FLAG_EXPIRED != 0;
+        if flags & !(FLAG_MARK | FLAG_EXPIRED) != 0
+            || (has_expired && kind != Kind::Delete)
             || !(1..=SEQUENCE_MAX).contains(&sequence)
             || ordinal > ORDINAL_MAX
             || read_u32(bytes, at::RESERVED) != 0
@@ -131,8 +134,9 @@ impl Head {
             return None;
         }
         Some(Self {
-            kind: Kind::from_stored(bytes[at::KIND])?,
+            kind,
             has_mark: flags & FLAG_MARK != 0,
+            has_expired,
             payload_bytes: read_u32(bytes, at::PAYLOAD_BYTES),
             sequence: Sequence(sequence),
             previous,
@@ -149,7 +153,7 @@ impl Head {
     }
 
     /// The mark behind this record, which begins where `bytes` does, if it is there and checks.
-    fn mark_of(&self, bytes: &[u8], position: u64, id: LogId) -> Option<Mark> {
+    pub(super) fn mark_of(&self, bytes: &[u8], position: u64, id: LogId) -> Option<Mark> {
         let start = self.unmarked_bytes() as usize;
         Mark::decode(bytes.get(start..start + MARK_BYTES)?, position, id)
     }
@@ -260,6 +264,8 @@ pub(crate) struct RecordWriter {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NewRecord<'a> {
     pub(crate) kind: Kind,
+    /// Whether a document had expired that is deleted.
+    pub(crate) has_expired: bool,
     pub(crate) sequence: Sequence,
     pub(crate) previous: u64,
     /// Nothing for the kinds that concern no key.
@@ -327,6 +333,7 @@ impl RecordWriter {
         let head = &mut self.bytes[self.offset..payload_start];
         head[at::MARKER..at::KIND].copy_from_slice(&RECORD_MARKER);
         head[at::KIND] = record.kind.stored();
+        head[at::FLAGS] = if record.has_expired { FLAG_EXPIRED } else { 0 };
         write_u32(head, at::PAYLOAD_BYTES, payload_bytes);
         write_u64(head, at::SEQUENCE, record.sequence.0);
         write_u64(head, at::PREVIOUS, record.previous);
@@ -377,7 +384,9 @@ impl RecordWriter {
     fn finish_record(&mut self, mark: Option<&Mark>) {
         let position = self.position();
         let (head, rest) = self.bytes[self.offset..].split_at_mut(HEAD_BYTES);
-        head[at::FLAGS] = if mark.is_some() { FLAG_MARK } else { 0 };
+        if mark.is_some() {
+            head[at::FLAGS] |= FLAG_MARK;
+        }
         let payload = &mut rest[..read_u32(head, at::PAYLOAD_BYTES) as usize];
         self.sealer.seal(position, head, mark.map(|mark| (mark, self.chain)), payload);
         let id = self.sealer.id();
@@ -392,105 +401,4 @@ impl RecordWriter {
     pub(crate) fn position(&self) -> u64 {
         self.start + self.offset as u64
     }
-}
-
-/// Which record a reader expects to find.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Expected<'a> {
-    pub(crate) position: u64,
-    pub(crate) payload_bytes: u32,
-    pub(crate) sequence: Sequence,
-    pub(crate) ordinal: u32,
-    pub(crate) collection: CollectionId,
-    pub(crate) key: &'a str,
-}
-
-impl Expected<'_> {
-    /// How many bytes it takes to verify it: of a sealed record the mark, too, which it may have.
-    pub(super) fn bytes(&self, keys: &LogKeys) -> usize {
-        match keys.is_sealed() {
-            true => record_bytes(self.payload_bytes) as usize + MARK_BYTES,
-            false => HEAD_BYTES + self.payload_bytes as usize,
-        }
-    }
-}
-
-/// Why a record could not be read.
-#[derive(Debug)]
-pub(crate) enum ReadFault {
-    Io(std::io::Error),
-    Damaged(&'static str),
-    /// The checksums are right, and the seal is not.
-    Tampered,
-}
-
-/// Reads a set record with one positional read, verifies it, and hands its document to `take`.
-pub(crate) fn read_document<T>(
-    file: &dyn File,
-    keys: &LogKeys,
-    expected: &Expected<'_>,
-    take: impl FnOnce(&str) -> T,
-) -> Result<T, ReadFault> {
-    /// A larger buffer is not kept for the thread's next read.
-    const KEPT_BYTES: usize = 64 << 10;
-    thread_local! {
-        static BUFFERS: RefCell<(Vec<u8>, Vec<u8>)> = const { RefCell::new((Vec::new(), Vec::new())) };
-    }
-    let bytes = expected.bytes(keys);
-    BUFFERS.with_borrow_mut(|(buffer, plain)| {
-        if buffer.len() < bytes {
-            buffer.resize(bytes, 0);
-        }
-        let read = read_full(file, &mut buffer[..bytes], expected.position).map_err(ReadFault::Io)?;
-        let result = verify_document(&buffer[..read], keys, expected, plain).map(take);
-        for buffer in [buffer, plain] {
-            if buffer.len() > KEPT_BYTES {
-                buffer.truncate(KEPT_BYTES);
-                buffer.shrink_to_fit();
-            }
-        }
-        result
-    })
-}
-
-/// The document of a set record, if these bytes are the one that is expected. `plain` is used if it is sealed.
-pub(super) fn verify_document<'b>(
-    bytes: &'b [u8],
-    keys: &LogKeys,
-    expected: &Expected<'_>,
-    plain: &'b mut Vec<u8>,
-) -> Result<&'b str, ReadFault> {
-    let damaged = |reason| Err(ReadFault::Damaged(reason));
-    let Some(head) = Head::decode(bytes, expected.position, keys.id) else {
-        return damaged("the head of a record does not check");
-    };
-    if head.kind != Kind::Set
-        || head.sequence != expected.sequence
-        || head.ordinal != expected.ordinal
-        || head.payload_bytes != expected.payload_bytes
-    {
-        return damaged("another record stands where this one should");
-    }
-    let Some(sealed) = bytes.get(HEAD_BYTES..HEAD_BYTES + head.payload_bytes as usize) else {
-        return damaged("the file ends within a record");
-    };
-    if keys.id.checksum(expected.position, sealed) != head.payload_checksum {
-        return damaged("the payload of a record does not check");
-    }
-    // Only a seal is bound to the mark.
-    let mark =
-        match (head.has_mark && keys.is_sealed()).then(|| head.mark_of(bytes, expected.position, keys.id)) {
-            Some(None) => return damaged("the mark of a commit does not check"),
-            Some(mark) => mark,
-            None => None,
-        };
-    let opened = keys.open(expected.position, (&head, &bytes[..HEAD_BYTES]), mark.as_ref(), sealed, plain);
-    let Ok(opened) = opened else { return Err(ReadFault::Tampered) };
-    let Some(payload) = Payload::decode(opened) else {
-        return damaged("the payload of a record is malformed");
-    };
-    if payload.collection != expected.collection || payload.key != expected.key {
-        return damaged("a record holds another key than the one asked for");
-    }
-    std::str::from_utf8(payload.document).map_err(|_| ReadFault::Damaged("a document is not UTF-8"))
 }

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::chain::Chain;
-use super::format::{ALIGNMENT, HEAD_BYTES, MARK_BYTES, RECORD_MARKER};
+use super::format::{ALIGNMENT, HEAD_BYTES, LOG_START, MARK_BYTES, RECORD_MARKER};
 use super::record::{Head, Kind, Mark, Payload};
 use super::seal::LogKeys;
 use crate::fs::{File, read_full};
@@ -50,8 +50,20 @@ pub(crate) struct BaseSoFar {
     last: Option<RecordId>,
 }
 
+impl Place {
+    /// Where the walk through the log of a file with this id, generation and history floor begins.
+    pub(crate) fn first(file_id: [u8; 16], generation: u64, floor: Sequence) -> Self {
+        Self {
+            position: LOG_START,
+            sequence: Sequence::ZERO,
+            chain: Chain::start(file_id, generation),
+            base: (floor > Sequence::ZERO).then(|| BaseSoFar::new(floor)),
+        }
+    }
+}
+
 impl BaseSoFar {
-    pub(crate) fn new(state_of: Sequence) -> Self {
+    fn new(state_of: Sequence) -> Self {
         Self { state_of, records: 0, last: None }
     }
 }
@@ -218,7 +230,12 @@ impl<'f> Scanner<'f> {
 
     /// Whether nothing but zeros, or nothing at all, stands where the next head would: a look at that place alone.
     pub(crate) fn is_blank(&mut self) -> io::Result<bool> {
-        let bytes = self.window(self.position, HEAD_BYTES)?;
+        self.is_blank_at(self.position)
+    }
+
+    /// The same of another place where a head would stand.
+    pub(crate) fn is_blank_at(&mut self, position: u64) -> io::Result<bool> {
+        let bytes = self.window(position, HEAD_BYTES)?;
         Ok(bytes.iter().all(|byte| *byte == 0))
     }
 

@@ -1,6 +1,6 @@
 //! Owns reading many records in the order of the log, a large piece of it at a time. Never reads backwards.
 
-use super::record::{Expected, ReadFault, verify_document};
+use super::look::{Expected, ReadFault, verify_document};
 use super::seal::LogKeys;
 use crate::fs::{File, read_full};
 

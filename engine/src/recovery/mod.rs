@@ -6,6 +6,7 @@ mod replay;
 pub(crate) mod staged;
 mod torn;
 pub(crate) mod unlock;
+pub(crate) mod unread;
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -8,12 +8,14 @@ use super::cases::{Claim, TailAction, TailFound};
 use super::staged::Staged;
 use super::torn;
 use super::unlock::Unlocked;
+use super::unread::Unread;
 use crate::apply::Applier;
 use crate::error::{Error, Result};
 use crate::fs::{File, FileSystem, read_full, write_all};
 use crate::generation::Generation;
 use crate::hint::{Hints, Start, Walked};
-use crate::indexing::{CatchUp, Definitions};
+use crate::index::definition::DefinitionError;
+use crate::indexing::Definitions;
 use crate::key::{Sequence, Timestamp};
 use crate::lock::FileLock;
 use crate::log::{Appender, Beyond, Chain, Kind, LOG_START, Mark, Place, RecordSealer, Scanner, Step};
@@ -44,8 +46,7 @@ pub(super) fn recover(
     let shared = Shared::new(path, options, &generation, start.keydir, start.expiry_times, start.view);
     let mut applier = Applier::new(Arc::clone(&shared));
     applier.enter(header.generation);
-    let mut log = Log::read(&generation, start.walked, &mut applier, &shared)
-        .map_err(|source| Error::io("read", path, source))?;
+    let mut log = Log::read(&generation, start.walked, &mut applier, &shared)?;
     let action = log.judge(path)?;
     applier.publish(log.sequence, log.end, log.time);
     // ORDER: building indexes reads documents, and may refuse the file. So it comes before anything is changed in it.
@@ -94,27 +95,24 @@ struct Log {
 }
 
 impl Log {
-    fn read(
-        generation: &Generation,
-        walked: Walked,
-        applier: &mut Applier,
-        shared: &Shared,
-    ) -> io::Result<Self> {
-        let mut scanner = Scanner::new(&*generation.file, &generation.keys, walked.place)?;
+    fn read(generation: &Generation, walked: Walked, applier: &mut Applier, shared: &Shared) -> Result<Self> {
+        let failed = |source| Error::io("read", &shared.path, source);
+        let unreadable = |error: DefinitionError| Error::definition(&shared.path, &error);
+        let mut scanner = Scanner::new(&*generation.file, &generation.keys, walked.place).map_err(failed)?;
         let hint = walked.hinted();
-        let Walked { mut claim, mut time, mut definitions, last_record, closed, .. } = walked;
+        let Walked { mut claim, mut time, definitions, last_record, closed, .. } = walked;
         let mut staged = Staged::new(generation.number(), closed, last_record);
-        let mut catch_up = CatchUp::new(shared.view.load().counts.total());
+        let mut unread = Unread::new(shared, applier, definitions);
         let last = loop {
-            let catalog = applier.catalog();
             match scanner
-                .next(|at, head, payload| staged.push(at, head, payload, |id| catalog.is_indexed(id)))?
+                .next(|at, head, payload| staged.push(at, head, payload, |id| unread.is_indexed(id)))
+                .map_err(failed)?
             {
                 // A base section counts whole or not at all too: without its end, nothing of this is ever seen.
-                Step::Base => staged.apply(applier, shared, &mut catch_up, &mut definitions)?,
+                Step::Base => unread.take(staged.changes()).map_err(unreadable)?,
                 Step::Commit(Mark { synced, time: commit_time, .. }) => {
                     // INVARIANT: nothing of a commit is applied before its mark has been seen and its chain holds.
-                    staged.apply(applier, shared, &mut catch_up, &mut definitions)?;
+                    unread.take(staged.changes()).map_err(unreadable)?;
                     claim = claim.max(synced);
                     time = time.max(commit_time);
                     staged.closed = staged.last_kind == Some(Kind::CloseMark);
@@ -123,11 +121,12 @@ impl Log {
                 other => break other,
             }
         };
+        let definitions = unread.finish();
         let Place { position, sequence, chain, base } = scanner.place();
         // INVARIANT: a base section is synced before its file gets the name, so an unfinished one is damage.
         let claim = if base.is_some() { u64::MAX } else { claim };
         let (beyond, reason) = match last {
-            Step::Bad(reason) => (Some(scanner.beyond()?), reason),
+            Step::Bad(reason) => (Some(scanner.beyond().map_err(failed)?), reason),
             Step::Commit(_) | Step::Base | Step::End | Step::Tampered(_) => {
                 (None, "the file ends before a position that had been synced")
             }

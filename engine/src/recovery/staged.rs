@@ -1,16 +1,9 @@
 //! Owns what a walk through a log has read and not applied yet. Never applies a commit whose mark has not been seen.
 
-use std::borrow::Cow;
-use std::io;
-
-use crate::apply::Applier;
 use crate::generation::Location;
-use crate::indexing::{CatchUp, Definitions};
 use crate::key::{CollectionId, Key, Timestamp};
 use crate::keydir::Entry;
 use crate::log::{Head, Kind, Payload};
-use crate::stage::StagedChange;
-use crate::view::Shared;
 
 /// The walk's records since the last mark.
 pub(crate) struct Staged {
@@ -52,15 +45,9 @@ impl Staged {
         std::mem::take(&mut self.changes)
     }
 
-    /// Applies what was staged while nobody reads, and forgets it.
-    pub(crate) fn apply(
-        &mut self,
-        applier: &mut Applier,
-        shared: &Shared,
-        catch_up: &mut CatchUp,
-        definitions: &mut Definitions,
-    ) -> io::Result<()> {
-        self.changes.apply_unread(applier, shared, catch_up, definitions)
+    /// What was staged, for whoever takes it out.
+    pub(crate) fn changes(&mut self) -> &mut Changes {
+        &mut self.changes
     }
 
     /// Takes a record; its document too, if its collection has an index.
@@ -90,33 +77,5 @@ impl Staged {
         let document = is_wanted.then(|| Box::from(document));
         let key = Key::from(key);
         self.changes.keys.push(KeyChange { collection, key, entry, expires_at, document });
-    }
-}
-
-impl Changes {
-    /// Applies them while nobody reads, and forgets them.
-    pub(crate) fn apply_unread(
-        &mut self,
-        applier: &mut Applier,
-        shared: &Shared,
-        catch_up: &mut CatchUp,
-        definitions: &mut Definitions,
-    ) -> io::Result<()> {
-        for KeyChange { collection, key, entry, expires_at, document } in self.keys.drain(..) {
-            let (hashed, catalog) = (shared.keydir.hash(collection, &key), applier.catalog_mut());
-            let index_change = catch_up.index_change(shared, catalog, &hashed, document.as_deref());
-            applier.apply_unread(&StagedChange {
-                hashed,
-                key: &key,
-                old: None,
-                entry,
-                expires_at,
-                index_change: index_change.map(Cow::Owned),
-            });
-        }
-        for (kind, collection, definition) in self.definitions.drain(..) {
-            definitions.note(kind, collection, &definition)?;
-        }
-        Ok(())
     }
 }

@@ -81,8 +81,8 @@ impl<'f> Target<'f> {
 
     /// Adds a record that was saved, with the number that it had. They come in the order of their numbers.
     pub(super) fn push(&mut self, head: &Head, payload: Payload<'_>) -> io::Result<()> {
-        let record =
-            NewRecord { kind: head.kind, sequence: head.sequence, previous: 0, payload: Some(payload) };
+        let Head { kind, has_expired, sequence, .. } = *head;
+        let record = NewRecord { kind, has_expired, sequence, previous: 0, payload: Some(payload) };
         self.encoded.push_to_base(&record, head.ordinal);
         self.records += 1;
         if self.encoded.bytes().len() >= WRITE_BYTES { self.write() } else { Ok(()) }
@@ -95,8 +95,8 @@ impl<'f> Target<'f> {
             let count = self.records.to_le_bytes();
             let payload =
                 Payload { collection: CollectionId::ROOT, expires_at: None, key: "", document: &count };
-            let (kind, previous) = (Kind::BaseEnd, 0);
-            self.encoded.push(&NewRecord { kind, sequence: state_of, previous, payload: Some(payload) });
+            let (kind, has_expired, previous, payload) = (Kind::BaseEnd, false, 0, Some(payload));
+            self.encoded.push(&NewRecord { kind, has_expired, sequence: state_of, previous, payload });
             self.encoded.end_commit();
         }
         self.write()?;

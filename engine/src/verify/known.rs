@@ -305,9 +305,5 @@ pub(crate) fn unfit(document: &[u8]) -> Option<String> {
 
 /// Why opening could not read this definition of an index, if it could not.
 pub(crate) fn unfit_definition(stored: &[u8]) -> Option<String> {
-    let text = match std::str::from_utf8(stored) {
-        Ok(text) => text,
-        Err(error) => return Some(format!("the index definition cannot be read: {error}")),
-    };
-    IndexDefinition::from_json(text).err().map(|error| error.to_string())
+    IndexDefinition::from_stored(stored).err().map(|error| error.to_string())
 }

@@ -100,8 +100,10 @@ impl Writer {
         range.each(&shared, |_, key, entry| {
             let payload = Payload { collection: range.collection, expires_at: None, key, document: b"" };
             let previous = self.log.position_of(&entry);
-            encoded.push(&NewRecord { kind: Kind::Delete, sequence, previous, payload: Some(payload) });
-            documents += u64::from(shared.expiry_times.get(&entry).is_none_or(|at| at > now));
+            let has_expired = shared.expiry_times.get(&entry).is_some_and(|at| at <= now);
+            let (kind, payload) = (Kind::Delete, Some(payload));
+            encoded.push(&NewRecord { kind, has_expired, sequence, previous, payload });
+            documents += u64::from(!has_expired);
             if encoded.bytes().len() >= PART_BYTES { self.append_part(encoded) } else { Ok(()) }
         })?;
         Ok(documents)

@@ -1,32 +1,61 @@
-//! Owns the command that explores crashes for some time: `crash --seconds 20 --seed 1`. Never judges them.
+//! Owns the command that explores crashes: `crash --seconds 20`, `crash --states 1000000 --seed 7 --sites`. Never judges
+//! them.
+//!
+//! It ends after so many seconds, after so many distinct states, or when something is wrong. With `--least N`, it fails if
+//! some place was met with some fate less often than that.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command tells what it found")]
 
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ferrumdb_proptests::explore;
+use ferrumdb_proptests::{Budget, Totals, explore};
 
 fn main() -> ExitCode {
-    let seconds = argument("--seconds").unwrap_or(20);
+    let states = argument("--states");
+    let seconds = argument("--seconds").unwrap_or(if states.is_some() { 1 << 32 } else { 20 });
+    let budget = Budget {
+        time: Duration::from_secs(seconds),
+        states: states.map_or(usize::MAX, |states| usize::try_from(states).unwrap_or(usize::MAX)),
+    };
     let seed = argument("--seed").unwrap_or(1);
-    match explore(seed, Duration::from_secs(seconds)) {
-        Ok(totals) => {
-            println!(
-                "seeds {seed}..{}: {} crashes, {} of them while opening and {} while compacting, {} compactions, {} \
-                 distinct pairs of call and fates",
-                seed + totals.lists,
-                totals.crashes,
-                totals.crashes_in_opening,
-                totals.crashes_in_compacting,
-                totals.compactions,
-                totals.states.len()
-            );
-            ExitCode::SUCCESS
+    let begin = Instant::now();
+    let found = explore(seed, budget);
+    let totals = match &found {
+        Ok(totals) => totals,
+        Err(finding) => &finding.totals,
+    };
+    tell(seed, begin, totals);
+    if let Err(finding) = &found {
+        eprintln!("seed {} fails: {}\n{}", finding.seed, finding.reason, finding.list);
+        return ExitCode::FAILURE;
+    }
+    let least = totals.sites.least_met().map_or(0, |(times, ..)| times);
+    if least < argument("--least").unwrap_or(0) {
+        eprintln!("some place was met too seldom");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+fn tell(seed: u64, begin: Instant, totals: &Totals) {
+    let Totals { lists, crashes, crashes_in_opening, crashes_in_compacting, compactions, states, sites } =
+        totals;
+    if std::env::args().any(|argument| argument == "--sites") {
+        println!("   cuts    kept dropped    torn");
+        for (site, met) in &sites.0 {
+            let [kept, dropped, torn] = met.fates;
+            println!("{:7} {kept:7} {dropped:7} {torn:7}  {site}", met.cuts);
         }
-        Err(finding) => {
-            eprintln!("seed {} fails: {}\n{}", finding.seed, finding.reason, finding.list);
-            ExitCode::FAILURE
-        }
+    }
+    println!(
+        "seeds {seed}..{}, {} s: {} distinct states in {crashes} crashes, {crashes_in_opening} of them while opening and \
+         {crashes_in_compacting} while compacting, {compactions} compactions",
+        seed + lists,
+        begin.elapsed().as_secs(),
+        states.len()
+    );
+    if let Some((times, site, fate)) = sites.least_met() {
+        println!("{} places; least often, {times} times: {site}, {fate}", sites.0.len());
     }
 }
 

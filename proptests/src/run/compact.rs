@@ -24,6 +24,9 @@ impl Run {
     pub(super) fn compact(&mut self, units: u64, is_faulty: bool) -> std::result::Result<(), String> {
         for unit in 0..units {
             let Some(opened) = self.ensure_open(is_faulty)? else { return Ok(()) };
+            let during = opened.compacting.name();
+            self.during = during;
+            let Some(opened) = &mut self.opened else { return Ok(()) };
             let was_poisoned = opened.writer.is_poisoned();
             match opened.compact(unit) {
                 Ok(Some(Unit::Installed)) => {
@@ -41,6 +44,17 @@ impl Run {
             }
         }
         Ok(())
+    }
+}
+
+impl Compacting {
+    /// What comes next.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Idle => "beginning a compaction",
+            Self::Stepping(_) => "compacting",
+            Self::Relocating(_) => "moving entries",
+        }
     }
 }
 

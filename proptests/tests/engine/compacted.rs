@@ -234,6 +234,42 @@ fn everything_that_is_not_garbage_survives_any_number_of_compactions() {
 }
 
 #[test]
+fn what_was_emptied_stays_empty_through_crashes_and_compactions() {
+    for seed in 0..20 {
+        let sim = SimFs::new(seed);
+        let (mut writer, reader) = open_on(&sim).unwrap();
+        let mut filled = Transaction::new();
+        let mut emptied = Transaction::new();
+        for number in 0..10 {
+            for collection in [ROOT, OTHER] {
+                filled.set(collection, Key::from(format!("k{number}")), document("1"), None);
+                emptied.delete(collection, Key::from(format!("k{number}")));
+            }
+        }
+        writer.commit(&[filled], Durability::Synced).unwrap();
+        writer.commit(&[emptied], Durability::Synced).unwrap();
+        if seed % 2 == 1 {
+            compact(&mut writer, History::Versions(3));
+        }
+        drop((writer, reader));
+        sim.crash();
+        for is_compacted in [true, false] {
+            let (mut writer, reader) = open_on(&sim).unwrap();
+            assert_eq!((reader.count(ROOT), reader.count(OTHER)), (0, 0), "seed {seed}");
+            assert_eq!((reader.keys(ROOT).next(), reader.keys(OTHER).next()), (None, None));
+            assert_eq!(reader.get(OTHER, "k1").unwrap(), None);
+            if is_compacted {
+                appended(&mut writer, &["a=1"]).unwrap();
+                appended(&mut writer, &["a"]).unwrap();
+                compact(&mut writer, History::None);
+            }
+            drop((writer, reader));
+            sim.crash();
+        }
+    }
+}
+
+#[test]
 fn what_was_refused_or_taken_back_never_appears() {
     let sim = SimFs::new(1);
     let (mut writer, reader) = open_on(&sim).unwrap();

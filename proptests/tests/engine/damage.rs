@@ -177,6 +177,26 @@ fn a_record_that_rots_while_the_database_is_open_is_told_at_every_read() {
 }
 
 #[test]
+fn a_walk_over_documents_tells_each_bad_one_and_passes_none_over() {
+    let sim = SimFs::new(1);
+    let (mut writer, reader) = open_on(&sim).unwrap();
+    for number in 0..20 {
+        synced(&mut writer, &[format!("k{number}={number}").as_str()]).unwrap();
+    }
+    let records = records(&bytes_of(&sim));
+    for bad in [3, 4, 19] {
+        sim.overwrite(PATH, records[bad].start as u64 + 45, &[0xEE]);
+    }
+    for _ in 0..2 {
+        let documents: Vec<_> = reader.snapshot().documents(ROOT).collect();
+        let (good, bad): (Vec<_>, Vec<_>) = documents.into_iter().partition(Result::is_ok);
+        assert_eq!((good.len(), bad.len()), (17, 3));
+        assert!(bad.iter().all(|error| matches!(error, Err(Error::Damaged { .. }))), "{bad:?}");
+    }
+    assert_eq!(reader.keys(ROOT).count(), 20);
+}
+
+#[test]
 fn damage_to_what_was_never_synced_looks_like_a_torn_tail() {
     let sim = SimFs::new(1);
     let (mut writer, _) = open_on(&sim).unwrap();

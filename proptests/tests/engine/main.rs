@@ -4,6 +4,7 @@
 
 mod backups;
 mod bytes;
+mod catching_up;
 mod common;
 mod compacted;
 mod compaction;
@@ -24,6 +25,8 @@ mod refusals;
 mod repair;
 mod restores;
 mod second_part;
+mod serializable;
+mod serializable_threads;
 mod sync_failures;
 mod torn_tails;
 mod verify;

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use ferrumdb_engine::fs::{DiskFs, Effect, Fault, SimFs, SimOperation};
-use ferrumdb_engine::{Durability, Error, FieldPath};
+use ferrumdb_engine::{Durability, Error, FieldPath, Options, follow};
 
 use crate::bytes::{seal_header, without_prepared_space};
 use crate::common::{PATH, ROOT, appended, bytes_of, disk_with, expected, open_at, open_on, refusal, synced};
@@ -131,8 +132,8 @@ fn every_refusal_names_the_file() {
     }
 }
 
-#[test]
-fn a_document_that_an_index_cannot_read_is_told_before_a_torn_tail_is_cut() {
+/// A database that was left behind, with a document and an index.
+fn indexed() -> Vec<u8> {
     let sim = SimFs::new(1);
     let (mut writer, _) = open_on(&sim).unwrap();
     synced(&mut writer, &["a=\"xyz\""]).unwrap();
@@ -142,7 +143,28 @@ fn a_document_that_an_index_cannot_read_is_told_before_a_torn_tail_is_cut() {
     writer.install_index(build, round, Durability::Synced).unwrap();
     appended(&mut writer, &["b=2"]).unwrap();
     drop(writer);
-    let mut file = without_prepared_space(&bytes_of(&sim));
+    without_prepared_space(&bytes_of(&sim))
+}
+
+#[test]
+fn an_index_of_a_newer_build_or_of_none_is_told_as_that() {
+    for (wanted, change) in [("has version 9", "\"version\":9"), ("cannot be read", "\"version\":x")] {
+        let mut file = indexed();
+        let version = file.windows(11).position(|bytes| bytes == b"\"version\":1").unwrap();
+        file[version..version + 11].copy_from_slice(change.as_bytes());
+        seal_log(&mut file);
+        let error = refused(&file);
+        assert!(matches!(error, Error::UnreadableIndex { .. }), "{error}");
+        assert!(error.to_string().contains(wanted) && error.to_string().contains("my.db"), "{error}");
+        let options = Options::new(PATH);
+        let error = follow(options, Arc::new(disk_with(&file))).map(drop).unwrap_err();
+        assert!(matches!(error, Error::UnreadableIndex { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_document_that_an_index_cannot_read_is_told_before_a_torn_tail_is_cut() {
+    let mut file = indexed();
     let document = file.windows(5).position(|bytes| bytes == b"\"xyz\"").unwrap();
     file[document + 1] = 0xFF;
     seal_log(&mut file);

@@ -9,6 +9,9 @@ use ferrumdb_proptests::Random;
 
 use crate::bytes::{commit_ends, records, seal_head, seal_header, seal_log, u64_at};
 use crate::common::{LOG_START, PATH, ROOT, appended, bytes_of, contents, disk_with, open_on, synced};
+use crate::compaction;
+use crate::damage::assert_damaged;
+use crate::decoded::Decoded;
 use crate::histories::{Life, compact, open_quietly};
 
 fn finished(mut verification: Verification) -> VerifyReport {
@@ -16,7 +19,7 @@ fn finished(mut verification: Verification) -> VerifyReport {
     verification.finish()
 }
 
-pub(crate) fn verified(sim: &SimFs) -> VerifyReport {
+fn verified(sim: &SimFs) -> VerifyReport {
     finished(Verification::of_file(Path::new(PATH), None, sim).unwrap())
 }
 
@@ -313,4 +316,37 @@ fn a_file_that_cannot_be_read_is_an_error_and_no_finding() {
     assert!(matches!(verification.step(), Err(Error::Io { .. })));
     sim.clear_faults();
     assert!(!is_told(&finished(verification)), "it can go on");
+}
+
+/// A base section may leave out ordinals and sequences, so nothing but their size tells that these are none.
+#[test]
+fn a_record_with_a_number_that_no_writer_gives_is_damage() {
+    let (file, _) = compaction::compacted(true);
+    let decoded = Decoded::read(&file);
+    let first = decoded.base[0].position;
+    let last_of_commit =
+        decoded.base.windows(2).find(|two| two[0].sequence < two[1].sequence).unwrap()[0].position;
+    for (position, field, bytes) in [
+        (last_of_commit, 24, (1_u64 << 31).to_le_bytes()),
+        (first, 8, 0_u64.to_le_bytes()),
+        (first, 8, (1_u64 << 63).to_le_bytes()),
+    ] {
+        let mut bad = file.clone();
+        let width = if field == 24 { 4 } else { 8 };
+        bad[position + field..position + field + width].copy_from_slice(&bytes[..width]);
+        seal_log(&mut bad);
+        assert_damaged(&bad, position);
+        let report = verified(&disk_with(&bad));
+        assert_eq!(
+            report.findings.first().map(|finding| finding.position),
+            Some(position as u64),
+            "{report:?}"
+        );
+    }
+    let mut floored = file;
+    for copy in [0, 1] {
+        floored[copy * 4096 + 80..copy * 4096 + 88].copy_from_slice(&(1_u64 << 62).to_le_bytes());
+        seal_header(&mut floored, copy);
+    }
+    assert_damaged(&floored, 0);
 }

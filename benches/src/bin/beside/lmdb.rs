@@ -43,6 +43,19 @@ impl<'e> Lmdb<'e> {
         Ok(transaction.commit()?)
     }
 
+    /// Reads two documents and overwrites both, in one transaction.
+    pub(crate) fn exchange(&self, keys: [&str; 2], documents: [&Value; 2]) -> Result<()> {
+        let mut transaction = self.env.write_txn()?;
+        for key in keys {
+            let found = self.table.get(&transaction, key)?;
+            assert!(found.is_some_and(|json| json.len() > 100), "every document is there");
+        }
+        for (key, document) in keys.into_iter().zip(documents) {
+            self.table.put(&mut transaction, key, &serde_json::to_vec(document)?)?;
+        }
+        Ok(transaction.commit()?)
+    }
+
     /// Finds a document in a transaction of its own, and parses it.
     pub(crate) fn get(&self, key: &str) -> Result<Option<Value>> {
         let transaction = self.env.read_txn()?;

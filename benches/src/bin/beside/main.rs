@@ -17,6 +17,7 @@ mod reads;
 mod rows;
 mod scans;
 mod sqlite;
+mod transactions;
 mod writes;
 
 use std::path::Path;
@@ -54,6 +55,7 @@ const MEASUREMENTS: [Measurement; 9] = [
     ("scans", scans::by_prefix),
     ("indexed", indexed::overwrites),
     ("index", indexed::building),
+    ("transact", transactions::of_two_threads),
     ("encrypted", encrypted::beside_plain),
 ];
 

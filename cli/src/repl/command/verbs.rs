@@ -37,6 +37,7 @@ pub(in crate::repl) const VERBS: &[Verb] = &[
     verb("EXPIRE", &[Key, Seconds], "let a document expire when the time has passed; OK or (nil)"),
     verb("PERSIST", &[Key], "let a document stay for ever; OK or (nil)"),
     verb("TTL", &[Key], "the seconds that a document has left; -1 for ever, (nil) if there is none"),
+    verb("HISTORY", &[Key], "list what the key has held, the newest first, as far back as the file tells"),
     verb("INDEX", &[Field], "create an index, which FIND and FINDRANGE use from then on"),
     verb("DROPINDEX", &[Indexed], "drop an index"),
     verb("INDEXES", &[], "list the indexes: entries, uses, memory"),
