@@ -218,6 +218,7 @@ impl WriterThread {
         }
         let outcome = outcome.map(|erased| erased.documents);
         reply.answer(outcome.map_err(|error| self.link.counted(error.into())));
+        self.link.bell.ring();
         self.tidy();
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use ferrumdb::{Config, ErrorKind, FerrumDB, Transaction};
+use ferrumdb::{ChangeKind, Config, ErrorKind, FerrumDB, Transaction, WatchOptions};
 use serde_json::json;
 
 fn filled(db: &FerrumDB, documents: usize) {
@@ -122,4 +122,24 @@ fn a_range_is_deleted_by_its_owner_and_gone_in_a_follower_too() {
     let db = FerrumDB::open(&path).wait().unwrap();
     assert_eq!((db.count().unwrap(), db.first().unwrap().is_none()), (0, true));
     assert_eq!(db.range_by("n", json!(0)..).unwrap().count(), 0);
+}
+
+#[test]
+fn watchers_are_told_each_document_of_a_deleted_range() {
+    let db = FerrumDB::open_in_memory().wait().unwrap();
+    filled(&db, 5_000);
+    let mut changes = db.watch(WatchOptions::everything()).unwrap();
+    let deleting = {
+        let db = db.clone();
+        // Nothing else wakes the watcher, which waits by then.
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            db.delete_prefix("k").wait().unwrap()
+        })
+    };
+    for number in 0..5_000 {
+        let change = changes.next_within(Duration::from_secs(30)).unwrap().expect("there is one");
+        assert_eq!((change.kind, change.key.as_str()), (ChangeKind::Deleted, &*format!("k{number:05}")));
+    }
+    assert_eq!(deleting.join().unwrap(), 5_000);
 }
