@@ -1,8 +1,9 @@
 //! Owns what reads documents in order: of their keys, and of the values of a field. Never goes to the writer.
 
+use std::ops::RangeBounds;
 use std::sync::Arc;
 
-use ferrumdb_engine::{self as engine, Snapshot};
+use ferrumdb_engine::{self as engine, KeyBounds, Snapshot};
 use serde_json::Value;
 
 use crate::error::Result;
@@ -167,6 +168,10 @@ impl Iterator for FieldKeyScan {
     fn next(&mut self) -> Option<Self::Item> {
         Some(self.inner.next()?.map_err(|error| self.link.0.counted(error.into())))
     }
+}
+
+pub(crate) fn key_bounds<K: AsRef<str>>(range: &impl RangeBounds<K>) -> KeyBounds {
+    KeyBounds::new(range.start_bound().map(AsRef::as_ref), range.end_bound().map(AsRef::as_ref))
 }
 
 impl std::fmt::Debug for Counting {

@@ -1,6 +1,8 @@
 //! Owns the snapshots that callers hold: reading the database as it was, and how many there are. Never goes to the
 //! writer.
 
+mod ordered;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Bound, RangeBounds};

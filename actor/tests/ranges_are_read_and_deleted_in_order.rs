@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use ferrumdb::{Config, ErrorKind, FerrumDB, Transaction};
+use ferrumdb::{ChangeKind, Config, ErrorKind, FerrumDB, Transaction, WatchOptions};
 use serde_json::json;
 
 fn filled(db: &FerrumDB, documents: usize) {
@@ -98,10 +98,16 @@ fn a_range_is_deleted_by_its_owner_and_gone_in_a_follower_too() {
     soon(|| follower.count_prefix("k").unwrap() == 3_000);
     db.create_index("n").wait().unwrap();
     let kept = db.prefix("k001").unwrap();
+    let before = db.snapshot().unwrap();
     assert_eq!(db.delete_prefix("k001").wait().unwrap(), 100);
     assert_eq!(db.delete_range("k00000".."k00050").wait().unwrap(), 50);
     assert_eq!(db.delete_range("k00000".."k00050").wait().unwrap(), 0);
     assert_eq!(kept.count(), 100, "a scan that was begun before stands on its moment");
+    assert_eq!(before.count_prefix("k001").unwrap(), 100, "and so does a snapshot");
+    assert_eq!(before.range("k00198".."k002").unwrap().count(), 2);
+    assert_eq!(before.first().unwrap().unwrap().0, "k00000");
+    assert_eq!(before.last().unwrap().unwrap().0, "k02999");
+    assert_eq!(before.range_by("n", json!(100)..json!(103)).unwrap().count(), 3);
     assert_eq!(db.find("n", &json!(100)).unwrap(), [""; 0]);
     assert_eq!(db.metrics().deletes, 150);
     soon(|| follower.count_prefix("k").unwrap() == 2_850);
@@ -116,4 +122,31 @@ fn a_range_is_deleted_by_its_owner_and_gone_in_a_follower_too() {
     let db = FerrumDB::open(&path).wait().unwrap();
     assert_eq!((db.count().unwrap(), db.first().unwrap().is_none()), (0, true));
     assert_eq!(db.range_by("n", json!(0)..).unwrap().count(), 0);
+}
+
+#[test]
+fn watchers_are_told_each_document_of_a_deleted_range() {
+    let db = FerrumDB::open_in_memory().wait().unwrap();
+    filled(&db, 5_000);
+    let mut changes = db.watch(WatchOptions::everything()).unwrap();
+    let deleting = {
+        let db = db.clone();
+        // Nothing else wakes the watcher, which waits by then.
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            db.delete_prefix("k").wait().unwrap()
+        })
+    };
+    let mut told = Vec::new();
+    for _ in 0..5_000 {
+        let change = changes.next_within(Duration::from_secs(30)).unwrap().expect("there is one");
+        assert_eq!(change.kind, ChangeKind::Deleted);
+        told.push(change.key);
+    }
+    told.sort();
+    assert!(
+        told.iter().enumerate().all(|(number, key)| *key == *format!("k{number:05}")),
+        "each of them once"
+    );
+    assert_eq!(deleting.join().unwrap(), 5_000);
 }

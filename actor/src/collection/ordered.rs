@@ -11,7 +11,7 @@ use super::Collection;
 use crate::command::{Command, Reply};
 use crate::error::{Error, Result};
 use crate::pending::Pending;
-use crate::scan::{FieldScan, Scan};
+use crate::scan::{FieldScan, Scan, key_bounds};
 use crate::{Document, FieldPath, Key};
 
 impl Collection {
@@ -203,8 +203,4 @@ impl Collection {
         let (reply, receiver) = Reply::channel();
         self.db.link.send(Command::DeleteRange(self.name_key().cloned(), Box::new(bounds), reply), receiver)
     }
-}
-
-fn key_bounds<K: AsRef<str>>(range: &impl RangeBounds<K>) -> KeyBounds {
-    KeyBounds::new(range.start_bound().map(AsRef::as_ref), range.end_bound().map(AsRef::as_ref))
 }
