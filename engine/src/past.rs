@@ -8,13 +8,14 @@ use crate::clock::ManualClock;
 use crate::error::{Error, Result};
 use crate::expiry::ExpiryTimes;
 use crate::generation::Generation;
-use crate::indexing::{CatchUp, Definitions};
+use crate::indexing::Definitions;
 use crate::key::{Sequence, Timestamp, UpTo};
 use crate::keydir::Keydir;
 use crate::log::{Place, Scanner, Step, end_of_commit};
 use crate::options::Options;
 use crate::reader::Reader;
 use crate::recovery::staged::Staged;
+use crate::recovery::unread::Unread;
 use crate::snapshot::Snapshot;
 use crate::view::{Shared, View};
 
@@ -58,7 +59,7 @@ fn past(now: &Shared, generation: &Arc<Generation>, end: Place) -> Result<Snapsh
     let shared = Shared::new(&now.path, options, generation, keydir, expiry_times, View::default());
     let mut applier = Applier::new(Arc::clone(&shared));
     applier.enter(generation.number());
-    let (mut catch_up, mut definitions) = (CatchUp::new(0), Definitions::default());
+    let mut unread = Unread::new(&shared, &mut applier, Definitions::default());
     let mut staged = Staged::new(generation.number(), false, 0);
     let place = generation.first_place();
     let mut scanner =
@@ -76,8 +77,9 @@ fn past(now: &Shared, generation: &Arc<Generation>, end: Place) -> Result<Snapsh
             Step::Bad(reason) => return Err(damaged(now, scanner.place(), reason)),
             Step::End => return Err(damaged(now, scanner.place(), "the log ends before its end")),
         }
-        staged.apply(&mut applier, &shared, &mut catch_up, &mut definitions).map_err(failed)?;
+        unread.take(staged.changes()).map_err(|error| Error::definition(&now.path, &error))?;
     }
+    let definitions = unread.finish();
     // The indexes are built from the documents, which must be seen for that.
     applier.publish(end.sequence, end.position, time);
     let catalog = definitions.build(&Snapshot::new(&shared), applier.catalog())?;
