@@ -4,7 +4,9 @@
 mod conditional;
 mod history;
 mod indexes;
+mod ordered;
 mod reads;
+mod updates;
 mod writes;
 
 pub use history::KeyHistory;

@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use ferrumdb_engine::{
-    Committed, Compaction, EncryptionKey, FieldPath, IndexBuild, Relocation, Replaced, Sequence, Transaction,
+    CollectionId, Committed, Compaction, EncryptionKey, FieldPath, IndexBuild, KeyBounds, Relocation,
+    Replaced, Sequence, Transaction,
 };
 
 use crate::backups::{BackupReport, BackupRequest};
@@ -28,6 +29,10 @@ pub(crate) enum Command {
     DropIndex(FieldPath, Reply<Sequence>),
     /// Tell a build what has changed since its snapshot.
     IndexRound(Box<IndexBuild>, oneshot::Sender<BuildAnswer>),
+    /// Keep the order of a collection's keys from now on.
+    KeepOrder(CollectionId),
+    /// Delete all documents of a collection in a range.
+    DeleteRange(CollectionId, KeyBounds, Reply<u64>),
     /// Let another key open the database from now on.
     Rekey(EncryptionKey, Reply<()>),
     /// Compact the database.
@@ -108,12 +113,13 @@ impl Command {
             Self::Sync(reply) => reply.answer(Err(error.clone())),
             Self::CreateIndex(_, reply) | Self::DropIndex(_, reply) => reply.answer(Err(error.clone())),
             Self::Close(Some(reply)) => reply.answer(Err(error.clone())),
+            Self::DeleteRange(_, _, reply) => reply.answer(Err(error.clone())),
             Self::Rekey(_, reply) => reply.answer(Err(error.clone())),
             Self::Compact(reply) => reply.answer(Err(error.clone())),
             Self::CancelCompaction(reply) => reply.answer(Err(error.clone())),
             Self::BackUp(_, reply) => reply.answer(Err(error.clone())),
             // A build or a compaction whose question is not answered ends.
-            Self::IndexRound(..) | Self::HelpCompaction(..) => {}
+            Self::IndexRound(..) | Self::HelpCompaction(..) | Self::KeepOrder(_) => {}
             Self::InstallCompaction(..) | Self::FinishRelocation(_) => {}
             Self::CompactionDone(_) | Self::SyncDone | Self::Look => {}
             Self::Nudge | Self::Close(None) => {}

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ferrumdb_engine::{self as engine, Condition, PathError, Refused};
+use ferrumdb_engine::{self as engine, Changed, Condition, PathError, Refused};
 
 use crate::{Key, Sequence};
 
@@ -32,6 +32,8 @@ pub struct Error(Arc<Inner>);
 struct Inner {
     cause: Cause,
     key: Option<Key>,
+    /// How often a transaction was run; 0 for what is none that is run again.
+    attempts: u32,
 }
 
 /// The kinds of errors, to decide by.
@@ -70,6 +72,8 @@ pub enum ErrorKind {
     NotSerializable,
     /// A stored document does not have the shape of the type asked for.
     TypeMismatch,
+    /// A sum of integers does not fit into 64 bits.
+    Overflow,
     /// There is an index on this field already, or one is being built.
     IndexExists,
     /// There is no index on this field.
@@ -116,6 +120,8 @@ pub(crate) enum Cause {
     Engine(engine::Error),
     #[error("{}; nothing was changed, so read it again and decide anew", Unmet { condition: *condition, found: *found })]
     Conflict { condition: Condition, found: Option<Sequence> },
+    #[error("{}; nothing was changed, so read it again and decide anew", Moved(changed))]
+    Changed { changed: Changed },
     #[error("{} was opened to read only; write in the process that owns it", path.display())]
     ReadOnly { path: PathBuf },
     #[error("the database {} is closed; open it again", path.display())]
@@ -142,18 +148,32 @@ pub(crate) enum Cause {
 
 impl Error {
     pub(crate) fn new(cause: Cause) -> Self {
-        Self(Arc::new(Inner { cause, key: None }))
+        Self(Arc::new(Inner { cause, key: None, attempts: 0 }))
     }
 
     /// A transaction was refused.
     pub(crate) fn conflict(refused: Refused) -> Self {
-        let Refused { key, condition, found, .. } = refused;
-        Self(Arc::new(Inner { cause: Cause::Conflict { condition, found }, key: Some(key) }))
+        match refused {
+            Refused::Unmet { key, condition, found, .. } => {
+                Self::new(Cause::Conflict { condition, found }).about(&key)
+            }
+            Refused::Changed(changed) => match changed.key().cloned() {
+                Some(key) => Self::new(Cause::Changed { changed }).about(&key),
+                None => Self::new(Cause::Changed { changed }),
+            },
+        }
     }
 
     /// The same error, naming the key that the call was about.
     pub(crate) fn about(self, key: &str) -> Self {
-        Self(Arc::new(Inner { cause: self.0.cause.clone(), key: Some(Key::from(key)) }))
+        let Inner { cause, attempts, .. } = &*self.0;
+        Self(Arc::new(Inner { cause: cause.clone(), key: Some(Key::from(key)), attempts: *attempts }))
+    }
+
+    /// The same error, after so many attempts.
+    pub(crate) fn after(self, attempts: u32) -> Self {
+        let Inner { cause, key, .. } = &*self.0;
+        Self(Arc::new(Inner { cause: cause.clone(), key: key.clone(), attempts }))
     }
 
     /// What kind of error it is.
@@ -161,7 +181,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match &self.0.cause {
             Cause::Engine(error) => engine_kind(error),
-            Cause::Conflict { .. } => ErrorKind::Conflict,
+            Cause::Conflict { .. } | Cause::Changed { .. } => ErrorKind::Conflict,
             Cause::ReadOnly { .. } => ErrorKind::ReadOnly,
             Cause::Closed { .. } => ErrorKind::Closed,
             Cause::InDoubt { .. } => ErrorKind::InDoubt,
@@ -189,6 +209,12 @@ impl Error {
         }
     }
 
+    /// After a [`ErrorKind::Conflict`] of a [`transact`](crate::FerrumDB::transact): how often that was run.
+    #[must_use]
+    pub fn attempts(&self) -> Option<u32> {
+        (self.0.attempts > 0).then_some(self.0.attempts)
+    }
+
     /// The file or folder that it is about, if it is about one.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
@@ -200,7 +226,7 @@ impl Error {
             | Cause::Poisoned { path, .. }
             | Cause::Forked { path, .. }
             | Cause::Thread { path, .. } => Some(path),
-            Cause::Conflict { .. } | Cause::Setting { .. } | Cause::Path(_) => None,
+            Cause::Conflict { .. } | Cause::Changed { .. } | Cause::Setting { .. } | Cause::Path(_) => None,
         }
     }
 }
@@ -208,8 +234,12 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.key {
-            Some(key) => write!(formatter, "key {}: {}", Shortened(key), self.0.cause),
-            None => fmt::Display::fmt(&self.0.cause, formatter),
+            Some(key) => write!(formatter, "key {}: {}", Shortened(key), self.0.cause)?,
+            None => fmt::Display::fmt(&self.0.cause, formatter)?,
+        }
+        match self.0.attempts {
+            0 => Ok(()),
+            attempts => write!(formatter, " (this was attempt {attempts})"),
         }
     }
 }
@@ -277,6 +307,21 @@ impl fmt::Display for Unmet {
     }
 }
 
+/// What a transaction has read that has changed, as a sentence.
+struct Moved<'a>(&'a Changed);
+
+impl fmt::Display for Moved<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Changed::Key { sequence, .. } => {
+                write!(formatter, "commit {sequence} has changed what the transaction had read")
+            }
+            Changed::Expired => formatter.write_str("a document that the transaction had found has expired"),
+            Changed::Unknown => formatter.write_str("what the transaction had read may have changed"),
+        }
+    }
+}
+
 fn engine_kind(error: &engine::Error) -> ErrorKind {
     match error {
         engine::Error::Io { .. } => ErrorKind::Io,
@@ -299,7 +344,8 @@ fn engine_kind(error: &engine::Error) -> ErrorKind {
         | engine::Error::TransactionTooLarge { .. } => ErrorKind::TooLarge,
         engine::Error::InvalidJson { .. } => ErrorKind::InvalidJson,
         engine::Error::NotSerializable { .. } => ErrorKind::NotSerializable,
-        engine::Error::TypeMismatch { .. } => ErrorKind::TypeMismatch,
+        engine::Error::TypeMismatch { .. } | engine::Error::NotAnInteger { .. } => ErrorKind::TypeMismatch,
+        engine::Error::Overflow { .. } => ErrorKind::Overflow,
         engine::Error::IndexExists { .. } => ErrorKind::IndexExists,
         engine::Error::NoSuchIndex { .. } => ErrorKind::NoSuchIndex,
         engine::Error::Exists { .. } => ErrorKind::AlreadyExists,

@@ -11,6 +11,7 @@ use crate::inbox::Inbox;
 use crate::lag::Progress;
 use crate::link::Link;
 use crate::metrics::Counter;
+use crate::order_builds::OrderBuilds;
 use crate::watch::Watch;
 use crate::writer_thread::Closed;
 
@@ -27,12 +28,13 @@ pub(crate) struct FollowerThread {
     link: Arc<Link>,
     watch: Option<Watch>,
     wait: Duration,
+    orders: OrderBuilds,
 }
 
 impl FollowerThread {
     pub(crate) fn new(follower: Follower, progress: Arc<Progress>, link: Arc<Link>) -> Self {
         let watch = Watch::start(follower.path(), follower.live_path(), &link);
-        Self { follower, progress, link, watch, wait: WAIT_MIN }
+        Self { follower, progress, link, watch, wait: WAIT_MIN, orders: OrderBuilds::default() }
     }
 
     /// Looks whenever there may be something new, until a command says to close.
@@ -42,7 +44,17 @@ impl FollowerThread {
             match inbox.next(Some(Instant::now() + self.wait), false) {
                 Some(Command::Close(reply)) => {
                     drop(self.watch);
+                    self.orders.cancel_all();
                     return Closed { outcome: Ok(()), reply, compacting: None, backing_up: Vec::new() };
+                }
+                Some(Command::KeepOrder(collection)) => {
+                    if let Some(build) = self.follower.begin_order(collection) {
+                        self.orders.run(build, collection, &self.link);
+                    }
+                }
+                Some(Command::IndexRound(build, reply)) => {
+                    // A build that is gone has been cancelled.
+                    let _ = reply.send(OrderBuilds::round(&mut self.follower, *build));
                 }
                 Some(Command::Look) | None => {}
                 Some(other) => other.refuse(&self.link.refuses_writes()),

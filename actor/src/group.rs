@@ -79,12 +79,14 @@ impl Group {
 
     /// ORDER: before the answers, so that whoever has one finds it counted.
     fn count(&self, outcomes: &[Outcome], counters: &Counters) {
-        let (mut sets, mut deletes, mut commits) = (0, 0, 0);
+        let (mut sets, mut deletes, mut commits, mut errors) = (0, 0, 0, 0);
         for (Member { counts, .. }, outcome) in self.members.iter().zip(outcomes) {
             if outcome.is_ok() {
                 sets += u64::from(counts.sets);
                 deletes += u64::from(counts.deletes);
                 commits += 1;
+            } else {
+                errors += u64::from(!counts.retries);
             }
         }
         let conflicts = self.members.len() as u64 - commits;
@@ -94,7 +96,7 @@ impl Group {
         counters.add(Counter::Deletes, deletes);
         if conflicts > 0 {
             counters.add(Counter::Conflicts, conflicts);
-            counters.add(Counter::Errors, conflicts);
+            counters.add(Counter::Errors, errors);
         }
         counters.record_group(self.members.iter().filter_map(|member| member.offered));
     }

@@ -60,6 +60,10 @@ impl IndexBuilds {
     /// Tells a build what has changed, or, if that is little, installs its index.
     pub(crate) fn round(writer: &mut Writer, build: IndexBuild, durability: Durability) -> BuildAnswer {
         let round = writer.index_round(&build);
+        if round.is_last() && build.is_order() {
+            let installed = writer.install_order(build, round);
+            return BuildAnswer::Done(installed.map(|()| writer.sequence()).map_err(Error::from));
+        }
         if round.is_last() {
             return BuildAnswer::Done(writer.install_index(build, round, durability).map_err(Error::from));
         }
@@ -90,7 +94,8 @@ fn build_on_a_thread(build: IndexBuild, link: &Arc<Link>, reply: Reply<Sequence>
     }
 }
 
-fn run(mut build: IndexBuild, link: &Link) -> Result<Sequence> {
+/// Runs a build to its end.
+pub(crate) fn run(mut build: IndexBuild, link: &Link) -> Result<Sequence> {
     build.run()?;
     loop {
         let (reply, receiver) = oneshot::channel();

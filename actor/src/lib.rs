@@ -75,14 +75,18 @@ mod link;
 mod live;
 mod metered;
 mod metrics;
+mod open_transaction;
 mod opening;
+mod order_builds;
 mod pending;
 mod purge;
 mod restore;
+mod scan;
 mod snapshot;
 mod spin;
 mod sync;
 mod syncer;
+mod transact;
 mod transaction;
 mod watch;
 mod writer_thread;
@@ -106,9 +110,12 @@ pub use ferrumdb_engine::{
 pub use fsync_policy::FsyncPolicy;
 pub use lag::Lag;
 pub use metrics::{Distribution, Metrics};
+pub use open_transaction::OpenTransaction;
 pub use pending::Pending;
 pub use restore::{Restore, RestoreReport};
+pub use scan::{FieldKeyScan, FieldScan, KeyScan, Scan};
 pub use snapshot::Snapshot;
+pub use transact::Transact;
 pub use transaction::Transaction;
 
 /// The page that people read first, so that its example compiles.

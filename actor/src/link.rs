@@ -2,10 +2,11 @@
 //! figures by which waiting is done. Never touches a document.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
+use ferrumdb_engine::CollectionId;
 
 use crate::bell::Bell;
 use crate::command::{Answer, Command};
@@ -38,6 +39,8 @@ pub(crate) struct Link {
     /// How many threads are in [`Pending::wait`] now.
     pub(crate) waiters: CachePadded<AtomicUsize>,
     commit_nanos: CachePadded<AtomicU64>,
+    /// The collections whose keys somebody has asked to be kept in order.
+    orders: Mutex<Vec<CollectionId>>,
     pub(crate) counters: Counters,
     /// Wakes those who wait for commits.
     pub(crate) bell: Bell,
@@ -58,6 +61,7 @@ impl Link {
             spins,
             waiters: CachePadded::default(),
             commit_nanos: CachePadded::default(),
+            orders: Mutex::default(),
             counters: Counters::new(),
             bell: Bell::default(),
             snapshots: OpenSnapshots::default(),
@@ -78,6 +82,20 @@ impl Link {
             Ok(()) => Pending::sent(reply, Arc::clone(self)),
             Err(command) => Pending::held(command, reply, Arc::clone(self)),
         }
+    }
+
+    /// Asks for the order of a collection's keys to be kept, unless somebody has before. Waits for nothing.
+    #[cold]
+    pub(crate) fn want_order(&self, collection: CollectionId) {
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        if !orders.contains(&collection) && self.outbox.insist(Command::KeepOrder(collection)) {
+            orders.push(collection);
+        }
+    }
+
+    /// Notes that the order of a collection's keys is not kept after all: the next who wants it asks again.
+    pub(crate) fn forget_order(&self, collection: CollectionId) {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner).retain(|asked| *asked != collection);
     }
 
     /// A call that ended before it reached the writer.

@@ -66,10 +66,12 @@ pub(crate) struct Prepared {
 }
 
 /// What a transaction counts for in the metrics.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) sets: u32,
     pub(crate) deletes: u32,
+    /// Whether it is tried again after a conflict, which is then no error.
+    pub(crate) retries: bool,
 }
 
 impl Transaction {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ferrumdb_engine::{
-    Compaction, Durability, EncryptionKey, Error as EngineError, FieldPath, IndexBuild, Reader, Sequence,
-    Untidy, Writer,
+    CollectionId, Compaction, Durability, EncryptionKey, Erased, Error as EngineError, FieldPath, IndexBuild,
+    KeyBounds, Reader, Sequence, Untidy, Writer,
 };
 
 use crate::FsyncPolicy;
@@ -21,6 +21,7 @@ use crate::index_builds::{BuildAnswer, IndexBuilds};
 use crate::link::Link;
 use crate::live::LivePlan;
 use crate::metrics::Counter;
+use crate::order_builds::OrderBuilds;
 use crate::purge::{self, PurgePlan};
 use crate::sync::{oneshot, thread};
 use crate::syncer::Syncer;
@@ -56,6 +57,7 @@ pub(crate) struct WriterThread {
     tidy_due: Option<Instant>,
     purge: PurgePlan,
     builds: IndexBuilds,
+    orders: OrderBuilds,
     hints: Hints,
     compactions: Compactions,
     live: LivePlan,
@@ -92,6 +94,7 @@ impl WriterThread {
             tidy_due,
             purge,
             builds,
+            orders: OrderBuilds::default(),
             hints,
             compactions,
             live: LivePlan::default(),
@@ -114,6 +117,10 @@ impl WriterThread {
                 }
                 Some(Command::DropIndex(path, reply)) => self.drop_index(&path, reply),
                 Some(Command::IndexRound(build, reply)) => self.index_round(*build, reply),
+                Some(Command::KeepOrder(collection)) => self.keep_order(collection),
+                Some(Command::DeleteRange(collection, bounds, reply)) => {
+                    self.delete_range(collection, &bounds, reply);
+                }
                 Some(Command::Rekey(key, reply)) => self.rekey(&key, reply),
                 Some(Command::Compact(reply)) => self.compactions.want(reply),
                 Some(Command::CancelCompaction(reply)) => {
@@ -193,6 +200,27 @@ impl WriterThread {
         let _ = reply.send(answer);
     }
 
+    fn keep_order(&mut self, collection: CollectionId) {
+        match self.writer.begin_order(collection) {
+            Ok(Some(build)) => self.orders.run(build, collection, &self.link),
+            Ok(None) => {}
+            // It reads on, from copies.
+            Err(error) => tracing::debug!(%error, "the order of the keys is not kept"),
+        }
+    }
+
+    fn delete_range(&mut self, collection: CollectionId, bounds: &KeyBounds, reply: Reply<u64>) {
+        let outcome = self.writer.delete_range(collection, bounds, self.durability());
+        self.mark_due = Some(Instant::now() + MARK_AFTER);
+        if let Ok(Erased { documents, .. }) = &outcome {
+            self.link.counters.add(Counter::Deletes, *documents);
+            self.link.counters.add(Counter::Commits, u64::from(*documents > 0));
+        }
+        let outcome = outcome.map(|erased| erased.documents);
+        reply.answer(outcome.map_err(|error| self.link.counted(error.into())));
+        self.writer.tidy();
+    }
+
     fn rekey(&mut self, key: &EncryptionKey, reply: Reply<()>) {
         let outcome = self.await_syncer().and_then(|()| self.writer.rekey(key));
         reply.answer(outcome.map_err(|error| self.link.counted(error.into())));
@@ -212,6 +240,7 @@ impl WriterThread {
 
     fn close(mut self, reply: Option<Reply<()>>) -> Closed {
         self.builds.cancel_all();
+        self.orders.cancel_all();
         let (compacting, backing_up) = (self.compactions.stop(), self.backups.stop());
         self.hints.finish();
         let synced = self.await_syncer();

@@ -126,6 +126,14 @@ fn keys_are_listed_as_they_can_be_typed() {
 }
 
 #[test]
+fn keys_are_listed_in_order() {
+    let folder = tempdir().unwrap();
+    let sets: String = ["b", "a2", "a10", "ä", "a"].map(|key| format!("SET {key} 1\n")).concat();
+    let (_, out, _) = run(folder.path(), &[], format!("{sets}KEYS\nKEYS a\nRANGE a10 b\nRANGE b a\n"));
+    assert_eq!(out, "OK\n".repeat(5) + "a\na10\na2\nb\nä\n" + "a\na10\na2\n" + "a10\na2\n");
+}
+
+#[test]
 fn binary_garbage_is_answered_with_errors_and_harms_nothing() {
     let folder = tempdir().unwrap();
     let mut state = 7_u64;

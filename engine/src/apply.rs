@@ -3,15 +3,19 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::build::Tracker;
+use crate::build::{BuildRound, IndexBuild, Tracker};
+use crate::error::Result;
 use crate::expiry::Expiring;
 use crate::index::catalog::Catalog;
+use crate::index::definition::IndexDefinition;
 use crate::index::working::Workings;
-use crate::key::{Sequence, Timestamp};
+use crate::key::{CollectionId, Sequence, Timestamp};
 use crate::keydir::{Entry, Hashed};
 use crate::log::record_bytes;
+use crate::snapshot::Snapshot;
 use crate::stage::StagedChange;
 use crate::superseded::{Backlog, Superseded};
+use crate::validate::RecentChanges;
 use crate::view::{Shared, View};
 
 /// A commit drops at most so many old versions beyond twice as many as it replaces, so that it never waits for what a
@@ -42,13 +46,15 @@ pub(crate) struct Applier {
     backlog: Backlog,
     /// The indexes that are being built.
     builds: Vec<Tracker>,
+    /// For the validation of what transactions have read.
+    recent: RecentChanges,
 }
 
 impl Applier {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let next = View::clone(&shared.view.load());
-        let (workings, backlog) = (Workings::default(), Backlog::default());
-        Self { shared, next, workings, backlog, builds: Vec::new() }
+        let (workings, backlog, recent) = (Workings::default(), Backlog::default(), RecentChanges::default());
+        Self { shared, next, workings, backlog, builds: Vec::new(), recent }
     }
 
     /// Does what is left of a change that was made in the keydir while nobody reads; `old` is what the key had.
@@ -60,6 +66,11 @@ impl Applier {
         if let Some(old) = old.filter(Entry::expires) {
             self.shared.expiry_times.remove(old.id());
         }
+    }
+
+    /// Prepares for the changes of the owner's commits up to `last`.
+    pub(crate) fn begin(&mut self, last: Sequence) {
+        self.recent.begin(&self.shared.range_readers, last);
     }
 
     /// Applies one change beside readers.
@@ -76,6 +87,7 @@ impl Applier {
             self.shared.expiry_times.insert(entry.id(), at);
         }
         let replaced = self.shared.keydir.put(&hashed, key, entry);
+        self.recent.note(change, self.next.catalog.number());
         self.tally(change, replaced);
         for build in self.builds() {
             build.note(hashed.collection, key);
@@ -117,6 +129,16 @@ impl Applier {
         self.backlog.release(&self.shared, RELEASED_BY_A_COMMIT);
     }
 
+    /// What was changed of late.
+    pub(crate) fn recent(&self) -> &RecentChanges {
+        &self.recent
+    }
+
+    /// How many documents a collection has, expired ones included.
+    pub(crate) fn count(&self, collection: CollectionId) -> u64 {
+        self.next.counts.get(collection)
+    }
+
     /// The indexes as they will be published next.
     pub(crate) fn catalog(&self) -> &Catalog {
         &self.next.catalog
@@ -147,6 +169,37 @@ impl Applier {
         &mut self.builds
     }
 
+    /// What a build has to catch up with by now.
+    pub(crate) fn round(&mut self, build: &IndexBuild) -> BuildRound {
+        let snapshot = Snapshot::new(&self.shared);
+        let tracker = self.builds().iter_mut().find(|tracker| build.is_of(tracker));
+        tracker.expect("a build is tracked where it was begun for as long as it lives").round(snapshot)
+    }
+
+    /// Begins the order of a collection's keys, unless it is kept, or being built.
+    pub(crate) fn begin_order(&mut self, collection: CollectionId) -> Option<IndexBuild> {
+        let definition = IndexDefinition::of_keys();
+        if self.next.catalog.order(collection).is_some()
+            || self.builds().iter().any(|tracker| tracker.is_for(collection, &definition.path))
+        {
+            return None;
+        }
+        let (build, tracker) = IndexBuild::begin(collection, definition, Snapshot::new(&self.shared));
+        self.builds.push(tracker);
+        Some(build)
+    }
+
+    /// Brings the order of a collection's keys up to now by the round that was just taken, and shows it.
+    pub(crate) fn install_order(&mut self, mut build: IndexBuild, round: BuildRound) -> Result<()> {
+        build.advance(round)?;
+        let (collection, order) = build.finish();
+        self.next.catalog.add_order(collection, order);
+        // There is no commit for it: what is published is the same, and an order of it.
+        let View { sequence, log_end, time, .. } = self.next;
+        self.publish(sequence, log_end, time);
+        Ok(())
+    }
+
     /// The bytes of the records that hold the newest version of a document.
     pub(crate) fn live_bytes(&self) -> u64 {
         self.next.live_bytes
@@ -154,7 +207,9 @@ impl Applier {
 
     /// Takes over what is to be published of a state that was worked out elsewhere, and whose entries were applied here.
     pub(crate) fn adopt(&mut self, view: &View) {
-        self.next = view.clone();
+        let before = std::mem::replace(&mut self.next, view.clone());
+        // An order is in no file: it was brought up to the state as the entries were applied.
+        self.next.catalog.keep_orders_of(&before.catalog);
     }
 
     /// The key that expires first.
@@ -173,7 +228,11 @@ impl Applier {
         if let Some(index_change) = &change.index_change {
             self.next.catalog.update(&mut self.workings, collection, key, index_change);
         }
-        if let Some(old) = old.filter(|old| !old.is_tombstone()) {
+        let old = old.filter(|old| !old.is_tombstone());
+        if old.is_some() == entry.is_tombstone() {
+            self.next.catalog.update_order(&mut self.workings, collection, key, old.is_none());
+        }
+        if let Some(old) = old {
             self.next.counts.subtract(collection);
             self.next.live_bytes -= record_bytes(old.payload_bytes);
             if let Some(at) = self.shared.expiry_times.get(&old) {

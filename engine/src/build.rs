@@ -1,4 +1,4 @@
-//! Owns building an index over documents that are there already, beside commits. Never changes what readers see: the writer installs the result.
+//! Owns building an index over documents that are there already, or the order of their keys, beside commits. Never changes what readers see: the writer installs the result.
 //!
 //! A build stands on a snapshot. It reads every document of its collection as of that snapshot, in the order of the
 //! log, while the writer notes which keys change meanwhile. Those are caught up with in rounds, each standing on a
@@ -60,11 +60,15 @@ impl CancelBuild {
 }
 
 impl IndexBuild {
-    pub(crate) fn begin(collection: CollectionId, path: FieldPath, snapshot: Snapshot) -> (Self, Tracker) {
+    pub(crate) fn begin(
+        collection: CollectionId,
+        definition: IndexDefinition,
+        snapshot: Snapshot,
+    ) -> (Self, Tracker) {
         let cancelled = Arc::new(AtomicBool::new(false));
         let (build, changed) = (Arc::downgrade(&cancelled), HashSet::default());
-        let tracker = Tracker { collection, path: path.clone(), build, changed };
-        let index = Index::new(Arc::new(IndexDefinition { path }));
+        let tracker = Tracker { collection, path: definition.path.clone(), build, changed };
+        let index = Index::new(Arc::new(definition));
         (Self { collection, index, snapshot, cancelled }, tracker)
     }
 
@@ -74,11 +78,21 @@ impl IndexBuild {
         CancelBuild(Arc::downgrade(&self.cancelled))
     }
 
-    /// Reads all documents of the collection as of the build's snapshot.
+    /// Whether it builds the order of the collection's keys.
+    #[must_use]
+    pub fn is_order(&self) -> bool {
+        self.index.definition().is_of_keys()
+    }
+
+    /// Reads all documents of the collection as of the build's snapshot; for the order of the keys, none of them.
     ///
     /// # Errors
     /// [`Error::Cancelled`]; [`Error::Io`] and [`Error::Damaged`] when a document cannot be read.
     pub fn run(&mut self) -> Result<()> {
+        if self.is_order() {
+            self.index = Index::of_keys(self.snapshot.stored_keys(self.collection, |_| true));
+            return self.check();
+        }
         let mut builder = IndexBuilder::new(Arc::clone(self.index.definition()));
         let path = &self.index.definition().path;
         self.snapshot.each_document(self.collection, |key, text| {
@@ -114,6 +128,10 @@ impl IndexBuild {
     }
 
     fn values(&self, snapshot: &Snapshot, key: &Key) -> Result<Extracted> {
+        if self.is_order() {
+            let entry = snapshot.stored_entry(&snapshot.shared().keydir.hash(self.collection, key));
+            return Ok(if entry.is_some() { Extracted::KEY } else { Extracted::NONE });
+        }
         let document = snapshot.stored(self.collection, key)?;
         Ok(document
             .map_or(Extracted::NONE, |document| extract(document.as_str(), &self.index.definition().path)))

@@ -134,6 +134,11 @@ impl EncodedDocument {
         &self.0
     }
 
+    /// The document as a transaction shows it that has not been committed: of version 0.
+    pub(crate) fn uncommitted(&self) -> Document {
+        Document::new(self.0.clone(), Sequence::ZERO)
+    }
+
     /// The length in bytes.
     #[must_use]
     pub fn len(&self) -> usize {

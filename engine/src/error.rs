@@ -244,6 +244,25 @@ pub enum Error {
         /// What did not fit, and where.
         reason: String,
     },
+    /// There is no integer where something was to be added to one.
+    #[error(
+        "{} is no integer of 64 bits that something can be added to: there is {found}; set it to one first",
+        field.as_ref().map_or_else(|| "the document".to_owned(), |field| format!("the field {field}"))
+    )]
+    NotAnInteger {
+        /// The field, if it is not the whole document.
+        field: Option<String>,
+        /// What there is.
+        found: &'static str,
+    },
+    /// A sum does not fit into 64 bits. Nothing was changed.
+    #[error("{value} and {by} is more than fits into 64 bits; nothing was changed")]
+    Overflow {
+        /// What there was.
+        value: i64,
+        /// What was to be added.
+        by: i64,
+    },
     /// There is such an index already.
     #[error("there is an index on {path} already; drop it first to build it anew")]
     IndexExists {

@@ -31,7 +31,8 @@ impl Writer {
         if published || self.applier().builds().iter().any(|tracker| tracker.is_for(collection, &path)) {
             return Err(Error::IndexExists { path: path.to_string() });
         }
-        let (build, tracker) = IndexBuild::begin(collection, path, Snapshot::new(self.shared()));
+        let definition = IndexDefinition { path };
+        let (build, tracker) = IndexBuild::begin(collection, definition, Snapshot::new(self.shared()));
         self.applier().builds().push(tracker);
         Ok(build)
     }
@@ -42,11 +43,7 @@ impl Writer {
     /// # Panics
     /// When the build was begun by another writer.
     pub fn index_round(&mut self, build: &IndexBuild) -> BuildRound {
-        let snapshot = Snapshot::new(self.shared());
-        let tracker = self.applier().builds().iter_mut().find(|tracker| build.is_of(tracker));
-        tracker
-            .expect("a build is tracked by the writer that began it for as long as it lives")
-            .round(snapshot)
+        self.applier().round(build)
     }
 
     /// Brings a build up to now by the round that was just taken, and publishes its index, in a commit that records

@@ -103,14 +103,13 @@ impl Pins {
         fence(Ordering::SeqCst);
         needs.settled.clear();
         needs.unsettled = None;
-        for held in self.held() {
-            let sequence = Sequence((held >> 1) - 1);
-            if held & SETTLED != 0 {
+        self.each(|sequence, is_settled| {
+            if is_settled {
                 needs.settled.push(sequence);
             } else {
                 needs.unsettled = Some(needs.unsettled.map_or(sequence, |least| least.min(sequence)));
             }
-        }
+        });
         if needs.settled.len() > 1 {
             needs.settled.sort_unstable();
             needs.settled.dedup();
@@ -119,21 +118,36 @@ impl Pins {
 
     /// The oldest sequence that any pin stands on, or stood on when it was taken.
     pub(crate) fn oldest(&self) -> Option<Sequence> {
-        self.held().min().map(|held| Sequence((held >> 1) - 1))
+        let mut oldest = None;
+        self.each(|sequence, _| {
+            oldest = Some(oldest.map_or(sequence, |oldest: Sequence| oldest.min(sequence)))
+        });
+        oldest
     }
 
     /// How many pins are open.
     pub(crate) fn count(&self) -> usize {
-        self.held().count()
+        let mut count = 0;
+        self.each(|_, _| count += 1);
+        count
     }
 
-    fn held(&self) -> impl Iterator<Item = u64> {
-        let claimed = self.claimed.load(Ordering::Acquire) as usize;
-        std::iter::successors(Some(&self.block), |block| block.next.get().map(|next| &**next))
-            .flat_map(|block| block.slots.iter())
-            .take(claimed)
-            .map(|slot| slot.load(Ordering::Acquire))
-            .filter(|held| *held != 0)
+    /// Visits every pin: its sequence, and whether it is settled.
+    fn each(&self, mut visit: impl FnMut(Sequence, bool)) {
+        let mut left = self.claimed.load(Ordering::Acquire) as usize;
+        let mut block = Some(&self.block);
+        while left > 0
+            && let Some(Block { slots, next }) = block
+        {
+            let here = left.min(slots.len());
+            for slot in &slots[..here] {
+                if let Some(held) = slot.load(Ordering::Acquire).checked_sub(1 << 1) {
+                    visit(Sequence(held >> 1), held & SETTLED != 0);
+                }
+            }
+            left -= here;
+            block = next.get().map(|next| &**next);
+        }
     }
 
     fn slot(&self, slot: Slot) -> &AtomicU64 {

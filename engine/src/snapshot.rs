@@ -83,14 +83,29 @@ impl Snapshot {
     /// When the document of a key expires: `Some(None)` if it never does, `None` if there is no document.
     #[must_use]
     pub fn expiry(&self, collection: CollectionId, key: &str) -> Option<Option<Timestamp>> {
-        let entry = self.entry(&self.shared.keydir.hash(collection, key))?;
-        Some(self.shared.expiry_times.get(&entry))
+        self.version(collection, key).map(|(_, expires_at)| expires_at)
     }
 
     /// The time on which it stands. Nothing, if no document will expire: then it was not asked for.
     #[must_use]
     pub fn time(&self) -> Option<Timestamp> {
         (!self.view.expiring.is_empty()).then_some(self.now)
+    }
+
+    /// The version of the document of a key, and when that expires.
+    pub(crate) fn version(
+        &self,
+        collection: CollectionId,
+        key: &str,
+    ) -> Option<(Sequence, Option<Timestamp>)> {
+        let entry = self.entry(&self.shared.keydir.hash(collection, key))?;
+        Some((entry.sequence, self.shared.expiry_times.get(&entry)))
+    }
+
+    /// When the next document of a collection expires.
+    pub(crate) fn next_expiry(&self, collection: CollectionId) -> Option<Timestamp> {
+        let mut later = self.view.expiring.iter().filter(|expiring| expiring.at > self.now);
+        later.find(|expiring| expiring.collection == collection).map(|expiring| expiring.at)
     }
 
     /// The keys of a collection, in no order.
@@ -111,6 +126,32 @@ impl Snapshot {
         let newest = self.shared.keydir.find(&hashed);
         let entry = newest.and_then(|newest| self.at_pin(collection, newest, || key.clone()));
         entry.map(|entry| self.document(&hashed, &entry)).transpose()
+    }
+
+    /// The keys that are `wanted` of all documents of a collection, those that have expired and are not purged included, in
+    /// no order.
+    pub(crate) fn stored_keys(&self, collection: CollectionId, wanted: impl Fn(&str) -> bool) -> Vec<Key> {
+        let mut keys = Vec::new();
+        self.each_stored_key(collection, wanted, |key| keys.push(key));
+        keys
+    }
+
+    /// Visits the same.
+    pub(crate) fn each_stored_key(
+        &self,
+        collection: CollectionId,
+        wanted: impl Fn(&str) -> bool,
+        mut visit: impl FnMut(Key),
+    ) {
+        let (keydir, mut copy) = (&self.shared.keydir, Vec::new());
+        for part in 0..keydir.parts() {
+            keydir.copy_part(part, collection, &mut copy);
+            for (key, newest) in copy.drain(..) {
+                if wanted(&key) && self.at_pin(collection, newest, || key.clone()).is_some() {
+                    visit(key);
+                }
+            }
+        }
     }
 
     /// Visits every document of a collection, those that have expired and are not purged included, in the order of
@@ -181,7 +222,7 @@ impl Snapshot {
         self.now
     }
 
-    fn document(&self, key: &Hashed<'_>, entry: &Entry) -> Result<Document> {
+    pub(crate) fn document(&self, key: &Hashed<'_>, entry: &Entry) -> Result<Document> {
         let document = self.shared.document(key, entry, &self.generations)?;
         document.ok_or_else(|| Error::Damaged {
             path: Arc::clone(&self.shared.path),
@@ -190,7 +231,8 @@ impl Snapshot {
         })
     }
 
-    fn entry(&self, key: &Hashed<'_>) -> Option<Entry> {
+    /// The entry of a document that is there.
+    pub(crate) fn entry(&self, key: &Hashed<'_>) -> Option<Entry> {
         let entry = self.shared.keydir.find(key)?;
         self.resolve(key.collection, entry, || Key::from(key.key))
     }

@@ -15,11 +15,12 @@ use crate::log::{Kind, NewRecord, Payload, RecordWriter};
 use crate::transaction::{
     Change, Committed, Operation, Outcome, Refused, Replaced, Requirement, Transaction,
 };
+use crate::validate::RecentChanges;
 use crate::view::Shared;
 use crate::writer::LogState;
 
 /// Why an entry that the writer has just found is never out of date.
-const ONLY_THE_WRITER: &str = "only the writer itself takes a generation away";
+pub(crate) const ONLY_THE_WRITER: &str = "only the writer itself takes a generation away";
 
 /// A group that was decided and encoded, and not yet appended.
 pub(crate) struct StagedGroup<'g> {
@@ -48,6 +49,7 @@ pub(crate) struct StagedChange<'g> {
 struct Stage<'g, 's> {
     shared: &'s Shared,
     catalog: &'s Catalog,
+    recent: &'s RecentChanges,
     log: &'s LogState,
     group: StagedGroup<'g>,
     earlier: Option<HashMap<(CollectionId, &'g str), Touched<'g>, RandomState>>,
@@ -99,6 +101,7 @@ impl<'g> StagedGroup<'g> {
         transactions: &'g [Transaction],
         shared: &Shared,
         catalog: &Catalog,
+        recent: &RecentChanges,
         log: &LogState,
         encoded: RecordWriter,
     ) -> Result<Self> {
@@ -108,7 +111,7 @@ impl<'g> StagedGroup<'g> {
         let earlier = (keys > 1).then(|| HashMap::with_capacity_and_hasher(keys, RandomState::new()));
         let outcomes = Vec::with_capacity(transactions.len());
         let group = Self { encoded, sequence: log.sequence, changes: Vec::with_capacity(keys), outcomes };
-        let mut stage = Stage { shared, catalog, log, group, earlier };
+        let mut stage = Stage { shared, catalog, recent, log, group, earlier };
         for transaction in transactions {
             let outcome = match stage.check(transaction) {
                 Ok(()) => Ok(stage.transaction(transaction)?),
@@ -127,10 +130,13 @@ impl<'g> Stage<'g, '_> {
                 self.find(&self.shared.keydir.hash(*collection, key)).live.map(|entry| entry.sequence);
             if !condition.holds(found) {
                 let (collection, condition) = (*collection, *condition);
-                return Err(Refused { collection, key: key.clone(), condition, found });
+                return Err(Refused::Unmet { collection, key: key.clone(), condition, found });
             }
         }
-        Ok(())
+        let Some(reads) = transaction.range_reads() else { return Ok(()) };
+        let LogState { sequence, time, .. } = self.log;
+        let changed = reads.changed(self.recent, *sequence, &self.group.changes, *time, self.catalog);
+        changed.map_or(Ok(()), |changed| Err(Refused::Changed(changed)))
     }
 
     fn transaction(&mut self, transaction: &'g Transaction) -> Result<Committed> {

@@ -79,21 +79,14 @@ impl Backlog {
         shared.pins.look(&mut self.needs);
         if self.is_empty() && self.needs.is_empty() {
             // So it is nearly always: nobody needs anything.
-            self.fresh.drain(..).for_each(|superseded| superseded.drop_from(shared));
-            return self.fresh.shrink_to(FRESH_MAX);
+            self.fresh.iter().for_each(|superseded| superseded.drop_from(shared));
+            self.fresh.clear();
+        } else {
+            self.judge_some(shared, more);
         }
-        self.let_go();
-        let mut fresh = std::mem::take(&mut self.fresh);
-        let steps = fresh.len() + more;
-        fresh.drain(..).for_each(|superseded| self.judge(shared, superseded));
-        fresh.shrink_to(FRESH_MAX);
-        self.fresh = fresh;
-        for _ in 0..steps {
-            let Some(superseded) = self.loose.pop() else { break };
-            self.remembered.subtract(&superseded);
-            self.judge(shared, superseded);
+        if self.fresh.capacity() > FRESH_MAX {
+            self.fresh = Vec::new();
         }
-        shared.undo.note_remembered(self.remembered);
     }
 
     /// Whether nothing is remembered for any pin.
@@ -104,6 +97,21 @@ impl Backlog {
     /// Whether something is remembered that is to be judged.
     pub(crate) fn is_loose(&self) -> bool {
         !self.loose.is_empty()
+    }
+
+    #[cold]
+    fn judge_some(&mut self, shared: &Shared, more: usize) {
+        self.let_go();
+        let mut fresh = std::mem::take(&mut self.fresh);
+        let steps = fresh.len() + more;
+        fresh.drain(..).for_each(|superseded| self.judge(shared, superseded));
+        self.fresh = fresh;
+        for _ in 0..steps {
+            let Some(superseded) = self.loose.pop() else { break };
+            self.remembered.subtract(&superseded);
+            self.judge(shared, superseded);
+        }
+        shared.undo.note_remembered(self.remembered);
     }
 
     /// Takes from the pins that are gone what they held.
@@ -131,16 +139,16 @@ impl Backlog {
 }
 
 impl Superseded {
-    fn drop_from(self, shared: &Shared) {
-        let Self { collection, key, since, until, ordinal, is_kept, expires, is_removed } = self;
+    fn drop_from(&self, shared: &Shared) {
+        let &Self { collection, ref key, since, until, ordinal, is_kept, expires, is_removed } = self;
         if expires {
             shared.expiry_times.remove((since, ordinal));
         }
         let version = is_kept.then_some(until);
         // INVARIANT: a tombstone stays while the undo map has a version of its key: whoever looks for that must meet an
         // entry first.
-        if shared.undo.drop_version(collection, &key, version, is_removed) {
-            shared.keydir.remove_tombstone(&shared.keydir.hash(collection, &key));
+        if shared.undo.drop_version(collection, key, version, is_removed) {
+            shared.keydir.remove_tombstone(&shared.keydir.hash(collection, key));
         }
     }
 

@@ -6,6 +6,7 @@ use crate::index::catalog::IndexChange;
 use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::keydir::{Entry, RecordId};
 use crate::options::Limits;
+use crate::validate::RangeReads;
 
 /// What one commit is to change: all of it or nothing. Operations take effect in their order, if every condition
 /// holds before the first of them.
@@ -13,6 +14,7 @@ use crate::options::Limits;
 pub struct Transaction {
     conditions: Vec<Requirement>,
     operations: Vec<Operation>,
+    range_reads: Option<Box<RangeReads>>,
     bytes: usize,
 }
 
@@ -81,17 +83,62 @@ pub struct Committed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Replaced(pub(crate) Entry);
 
-/// Why a transaction changed nothing: a condition did not hold.
+/// Why a transaction changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// The collection of the key.
-    pub collection: CollectionId,
-    /// The key whose condition did not hold.
-    pub key: Key,
-    /// The condition.
-    pub condition: Condition,
-    /// The version of the document that the key had, if it had one.
-    pub found: Option<Sequence>,
+pub enum Refused {
+    /// A condition did not hold.
+    Unmet {
+        /// The collection of the key.
+        collection: CollectionId,
+        /// The key whose condition did not hold.
+        key: Key,
+        /// The condition.
+        condition: Condition,
+        /// The version of the document that the key had, if it had one.
+        found: Option<Sequence>,
+    },
+    /// What it had read in a range has changed since.
+    Changed(Changed),
+}
+
+/// What has changed of a range that a transaction had read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// A key in it, or one that might have been in it.
+    Key {
+        /// The collection of the key.
+        collection: CollectionId,
+        /// The key.
+        key: Key,
+        /// The commit that has changed it.
+        sequence: Sequence,
+    },
+    /// A document that was found has expired.
+    Expired,
+    /// Perhaps nothing: not all commits since are known any more.
+    Unknown,
+}
+
+impl Refused {
+    /// The version of the document that the key of a condition had, if it had one.
+    #[must_use]
+    pub fn found(&self) -> Option<Sequence> {
+        match self {
+            Self::Unmet { found, .. } => *found,
+            Self::Changed(_) => None,
+        }
+    }
+}
+
+impl Changed {
+    /// The key that has changed, if one has.
+    #[must_use]
+    pub fn key(&self) -> Option<&Key> {
+        match self {
+            Self::Key { key, .. } => Some(key),
+            Self::Expired | Self::Unknown => None,
+        }
+    }
 }
 
 impl Condition {
@@ -185,6 +232,15 @@ impl Transaction {
             return too_large(self.bytes, limits.transaction_bytes_max, "bytes");
         }
         Ok(())
+    }
+
+    /// Adds: nothing is changed if one of these ranges has changed.
+    pub(crate) fn require_unchanged(&mut self, reads: RangeReads) {
+        self.range_reads = Some(Box::new(reads));
+    }
+
+    pub(crate) fn range_reads(&self) -> Option<&RangeReads> {
+        self.range_reads.as_deref()
     }
 
     pub(crate) fn conditions(&self) -> &[Requirement] {

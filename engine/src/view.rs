@@ -22,6 +22,7 @@ use crate::options::{Limits, Options};
 use crate::pins::Pins;
 use crate::stats::RecoveryReport;
 use crate::undo::UndoMap;
+use crate::validate::RangeReaders;
 
 /// Everything that both halves of an open database see.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) undo: UndoMap,
     pub(crate) expiry_times: ExpiryTimes,
     pub(crate) pins: Pins,
+    pub(crate) range_readers: RangeReaders,
     /// INVARIANT: one pointer store publishes a commit: its sequence and everything that must agree with it.
     pub(crate) view: ArcSwap<View>,
     /// Whether the view shows an index, for those who would look at it for nothing else: it is another one after each
@@ -136,6 +138,7 @@ impl Shared {
             undo: UndoMap::new(),
             expiry_times,
             pins: Pins::new(),
+            range_readers: RangeReaders::default(),
             view: ArcSwap::from_pointee(view),
             has_indexes: AtomicBool::new(false),
             cache: DocumentCache::new(options.cache_bytes),

@@ -1,5 +1,6 @@
 //! Owns the writing half of an open database, and in it the one place where the durable order stands. Never starts a thread or answers a caller.
 
+mod erase;
 mod headers;
 
 use std::io;
@@ -24,6 +25,8 @@ use crate::stage::StagedGroup;
 use crate::syncing::{SyncDone, SyncTask};
 use crate::transaction::{Outcome, Transaction};
 use crate::view::Shared;
+
+pub use self::erase::Erased;
 
 /// The half of a database that changes it: one, owned, and only through `&mut self`.
 ///
@@ -134,8 +137,8 @@ impl Writer {
         self.check()?;
         self.allow_seals(group.iter().map(|transaction| transaction.len() as u64).sum())?;
         let encoder = self.encoder();
-        let (catalog, log) = (self.applier.catalog(), &self.log);
-        let staged = StagedGroup::decide(group, &self.shared, catalog, log, encoder)?;
+        let (catalog, recent) = (self.applier.catalog(), self.applier.recent());
+        let staged = StagedGroup::decide(group, &self.shared, catalog, recent, &self.log, encoder)?;
         let StagedGroup { encoded, sequence, changes, outcomes } = staged;
         self.carry_out(encoded, sequence, durability, |applier| {
             changes.iter().for_each(|change| applier.apply(change));
@@ -346,6 +349,7 @@ impl Writer {
             self.sync_log()?;
         }
         if !is_empty {
+            self.applier.begin(sequence);
             apply(&mut self.applier);
             self.finish(encoded, sequence);
             self.marked = false;
@@ -354,10 +358,23 @@ impl Writer {
     }
 
     fn append(&mut self, encoded: &RecordWriter) -> Result<()> {
-        self.appender.append(encoded.bytes()).map_err(|fault| match fault {
+        self.appender.append(encoded.bytes()).map_err(|fault| self.append_error(fault))
+    }
+
+    /// Writes what is encoded of a commit that is too large to be encoded at once, and forgets it: all but the newest record,
+    /// which may be the last. The rest, with the mark, is for `carry_out`; until that is written, nothing of this counts.
+    fn append_part(&mut self, encoded: &mut RecordWriter) -> Result<()> {
+        let len = (encoded.position() - encoded.range().start) as usize;
+        self.appender.append_part(&encoded.bytes()[..len]).map_err(|fault| self.append_error(fault))?;
+        encoded.forget_written(len);
+        Ok(())
+    }
+
+    fn append_error(&mut self, fault: AppendFault) -> Error {
+        match fault {
             AppendFault::RolledBack(source) => Error::io("append to", &self.shared.path, source),
             AppendFault::Stuck(source) => self.poison_in_doubt(source),
-        })
+        }
     }
 
     fn sync_log(&mut self) -> Result<()> {

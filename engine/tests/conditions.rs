@@ -35,7 +35,7 @@ fn sequence(outcome: &Outcome) -> u64 {
 }
 
 fn found(outcome: &Outcome) -> Option<u64> {
-    outcome.as_ref().unwrap_err().found.map(|Sequence(found)| found)
+    outcome.as_ref().unwrap_err().found().map(|Sequence(found)| found)
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_refusal_names_the_key_and_the_version_found_and_changes_nothing() {
     both.delete(ROOT, Key::from("a"));
     let outcome = commit(&mut writer, &[both]).remove(0);
     let (key, condition) = (Key::from("a"), Condition::Version(Sequence(7)));
-    assert_eq!(outcome, Err(Refused { collection: ROOT, key, condition, found: Some(Sequence(1)) }));
+    assert_eq!(outcome, Err(Refused::Unmet { collection: ROOT, key, condition, found: Some(Sequence(1)) }));
     assert!(reader.contains(ROOT, "a") && !reader.contains(ROOT, "b"));
     assert_eq!(reader.sequence(), Sequence(1), "a refusal takes no sequence");
 }

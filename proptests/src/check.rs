@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use ferrumdb_engine::{CollectionId, Document, Keys, Reader, Snapshot};
+use ferrumdb_engine::{CollectionId, Document, KeyBounds, Keys, Reader, Scan, Snapshot};
 
 use crate::model::State;
-use crate::ops::{COLLECTIONS, KEYS, document};
+use crate::ops::{COLLECTIONS, KEYS, document, range_of};
 
 /// Compares everything that a reader can ask; without `lists`, what it can ask about a key and how many there are.
 pub(crate) fn reader(reader: &Reader, state: &State, sequence: usize, lists: bool) -> Result<(), String> {
@@ -31,7 +31,11 @@ pub(crate) fn reader(reader: &Reader, state: &State, sequence: usize, lists: boo
         let wanted: Vec<_> = numbers.iter().map(|number| expected(state, *number)).collect();
         equal("get_many", &found, &wanted)?;
     }
-    snapshot(&reader.snapshot(), state)
+    let fresh = reader.snapshot();
+    if sequence.is_multiple_of(4) {
+        ordered(&fresh, state, sequence / 4 % KEYS.len())?;
+    }
+    snapshot(&fresh, state)
 }
 
 /// Compares the keys of a snapshot, which takes a look at every key there is.
@@ -53,7 +57,29 @@ pub(crate) fn snapshot(snapshot: &Snapshot, state: &State) -> Result<(), String>
     for collection in COLLECTIONS {
         equal("count", &(snapshot.count(collection) as usize), &keys_of(state, collection).len())?;
     }
-    Ok(())
+    // Without an order it takes a look at every key there is.
+    let has_order = |from: &usize| snapshot.has_order(KEYS[*from].0);
+    (0..KEYS.len()).step_by(3).filter(has_order).try_for_each(|from| ordered(snapshot, state, from))
+}
+
+/// Compares what is read in order of a range, and in reverse.
+fn ordered(snapshot: &Snapshot, state: &State, from: usize) -> Result<(), String> {
+    let (collection, start, end, mut numbers) = range_of(from, (from + state.len()) % KEYS.len());
+    numbers.retain(|number| state.contains_key(number));
+    numbers.sort_unstable_by_key(|number| KEYS[*number].1);
+    let bounds = KeyBounds::new(start, end);
+    equal("counted range", &(snapshot.count_range(collection, &bounds) as usize), &numbers.len())?;
+    let scan = || Scan::new(snapshot, collection, bounds.clone());
+    let wanted = |number: &usize| (KEYS[*number].1.to_owned(), expected(state, *number).unwrap_or_default());
+    let mut all: Vec<_> = numbers.iter().map(wanted).collect();
+    equal("range", &told(scan())?, &all)?;
+    all.reverse();
+    equal("range in reverse", &told(scan().reverse())?, &all)
+}
+
+fn told(scan: Scan<&Snapshot>) -> Result<Vec<(String, String)>, String> {
+    let told = scan.map(|found| found.map(|(key, text)| (String::from(key), text.as_str().to_owned())));
+    told.collect::<Result<_, _>>().map_err(|error| format!("a scan failed: {error}"))
 }
 
 fn expected(state: &State, key: usize) -> Option<String> {

@@ -9,10 +9,11 @@ mod model;
 mod ops;
 mod random;
 mod run;
+pub mod serial;
 mod sites;
 
 pub use explore::{Budget, Finding, Totals, explore, shrink};
-pub use model::{Model, State};
+pub use model::{Model, Staged, State};
 pub use ops::{COLLECTIONS, Change, Damage, Failure, KEYS, Op, OpList, document};
 pub use random::Random;
 pub use run::{Explored, Run, replay};

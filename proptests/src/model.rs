@@ -9,6 +9,9 @@ use crate::ops::Change;
 /// The documents by the number of their key.
 pub type State = Arc<BTreeMap<usize, u64>>;
 
+/// What a transaction does: its commit's number, how many deletions found something, and the new state if there is one.
+pub type Staged = (usize, u64, Option<State>);
+
 /// The states after all commits so far, and the promises about them.
 #[derive(Clone, Debug)]
 pub struct Model {
@@ -51,10 +54,9 @@ impl Model {
         self.durable < self.sequence()
     }
 
-    /// What a group of transactions does: for each its commit's number, how many deletions found something, and the
-    /// new state if there is one.
+    /// What each of a group of transactions does.
     #[must_use]
-    pub fn stage(&self, group: &[Vec<Change>]) -> Vec<(usize, u64, Option<State>)> {
+    pub fn stage(&self, group: &[Vec<Change>]) -> Vec<Staged> {
         let mut state = Arc::clone(self.now());
         let mut sequence = self.sequence();
         group

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::ops::Bound;
 use std::str::FromStr;
 
 use ferrumdb_engine::fs::{Effect, Fault, SimOperation};
@@ -39,6 +40,25 @@ pub fn document(number: u64) -> EncodedDocument {
     };
     let text = format!(r#"{{"n":{number},"pad":"{}"}}"#, "x".repeat(pad));
     EncodedDocument::from_json(text.as_bytes(), &Limits::default()).expect("a small, valid document")
+}
+
+/// The collection, the bounds and the keys of the range from one key of [`KEYS`] on, before another if that is of the
+/// same collection.
+pub(crate) fn range_of(
+    from: usize,
+    to: usize,
+) -> (CollectionId, Bound<&'static str>, Bound<&'static str>, Vec<usize>) {
+    let ((collection, start), (other, end)) = (KEYS[from], KEYS[to]);
+    let end = if other == collection { Bound::Excluded(end) } else { Bound::Unbounded };
+    let is_held = |(of, key): (CollectionId, &str)| {
+        let is_before = match end {
+            Bound::Excluded(end) => key < end,
+            _ => true,
+        };
+        of == collection && start <= key && is_before
+    };
+    let keys = (0..KEYS.len()).filter(|key| is_held(KEYS[*key])).collect();
+    (collection, Bound::Included(start), end, keys)
 }
 
 /// One change of one key.
@@ -90,6 +110,17 @@ pub enum Op {
         /// Whether the commit is synced.
         synced: bool,
     },
+    /// Deletes the documents of a collection from one key on, before another.
+    DeleteRange {
+        /// An index of [`KEYS`], which says the collection too.
+        from: usize,
+        /// Another; one of another collection is no bound.
+        to: usize,
+        /// Whether the commit is synced.
+        synced: bool,
+    },
+    /// Begins the order of the keys of the collection of this number, or installs the one that was begun.
+    Order(usize),
     /// Syncs.
     Sync,
     /// Begins a sync beside further commits.
@@ -135,7 +166,12 @@ impl Op {
     /// Some operation.
     pub fn random(random: &mut Random) -> Self {
         match random.below(100) {
-            0..37 => Self::commit(random),
+            0..30 => Self::commit(random),
+            30..33 => {
+                let key = |random: &mut Random| random.below(KEYS.len() as u64) as usize;
+                Self::DeleteRange { from: key(random), to: key(random), synced: random.once_in(2) }
+            }
+            33..37 => Self::Order(random.below(COLLECTIONS.len() as u64) as usize),
             // A whole one has about twelve units.
             37..45 => Self::Compact(1 + random.below(14)),
             45..49 => Self::Sync,
@@ -160,6 +196,8 @@ impl Op {
         match self {
             Self::Commit { synced: true, .. } => "a synced commit",
             Self::Commit { .. } => "a commit",
+            Self::DeleteRange { .. } => "deleting a range",
+            Self::Order(_) => "an order",
             Self::Sync => "a sync",
             Self::BeginSync => "beginning a sync",
             Self::RunSync => "a sync beside commits",
@@ -277,6 +315,11 @@ impl fmt::Display for Op {
                 }
                 Ok(())
             }
+            Self::DeleteRange { from, to, synced } => {
+                let durability = if *synced { "synced" } else { "appended" };
+                write!(formatter, "delete-range {durability} {from} {to}")
+            }
+            Self::Order(collection) => write!(formatter, "order {collection}"),
             Self::Sync => formatter.write_str("sync"),
             Self::BeginSync => formatter.write_str("begin-sync"),
             Self::RunSync => formatter.write_str("run-sync"),
@@ -346,6 +389,18 @@ impl FromStr for Op {
                 }
                 Self::Commit { group, synced }
             }
+            "delete-range" => {
+                let synced = words.next() == Some("synced");
+                let (from, to): (usize, usize) = (number(words.next())?, number(words.next())?);
+                if from.max(to) >= KEYS.len() {
+                    return Err("no such key".to_owned());
+                }
+                Self::DeleteRange { from, to, synced }
+            }
+            "order" => match number(words.next())? {
+                collection if collection < COLLECTIONS.len() => Self::Order(collection),
+                _ => return Err("no such collection".to_owned()),
+            },
             "sync" => Self::Sync,
             "begin-sync" => Self::BeginSync,
             "run-sync" => Self::RunSync,

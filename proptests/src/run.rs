@@ -2,6 +2,7 @@
 //! Never decides what is right: the model does.
 
 mod compact;
+mod ordered;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
@@ -9,13 +10,13 @@ use std::sync::Arc;
 
 use ferrumdb_engine::fs::{FileSystem, SimFs};
 use ferrumdb_engine::{
-    Durability, EncryptionKey, Error, ManualClock, Options, Reader, Snapshot, SyncDone, SyncTask, Timestamp,
-    Transaction, Untidy, Writer, open,
+    Durability, EncryptionKey, Error, IndexBuild, ManualClock, Options, Reader, Snapshot, SyncDone, SyncTask,
+    Timestamp, Transaction, Untidy, Writer, open,
 };
 
 use crate::check;
 use crate::fates;
-use crate::model::{Model, State};
+use crate::model::{Model, Staged, State};
 use crate::ops::{Change, Damage, Failure, KEYS, Op, OpList, document};
 use crate::sites::Cut;
 use compact::Compacting;
@@ -54,6 +55,8 @@ struct Opened {
     writer: Writer,
     reader: Reader,
     compacting: Compacting,
+    /// An order of keys that was built and is not installed yet.
+    ordering: Option<IndexBuild>,
     /// A sync that was begun, and the newest commit then.
     task: Option<(Beside, usize)>,
     /// Whether a sync beside commits may have failed, which the writer has not been told yet.
@@ -167,6 +170,8 @@ impl Run {
     fn carry_out(&mut self, op: &Op, is_faulty: bool) -> Result<(), String> {
         match op {
             Op::Commit { group, synced } => self.commit(group, *synced, is_faulty),
+            Op::DeleteRange { from, to, synced } => self.delete_range((*from, *to), *synced, is_faulty),
+            Op::Order(collection) => self.order(*collection, is_faulty),
             Op::Sync => self.sync(is_faulty),
             Op::BeginSync => {
                 let sequence = self.model.sequence();
@@ -238,7 +243,8 @@ impl Run {
                 (self.power_was_cut, self.closed_well, self.lock_may_linger) = (false, false, false);
                 self.during = opened_for;
                 let compacting = Compacting::default();
-                self.opened = Some(Opened { writer, reader, compacting, task: None, may_be_in_doubt: false });
+                let (ordering, task, may_be_in_doubt) = (None, None, false);
+                self.opened = Some(Opened { writer, reader, compacting, ordering, task, may_be_in_doubt });
                 if !is_faulty && self.sim.names().iter().any(|name| is_temporary(name)) {
                     return Err("a temporary was left".to_owned());
                 }
@@ -290,25 +296,38 @@ impl Run {
                 if told != expected {
                     return Err(format!("the outcomes are {told:?}, expected {expected:?}"));
                 }
-                staged
-                    .into_iter()
-                    .filter_map(|(_, _, state)| state)
-                    .for_each(|state| self.model.acknowledge(state));
-                if synced {
-                    self.model.promise(self.model.sequence());
-                }
+                self.committed(staged, synced);
                 Ok(())
             }
-            Err(Error::Io { .. }) if is_faulty && !is_poisoned => Ok(()),
-            Err(Error::InDoubt { .. }) if is_faulty && is_poisoned && !was_poisoned => {
-                staged
-                    .into_iter()
-                    .filter_map(|(_, _, state)| state)
-                    .for_each(|state| self.model.doubt(state));
+            Err(error) => self.not_committed(error, staged, (was_poisoned, is_poisoned), is_faulty),
+        }
+    }
+
+    fn committed(&mut self, staged: Vec<Staged>, synced: bool) {
+        let states = staged.into_iter().filter_map(|(_, _, state)| state);
+        states.for_each(|state| self.model.acknowledge(state));
+        if synced {
+            self.model.promise(self.model.sequence());
+        }
+    }
+
+    /// `poisoned` says whether the writer had stopped before, and whether it has by now.
+    fn not_committed(
+        &mut self,
+        error: Error,
+        staged: Vec<Staged>,
+        poisoned: (bool, bool),
+        is_faulty: bool,
+    ) -> Result<(), String> {
+        match (error, poisoned) {
+            (Error::Io { .. }, (_, false)) if is_faulty => Ok(()),
+            (Error::InDoubt { .. }, (false, true)) if is_faulty => {
+                let states = staged.into_iter().filter_map(|(_, _, state)| state);
+                states.for_each(|state| self.model.doubt(state));
                 Ok(())
             }
-            Err(Error::Poisoned { .. }) if was_poisoned => Ok(()),
-            Err(error) => Err(format!("the commit failed (poisoned: {is_poisoned}): {error}")),
+            (Error::Poisoned { .. }, (true, _)) => Ok(()),
+            (error, (_, is_poisoned)) => Err(format!("the commit failed (poisoned: {is_poisoned}): {error}")),
         }
     }
 

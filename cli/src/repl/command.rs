@@ -16,6 +16,7 @@ pub(super) enum Command<'a> {
     Get { key: Cow<'a, str> },
     Delete { key: Cow<'a, str> },
     Keys { prefix: Cow<'a, str> },
+    Range { from: Cow<'a, str>, to: Cow<'a, str> },
     Count,
     Expire { key: Cow<'a, str>, lifetime: Duration },
     Persist { key: Cow<'a, str> },
@@ -58,6 +59,7 @@ pub(super) fn parse(line: &str) -> Result<Option<Command<'_>>, String> {
         "DELETE" | "DEL" => Command::Delete { key: only_key("DELETE", rest)? },
         "KEYS" if rest.is_empty() => Command::Keys { prefix: Cow::Borrowed("") },
         "KEYS" => Command::Keys { prefix: only_key("KEYS", rest)? },
+        "RANGE" => range(rest)?,
         "COUNT" => nothing_else(Command::Count, "COUNT", rest)?,
         "EXPIRE" => expire(rest)?,
         "PERSIST" => Command::Persist { key: only_key("PERSIST", rest)? },
@@ -114,6 +116,13 @@ fn expire(rest: &str) -> Result<Command<'_>, String> {
     let (key, rest) = take_key(present(rest, USAGE)?)?;
     let (word, more) = split_word(present(rest, USAGE)?);
     nothing_else(Command::Expire { key, lifetime: seconds(word)? }, "EXPIRE with its key and seconds", more)
+}
+
+fn range(rest: &str) -> Result<Command<'_>, String> {
+    const USAGE: &str = "RANGE needs two keys: RANGE user:1 user:2";
+    let (from, rest) = take_key(present(rest, USAGE)?)?;
+    let (to, rest) = take_key(present(rest, USAGE)?)?;
+    nothing_else(Command::Range { from, to }, "RANGE with its two keys", rest)
 }
 
 fn find(rest: &str) -> Result<Command<'_>, String> {

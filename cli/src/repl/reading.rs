@@ -19,9 +19,10 @@ pub(super) fn answer(db: &FerrumDB, output: &mut Output, command: &Command<'_>) 
             Some(document) => output.document(document.as_str()),
             None => output.line(NIL),
         },
-        Command::Keys { prefix } => {
-            let mut keys = db.keys()?.filter(|key| key.starts_with(&**prefix));
-            keys.try_for_each(|key| output.key(&key))
+        Command::Keys { prefix } => db.prefix(prefix)?.keys().try_for_each(|key| output.key(&key)),
+        Command::Range { from, to } => {
+            let range = std::ops::Range::<&str> { start: from, end: to };
+            db.range(range)?.keys().try_for_each(|key| output.key(&key))
         }
         Command::Count => output.line(&db.count()?.to_string()),
         Command::Ttl { key } => output.line(&ttl(db.ttl(key)?)),

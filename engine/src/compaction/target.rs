@@ -245,7 +245,7 @@ impl Target {
     fn write(&mut self) -> io::Result<()> {
         let file = self.file.as_ref().expect(NOT_TAKEN);
         write_all(&*file.generation.file, self.encoded.bytes(), self.encoded.range().start)?;
-        self.encoded.forget_written();
+        self.encoded.forget_written(self.encoded.bytes().len());
         Ok(())
     }
 

@@ -8,7 +8,7 @@ mod walk;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::apply::Untidy;
+use crate::apply::{Applier, Untidy};
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 use crate::key::Sequence;
@@ -133,6 +133,10 @@ impl Follower {
     pub fn owner(&self) -> OwnerWatch {
         let (file_system, path) = (Arc::clone(&self.file_system), Arc::clone(&self.path));
         OwnerWatch { file_system, path, file_id: self.followed.header.file_id }
+    }
+
+    pub(crate) fn applier(&mut self) -> &mut Applier {
+        &mut self.followed.applier
     }
 
     /// Applies what has come to the log since the last look, as far as it counts.

@@ -22,6 +22,8 @@ struct Indexes {
     /// Grows with each creation and deletion of an index: what was extracted for another number does not fit.
     number: u64,
     list: Vec<Published>,
+    /// The orders of the keys of collections, where somebody has asked for one.
+    orders: Vec<(CollectionId, Index)>,
 }
 
 /// One index, of one collection.
@@ -74,6 +76,11 @@ impl Catalog {
         self.iter().find(|published| published.is(collection, path))
     }
 
+    /// Which one of the indexes of its collection it is.
+    pub(crate) fn position(&self, collection: CollectionId, path: &FieldPath) -> Option<usize> {
+        self.paths(collection).position(|indexed| indexed == path)
+    }
+
     /// The values of a document for the indexes of its collection, in their order.
     pub(crate) fn extract(&self, collection: CollectionId, text: &str) -> Vec<Extracted> {
         extract_all(text, self.paths(collection))
@@ -94,6 +101,60 @@ impl Catalog {
         let indexes = Arc::make_mut(&mut self.0);
         indexes.number += 1;
         indexes.list.retain(|published| !published.is(collection, path));
+    }
+
+    /// All that has a tree: the indexes, and the orders of keys.
+    pub(super) fn trees(&self) -> impl Iterator<Item = &Index> {
+        let orders = self.0.orders.iter().map(|(_, order)| order);
+        self.iter().map(|published| &published.index).chain(orders)
+    }
+
+    /// The order of a collection's keys, if it is kept.
+    pub(crate) fn order(&self, collection: CollectionId) -> Option<&Index> {
+        self.0.orders.iter().find(|(ordered, _)| *ordered == collection).map(|(_, order)| order)
+    }
+
+    /// Keeps the order of a collection's keys from now on.
+    pub(crate) fn add_order(&mut self, collection: CollectionId, order: Index) {
+        Arc::make_mut(&mut self.0).orders.push((collection, order));
+    }
+
+    /// Keeps the orders that another one keeps.
+    pub(crate) fn keep_orders_of(&mut self, other: &Self) {
+        Arc::make_mut(&mut self.0).orders.clone_from(&other.0.orders);
+    }
+
+    /// Brings the order of a collection's keys, if it is kept, up to a key that has come or gone.
+    pub(crate) fn update_order(
+        &mut self,
+        workings: &mut Workings,
+        collection: CollectionId,
+        key: &Key,
+        has_come: bool,
+    ) {
+        // Most databases keep no order: they shall not pay for this.
+        if self.0.orders.is_empty() {
+            return;
+        }
+        let orders = Arc::make_mut(&mut self.0).orders.iter_mut();
+        for (_, order) in orders.filter(|(ordered, _)| *ordered == collection) {
+            let working = workings.of(order);
+            match has_come {
+                true => order.replace(working, key, &Extracted::NONE, &Extracted::KEY),
+                false => order.replace(working, key, &Extracted::KEY, &Extracted::NONE),
+            }
+        }
+    }
+
+    /// Empties the indexes of a collection.
+    pub(crate) fn empty(&mut self, collection: CollectionId) {
+        for published in &mut Arc::make_mut(&mut self.0).list {
+            if published.collection == collection {
+                // Of its own: the writer's tree of the full one is not taken for one of it.
+                let definition = Arc::new(published.definition().clone());
+                published.index = Index::new(definition);
+            }
+        }
     }
 
     /// Brings the indexes of a collection up to a change of one document, and the trees of these indexes.

@@ -45,6 +45,17 @@ struct Stored {
 }
 
 impl IndexDefinition {
+    /// That of the order of a collection's keys, which has no path: every document has one entry, with null for a value.
+    /// It is never stored.
+    pub(crate) fn of_keys() -> Self {
+        Self { path: FieldPath::none() }
+    }
+
+    /// Whether it is that of the order of a collection's keys.
+    pub(crate) fn is_of_keys(&self) -> bool {
+        self.path.steps().is_empty()
+    }
+
     /// The definition as it is stored.
     pub(crate) fn to_json(&self) -> String {
         let stored = Stored { version: VERSION, path: self.path.clone() };

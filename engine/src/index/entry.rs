@@ -1,6 +1,8 @@
 //! Owns the entries of an index and their bytes: comparing the bytes of two entries compares their values, and then
 //! their keys. Never holds more of an entry than a value and a key.
 
+use std::cmp::Ordering;
+
 use super::ordered::Item;
 use super::value::IndexValue;
 use crate::key::Key;
@@ -44,16 +46,34 @@ impl IndexEntry {
     }
 
     /// The entry with these bytes.
-    pub(super) fn from_item(item: Item<'_>) -> Self {
+    pub(crate) fn from_item(item: Item<'_>) -> Self {
         let (mark, value) = item.first().split_last().expect("a value has a mark");
         let value = IndexValue::from_stored(value, *mark == CUT).expect("the value was one before");
         Self { value, key: key_of(item) }
     }
 }
 
+/// How an entry lies to these bytes of one, or to a place between two.
+pub(super) fn compare(entry: &IndexEntry, bytes: &[u8]) -> Ordering {
+    let value = entry.value.as_bytes();
+    match bytes.split_at_checked(value.len()) {
+        Some((head, [marked, key @ ..])) => {
+            let order = value.cmp(head).then_with(|| mark(&entry.value).cmp(marked));
+            order.then_with(|| entry.key.as_bytes().cmp(key))
+        }
+        // There is more of the entry than of the bytes.
+        _ => value.cmp(bytes).then(Ordering::Greater),
+    }
+}
+
+/// The bytes of the entry of a key at a value, if a place before it is wanted; with one more, of the place behind it.
+pub(crate) fn entry_bytes(value: &IndexValue, key: &str) -> Vec<u8> {
+    [value.as_bytes(), &[mark(value)], key.as_bytes()].concat()
+}
+
 /// The key of an entry.
 #[inline]
-pub(super) fn key_of(item: Item<'_>) -> Key {
+pub(crate) fn key_of(item: Item<'_>) -> Key {
     Key::from(std::str::from_utf8(item.second()).expect("the key was a string before"))
 }
 

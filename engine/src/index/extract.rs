@@ -32,6 +32,8 @@ enum Reached<'t> {
 impl Extracted {
     /// No value.
     pub(crate) const NONE: Self = Self::Many(Vec::new());
+    /// What the order of keys holds of every document.
+    pub(crate) const KEY: Self = Self::One(IndexValue::NULL);
 
     /// The values, ascending.
     pub(crate) fn as_slice(&self) -> &[IndexValue] {

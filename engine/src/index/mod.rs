@@ -5,7 +5,7 @@
 //! published. It is a tree as it was some changes ago, and these changes; the tree as it is now is the writer's own.
 
 pub(crate) mod catalog;
-mod cursor;
+pub(crate) mod cursor;
 pub(crate) mod definition;
 mod encode;
 mod entry;
@@ -14,26 +14,28 @@ pub(crate) mod ordered;
 pub(crate) mod path;
 mod recent;
 pub(crate) mod value;
+mod walk;
 pub(crate) mod working;
 
 #[cfg(test)]
 mod tests;
 
-use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use ahash::RandomState;
 
 use self::definition::IndexDefinition;
-use self::entry::{EntryBytes, ValueBounds, key_of};
+use self::entry::{EntryBytes, ValueBounds};
 use self::extract::Extracted;
 use self::ordered::{Item, OrderedSet, SetBuilder};
 use self::recent::{Recent, RecentChange};
 use self::value::{IndexValue, ValueRange};
+use self::walk::{Net, merge};
 use crate::key::Key;
 
-pub(crate) use self::entry::IndexEntry;
+pub(crate) use self::entry::{IndexEntry, entry_bytes, key_of};
+pub(crate) use self::walk::Walk;
 
 /// What an entry takes in a tree beside its bytes.
 const SLOT_BYTES: usize = 6;
@@ -99,6 +101,21 @@ impl Index {
         Some(Self { definition, base: builder.finish(), recent: Recent::default(), changes: 0, totals })
     }
 
+    /// The order of these keys, each given once.
+    pub(crate) fn of_keys(mut keys: Vec<Key>) -> Self {
+        keys.sort_unstable();
+        let mut index = Self::new(Arc::new(IndexDefinition::of_keys()));
+        let (mut builder, mut bytes) = (SetBuilder::new(), EntryBytes::default());
+        for key in &keys {
+            index.totals.add(&IndexValue::NULL, key);
+            let pushed = builder.push(bytes.set(&IndexValue::NULL, key));
+            debug_assert!(pushed, "the keys were just sorted, and each is given once");
+        }
+        index.totals.documents = keys.len();
+        index.base = builder.finish();
+        index
+    }
+
     /// What it is made of.
     pub(crate) fn definition(&self) -> &Arc<IndexDefinition> {
         &self.definition
@@ -156,7 +173,7 @@ impl Index {
         if changes.0.is_empty() {
             keys.extend(found.map(key_of));
         } else {
-            changes.merge(found, false, |item| keys.push(key_of(item)));
+            merge(&changes.0, found, false, |item| keys.push(key_of(item)));
         }
         keys
     }
@@ -165,10 +182,7 @@ impl Index {
     /// `reverse`, descending in that of their largest. If the range is not exact, some may lie outside, at its ends.
     pub(crate) fn find_range(&self, range: &ValueRange, reverse: bool) -> Vec<Key> {
         let (start, end) = range.bounds();
-        let holds = |change: &&RecentChange| {
-            let value = &change.entry.value;
-            !range.is_before_start(value) && range.is_before_end(value)
-        };
+        let holds = |change: &&RecentChange| range.may_hold(&change.entry.value);
         let mut recent: Vec<_> = self.recent.of_heads(range.heads()).filter(holds).collect();
         recent.reverse();
         let mut keys = Vec::new();
@@ -189,77 +203,15 @@ impl Index {
         end: &[u8],
         recent: impl Iterator<Item = &'i RecentChange>,
         reverse: bool,
-        mut visit: impl FnMut(Item<'_>),
+        visit: impl FnMut(Item<'_>),
     ) {
         let found = self.base.range(start, end);
         let changes = Net::of(recent);
         match (changes.0.is_empty(), reverse) {
             (true, false) => found.for_each(visit),
             (true, true) => found.rev().for_each(visit),
-            (false, false) => changes.merge(found, false, visit),
-            (false, true) => changes.merge(found.rev(), true, &mut visit),
-        }
-    }
-}
-
-/// What recent changes come to: entries in their order, and whether they are there.
-struct Net(Vec<NetChange>);
-
-struct NetChange {
-    bytes: EntryBytes,
-    is_there: bool,
-}
-
-impl Net {
-    /// Of changes that come the last one first.
-    fn of<'r>(recent: impl Iterator<Item = &'r RecentChange>) -> Self {
-        let net = recent.map(|RecentChange { entry, is_added }| {
-            let mut bytes = EntryBytes::default();
-            bytes.set(&entry.value, &entry.key);
-            NetChange { bytes, is_there: *is_added }
-        });
-        let mut net: Vec<_> = net.collect();
-        // The last change of an entry counts.
-        net.sort_by(|left, right| left.bytes.item().bytes.cmp(right.bytes.item().bytes));
-        net.dedup_by(|later, first| later.bytes.item().bytes == first.bytes.item().bytes);
-        Self(net)
-    }
-
-    /// Visits the items of a tree, in their order or in reverse, as they are with these changes.
-    fn merge<'s>(
-        &self,
-        tree: impl Iterator<Item = Item<'s>>,
-        reverse: bool,
-        mut visit: impl FnMut(Item<'_>),
-    ) {
-        let mut changes = self.0.as_slice();
-        let mut next = |before: Option<Item<'_>>| {
-            let (change, rest) = if reverse { changes.split_last()? } else { changes.split_first()? };
-            let item = change.bytes.item();
-            let order = before.map_or(Ordering::Less, |before| item.bytes.cmp(before.bytes));
-            let order = if reverse && before.is_some() { order.reverse() } else { order };
-            if order.is_le() {
-                changes = rest;
-            }
-            order.is_le().then_some((change, order.is_eq()))
-        };
-        for item in tree {
-            let mut is_there = true;
-            while let Some((change, is_same)) = next(Some(item)) {
-                if is_same {
-                    is_there = change.is_there;
-                } else if change.is_there {
-                    visit(change.bytes.item());
-                }
-            }
-            if is_there {
-                visit(item);
-            }
-        }
-        while let Some((change, _)) = next(None) {
-            if change.is_there {
-                visit(change.bytes.item());
-            }
+            (false, false) => merge(&changes.0, found, false, visit),
+            (false, true) => merge(&changes.0, found.rev(), true, visit),
         }
     }
 }

@@ -76,6 +76,11 @@ impl FieldPath {
         self.0.iter().map(|segment| &*segment.name)
     }
 
+    /// The path that leads to nothing: no caller can make it.
+    pub(crate) fn none() -> Self {
+        Self(Box::default())
+    }
+
     pub(crate) fn steps(&self) -> &[Segment] {
         &self.0
     }

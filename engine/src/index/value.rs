@@ -303,7 +303,7 @@ impl ValueRange {
 
     /// The bytes around the entries of an index whose values have keys that may match: not before the first, and before
     /// the second.
-    pub(super) fn bounds(&self) -> (Vec<u8>, Vec<u8>) {
+    pub(crate) fn bounds(&self) -> (Vec<u8>, Vec<u8>) {
         if self.empty {
             return (Vec::new(), Vec::new());
         }
@@ -324,7 +324,7 @@ impl ValueRange {
     }
 
     /// The heads of keys that may match.
-    pub(super) fn heads(&self) -> RangeInclusive<u64> {
+    pub(crate) fn heads(&self) -> RangeInclusive<u64> {
         let (start, end) = self.bounds();
         head(&start)..=head(&end)
     }
@@ -347,6 +347,11 @@ impl ValueRange {
             Bound::Included(end) | Bound::Excluded(end) => *value <= end.value,
             Bound::Unbounded => self.class.is_none_or(|class| value.class() <= class),
         }
+    }
+
+    /// Whether a key lies among those that may match.
+    pub(crate) fn may_hold(&self, value: &IndexValue) -> bool {
+        !self.empty && !self.is_before_start(value) && self.is_before_end(value)
     }
 
     /// Whether the value at the cursor is in the range, exactly.

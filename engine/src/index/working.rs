@@ -55,8 +55,8 @@ impl Workings {
     /// Brings all trees up to their indexes.
     pub(crate) fn keep_up(&mut self, catalog: &Catalog) {
         for working in &mut self.0 {
-            if let Some(published) = catalog.iter().find(|published| working.is_of(&published.index)) {
-                published.index.keep_up(working);
+            if let Some(index) = catalog.trees().find(|index| working.is_of(index)) {
+                index.keep_up(working);
             }
         }
     }
@@ -75,9 +75,7 @@ impl Workings {
 
     /// Drops the trees of indexes that are gone.
     pub(crate) fn fit(&mut self, catalog: &Catalog) {
-        if self.0.len() > catalog.iter().len() {
-            self.0.retain(|working| catalog.iter().any(|published| working.is_of(&published.index)));
-        }
+        self.0.retain(|working| catalog.trees().any(|index| working.is_of(index)));
     }
 }
 

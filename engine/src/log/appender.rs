@@ -17,6 +17,8 @@ pub(crate) struct Appender {
     syncs: Arc<Syncs>,
     /// Where the last good commit ends.
     end: u64,
+    /// How many bytes of an unfinished commit stand behind it.
+    unfinished: u64,
     /// The file is at least this long, and reads as zeros from `end` to here.
     prepared: u64,
     /// The position up to which the file is known to be synced, for other threads to see too.
@@ -44,7 +46,7 @@ impl Appender {
     /// Takes over a log that ends at `end`, all of it synced, in a file with nothing but zeros behind it.
     pub(crate) fn new(file: Arc<dyn File>, end: u64, file_bytes: u64) -> Self {
         let syncs = Arc::new(Syncs { file: Arc::clone(&file), has_failed: Mutex::new(false) });
-        Self { file, syncs, end, prepared: file_bytes, synced: Arc::new(AtomicU64::new(end)) }
+        Self { file, syncs, end, unfinished: 0, prepared: file_bytes, synced: Arc::new(AtomicU64::new(end)) }
     }
 
     pub(crate) fn end(&self) -> u64 {
@@ -68,19 +70,33 @@ impl Appender {
         &self.syncs
     }
 
-    /// Writes whole commits at the log's end. A failure leaves the log as it was, or says that it could not.
+    /// Writes whole commits at the log's end, or the end of the one whose parts were written before. A failure leaves the
+    /// log as it was, without those parts, or says that it could not.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<(), AppendFault> {
-        let new_end = self.end + bytes.len() as u64;
+        self.append_part(bytes)?;
+        self.end += self.unfinished;
+        self.unfinished = 0;
+        Ok(())
+    }
+
+    /// Writes a part of a commit that is not whole with it: the log's end stays where it is. A failure takes all parts of
+    /// the commit out again, as that of [`Appender::append`] does.
+    pub(crate) fn append_part(&mut self, bytes: &[u8]) -> Result<(), AppendFault> {
+        let start = self.end + self.unfinished;
+        let new_end = start + bytes.len() as u64;
         if new_end > self.prepared {
             self.prepare(new_end);
         }
-        match write_all(&*self.file, bytes, self.end) {
+        match write_all(&*self.file, bytes, start) {
             Ok(()) => {
-                self.end = new_end;
+                self.unfinished = new_end - self.end;
                 self.prepared = self.prepared.max(new_end);
                 Ok(())
             }
-            Err(error) => Err(self.cut_back(error)),
+            Err(error) => {
+                self.unfinished = 0;
+                Err(self.cut_back(error))
+            }
         }
     }
 

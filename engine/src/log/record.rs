@@ -362,11 +362,11 @@ impl RecordWriter {
         self.start..self.start + self.bytes.len() as u64
     }
 
-    /// Forgets the encoded bytes, whole commits, since they have been written: what is encoded next follows them.
-    pub(crate) fn forget_written(&mut self) {
-        self.start = self.range().end;
-        self.bytes.clear();
-        self.offset = 0;
+    /// Forgets the first encoded bytes, whole commits or records of one, since they have been written.
+    pub(crate) fn forget_written(&mut self, len: usize) {
+        self.start += len as u64;
+        self.bytes.drain(..len);
+        self.offset = self.offset.saturating_sub(len);
     }
 
     /// The chain value after what was encoded.

@@ -117,7 +117,7 @@ impl<'f> Target<'f> {
 
     fn write(&mut self) -> io::Result<()> {
         write_all(&*self.file, self.encoded.bytes(), self.encoded.range().start)?;
-        self.encoded.forget_written();
+        self.encoded.forget_written(self.encoded.bytes().len());
         Ok(())
     }
 }

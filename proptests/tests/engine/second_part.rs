@@ -254,7 +254,7 @@ impl History {
         let Some(outcomes) = self.settle(result, commits, synced) else { return };
         let told = |outcome: Outcome| match outcome {
             Ok(committed) => Ok((committed.sequence, committed.effective)),
-            Err(refused) => Err(refused.found),
+            Err(refused) => Err(refused.found()),
         };
         let told: Vec<_> = outcomes.into_iter().map(told).collect();
         let expected: Vec<_> = group.into_iter().map(|planned| planned.outcome).collect();

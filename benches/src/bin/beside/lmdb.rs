@@ -1,6 +1,7 @@
 //! Owns LMDB as a peer: opened without syncs, one transaction for each operation. Never shares a folder with a second
 //! environment.
 
+use std::hint::black_box;
 use std::path::Path;
 
 use heed::types::{Bytes, Str};
@@ -42,11 +43,74 @@ impl<'e> Lmdb<'e> {
         Ok(transaction.commit()?)
     }
 
+    /// Reads two documents and overwrites both, in one transaction.
+    pub(crate) fn exchange(&self, keys: [&str; 2], documents: [&Value; 2]) -> Result<()> {
+        let mut transaction = self.env.write_txn()?;
+        for key in keys {
+            let found = self.table.get(&transaction, key)?;
+            assert!(found.is_some_and(|json| json.len() > 100), "every document is there");
+        }
+        for (key, document) in keys.into_iter().zip(documents) {
+            self.table.put(&mut transaction, key, &serde_json::to_vec(document)?)?;
+        }
+        Ok(transaction.commit()?)
+    }
+
     /// Finds a document in a transaction of its own, and parses it.
     pub(crate) fn get(&self, key: &str) -> Result<Option<Value>> {
         let transaction = self.env.read_txn()?;
         let json = self.table.get(&transaction, key)?;
         Ok(json.map(serde_json::from_slice).transpose()?)
+    }
+
+    /// Serialises and stores documents in one transaction.
+    pub(crate) fn set_all(&self, documents: impl Iterator<Item = (String, Value)>) -> Result<()> {
+        let mut transaction = self.env.write_txn()?;
+        for (key, document) in documents {
+            self.table.put(&mut transaction, &key, &serde_json::to_vec(&document)?)?;
+        }
+        Ok(transaction.commit()?)
+    }
+
+    /// Visits the documents whose keys begin with a text, in their order, with one cursor.
+    pub(crate) fn scan(&self, prefix: &str, mut visit: impl FnMut(&str, &[u8]) -> Result<()>) -> Result<()> {
+        let transaction = self.env.read_txn()?;
+        for found in self.table.prefix_iter(&transaction, prefix)? {
+            let (key, text) = found?;
+            visit(key, text)?;
+        }
+        Ok(())
+    }
+
+    /// Scans and parses. Says how many documents there were.
+    pub(crate) fn values(&self, prefix: &str) -> Result<usize> {
+        let mut count = 0;
+        self.scan(prefix, |key, text| {
+            black_box((key, serde_json::from_slice::<Value>(text)?));
+            count += 1;
+            Ok(())
+        })?;
+        Ok(count)
+    }
+
+    /// Scans without parsing. Says how many bytes there were.
+    pub(crate) fn texts(&self, prefix: &str) -> Result<usize> {
+        let mut bytes = 0;
+        self.scan(prefix, |key, text| {
+            bytes += black_box(key).len() + black_box(text).len();
+            Ok(())
+        })?;
+        Ok(bytes)
+    }
+
+    /// Scans the keys. Says how many bytes they had.
+    pub(crate) fn keys(&self, prefix: &str) -> Result<usize> {
+        let mut bytes = 0;
+        self.scan(prefix, |key, _| {
+            bytes += black_box(key).len();
+            Ok(())
+        })?;
+        Ok(bytes)
     }
 
     pub(crate) fn count(&self) -> Result<u64> {

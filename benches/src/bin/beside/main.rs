@@ -15,7 +15,9 @@ mod lmdb;
 mod opening;
 mod reads;
 mod rows;
+mod scans;
 mod sqlite;
+mod transactions;
 mod writes;
 
 use std::path::Path;
@@ -44,14 +46,16 @@ struct Settings {
 /// A row's name on the command line, and what measures it.
 type Measurement = (&'static str, fn(&Settings) -> Result<Vec<Row>>);
 
-const MEASUREMENTS: [Measurement; 8] = [
+const MEASUREMENTS: [Measurement; 9] = [
     ("sets", writes::sets),
     ("gets", reads::gets),
     ("durable", durable::threads),
     ("opening", opening::after_a_kill),
     ("finds", finds::by_index),
+    ("scans", scans::by_prefix),
     ("indexed", indexed::overwrites),
     ("index", indexed::building),
+    ("transact", transactions::of_two_threads),
     ("encrypted", encrypted::beside_plain),
 ];
 

@@ -74,6 +74,12 @@ fn the_values_of_a_range_end_at_a_space_or_where_json_ends() {
 }
 
 #[test]
+fn a_range_of_keys_is_two_keys() {
+    let expected = Command::Range { from: "a b".into(), to: "c".into() };
+    assert_eq!(parse("range \"a b\" c").unwrap(), Some(expected));
+}
+
+#[test]
 fn seconds_may_have_a_fraction() {
     let expected = Command::Expire { key: "k".into(), lifetime: Duration::from_millis(500) };
     assert_eq!(parse("EXPIRE k 0.5").unwrap(), Some(expected));
@@ -114,6 +120,8 @@ fn a_wrong_line_is_answered_with_what_to_type() {
         ("INDEX [1]", "a field is dotted text or a JSON list of names"),
         ("INDEX []", "a field path needs at least one segment"),
         ("INDEX [\"a\"]b", "put a space behind it"),
+        ("RANGE a", "RANGE needs two keys"),
+        ("RANGE a b c", "leave out \"c\""),
         ("FIND a", "FIND needs a field and a value"),
         ("FIND a {\"b\"}", "the value is not valid JSON"),
         ("FIND a 99999999999999999999", "is beyond the integers"),

@@ -1,0 +1,252 @@
+//! Owns what the closure of a `transact` sees: reads as of one moment, and writes that are collected. Never sends
+//! anything to the writer.
+
+use std::cell::OnceCell;
+use std::ops::{Bound, RangeBounds};
+use std::time::Duration;
+
+use ferrumdb_engine::{self as engine, CollectionId, EncodedDocument};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::collection::Collection;
+use crate::error::{Error, Result};
+use crate::expiry::{expires_at, time_left};
+use crate::transaction::{Counts, Prepared};
+use crate::{Document, FieldPath, Key, Sequence, Timestamp, Ttl};
+
+/// A transaction that is being made: see [`FerrumDB::transact`](crate::FerrumDB::transact).
+///
+/// All its reads show the database as of one moment, that of the first of them, with what the transaction has written
+/// itself: a document that it has written is of version 0. Its writes are collected, and nobody else sees them before
+/// they are committed.
+#[derive(Debug)]
+pub struct OpenTransaction<'d> {
+    db: &'d Collection,
+    open: engine::OpenTransaction<'d>,
+    /// When its lifetimes begin.
+    now: OnceCell<Timestamp>,
+    counts: Counts,
+}
+
+impl<'d> OpenTransaction<'d> {
+    /// `ranges` says that it is likely to read some.
+    pub(crate) fn begin(db: &'d Collection, ranges: bool) -> Self {
+        let mut open = db.db.reader.begin();
+        if ranges {
+            open.expect_ranges();
+        }
+        Self { db, open, now: OnceCell::new(), counts: Counts { retries: true, ..Counts::default() } }
+    }
+
+    /// What is to be committed: nothing, if it has only read. And whether it has read ranges.
+    pub(crate) fn finish(self) -> (Option<Prepared>, bool) {
+        let Self { open, counts, .. } = self;
+        let ranges = open.has_read_ranges();
+        (open.finish().map(|transaction| Prepared { transaction, counts }), ranges)
+    }
+
+    /// The newest commit that its reads show.
+    pub fn sequence(&mut self) -> Sequence {
+        self.open.sequence()
+    }
+
+    /// As [`Collection::get`].
+    ///
+    /// # Errors
+    /// As [`Collection::get`].
+    pub fn get(&mut self, key: impl AsRef<str>) -> Result<Option<Document>> {
+        let (Self { db, open, .. }, key) = (self, key.as_ref());
+        db.db.link.counters.get(|| open.get(CollectionId::ROOT, key).map_err(|error| db.failed(error, key)))
+    }
+
+    /// As [`Collection::get_as`].
+    ///
+    /// # Errors
+    /// As [`Collection::get_as`].
+    pub fn get_as<T: DeserializeOwned>(&mut self, key: impl AsRef<str>) -> Result<Option<T>> {
+        let key = key.as_ref();
+        let document = self.get(key)?;
+        document.map(|document| document.to()).transpose().map_err(|error| self.db.failed(error, key))
+    }
+
+    /// As [`Collection::get_many`].
+    ///
+    /// # Errors
+    /// As [`Collection::get`].
+    pub fn get_many<K: AsRef<str>>(&mut self, keys: &[K]) -> Result<Vec<Option<Document>>> {
+        keys.iter().map(|key| self.get(key)).collect()
+    }
+
+    /// Whether there is a document under `key`. If that stays so, others may replace it meanwhile.
+    pub fn contains(&mut self, key: impl AsRef<str>) -> bool {
+        self.open.contains(CollectionId::ROOT, key.as_ref())
+    }
+
+    /// How long the document under `key` will stay; nothing if there is no document.
+    pub fn ttl(&mut self, key: impl AsRef<str>) -> Option<Ttl> {
+        let expiry = self.open.expiry(CollectionId::ROOT, key.as_ref());
+        expiry.and_then(|at| time_left(self.now(), at))
+    }
+
+    /// How many documents there are. If others insert or delete one meanwhile, the transaction is run again.
+    pub fn count(&mut self) -> u64 {
+        self.open.count(CollectionId::ROOT)
+    }
+
+    /// As [`Collection::find`]. If others change meanwhile which documents it finds, the transaction is run again; without
+    /// an index on the field, if they change anything.
+    ///
+    /// # Errors
+    /// As [`Collection::find`].
+    pub fn find<F>(&mut self, field: F, value: &Value) -> Result<Vec<Key>>
+    where
+        F: TryInto<FieldPath>,
+        Error: From<F::Error>,
+    {
+        let path = field.try_into()?;
+        self.told(|open| open.find(CollectionId::ROOT, &path, value))
+    }
+
+    /// As [`Collection::find_documents`].
+    ///
+    /// # Errors
+    /// As [`Collection::find`].
+    pub fn find_documents<F>(&mut self, field: F, value: &Value) -> Result<Vec<(Key, Document)>>
+    where
+        F: TryInto<FieldPath>,
+        Error: From<F::Error>,
+    {
+        let mut found = Vec::new();
+        for key in self.find(field, value)? {
+            if let Some(document) = self.get(&key)? {
+                found.push((key, document));
+            }
+        }
+        Ok(found)
+    }
+
+    /// As [`Collection::find_range`], and as [`find`](Self::find) where others change something.
+    ///
+    /// # Errors
+    /// As [`Collection::find`].
+    pub fn find_range<F>(&mut self, field: F, range: impl RangeBounds<Value>) -> Result<Vec<Key>>
+    where
+        F: TryInto<FieldPath>,
+        Error: From<F::Error>,
+    {
+        let path = field.try_into()?;
+        let bounds: (Bound<&Value>, Bound<&Value>) = (range.start_bound(), range.end_bound());
+        self.told(|open| open.find_range(CollectionId::ROOT, &path, bounds, false))
+    }
+
+    /// Adds: `key` holds `value` from now on.
+    ///
+    /// # Errors
+    /// [`NotSerializable`](crate::ErrorKind::NotSerializable), [`TooLarge`](crate::ErrorKind::TooLarge).
+    pub fn set(&mut self, key: impl Into<Key>, value: impl Serialize) -> Result<()> {
+        let document = EncodedDocument::from_serialize(&value, &self.db.db.limits);
+        self.write(key.into(), document, None)
+    }
+
+    /// Adds: `key` holds the document with this JSON text from now on.
+    ///
+    /// # Errors
+    /// [`InvalidJson`](crate::ErrorKind::InvalidJson), [`TooLarge`](crate::ErrorKind::TooLarge).
+    pub fn set_raw(&mut self, key: impl Into<Key>, json: impl AsRef<[u8]>) -> Result<()> {
+        let document = EncodedDocument::from_json(json.as_ref(), &self.db.db.limits);
+        self.write(key.into(), document, None)
+    }
+
+    /// Adds: `key` holds `value` from now on, for as long as `lifetime`. The lifetimes of one transaction begin at one
+    /// time, when the first of them is given.
+    ///
+    /// # Errors
+    /// As [`set`](Self::set).
+    pub fn set_ex(&mut self, key: impl Into<Key>, value: impl Serialize, lifetime: Duration) -> Result<()> {
+        let document = EncodedDocument::from_serialize(&value, &self.db.db.limits);
+        let at = expires_at(self.now(), lifetime);
+        self.write(key.into(), document, Some(at))
+    }
+
+    /// Adds: `key` holds `value` from now on, and expires when the document there was to expire.
+    ///
+    /// # Errors
+    /// As [`set`](Self::set).
+    pub fn update(&mut self, key: impl Into<Key>, value: impl Serialize) -> Result<()> {
+        let (key, document) = (key.into(), EncodedDocument::from_serialize(&value, &self.db.db.limits));
+        let at = self.open.expiry(CollectionId::ROOT, &key).flatten();
+        self.write(key, document, at)
+    }
+
+    /// As [`Collection::increment`]: the answer is the sum.
+    ///
+    /// # Errors
+    /// As [`Collection::increment`].
+    pub fn increment(&mut self, key: impl Into<Key>, by: i64) -> Result<i64> {
+        self.add(key.into(), None, by)
+    }
+
+    /// As [`Collection::increment_field`]: the answer is the sum.
+    ///
+    /// # Errors
+    /// As [`Collection::increment_field`].
+    pub fn increment_field<F>(&mut self, key: impl Into<Key>, field: F, by: i64) -> Result<i64>
+    where
+        F: TryInto<FieldPath>,
+        Error: From<F::Error>,
+    {
+        let path = field.try_into()?;
+        self.add(key.into(), Some(&path), by)
+    }
+
+    /// Adds: the document of `key`, if it has one, stays for as long as `lifetime`.
+    pub fn expire(&mut self, key: impl Into<Key>, lifetime: Duration) {
+        let at = expires_at(self.now(), lifetime);
+        self.open.expire(CollectionId::ROOT, key.into(), Some(at));
+    }
+
+    /// Adds: the document of `key`, if it has one, never expires.
+    pub fn persist(&mut self, key: impl Into<Key>) {
+        self.open.expire(CollectionId::ROOT, key.into(), None);
+    }
+
+    /// Adds: `key` holds nothing from now on.
+    pub fn delete(&mut self, key: impl Into<Key>) {
+        self.counts.deletes += 1;
+        self.open.delete(CollectionId::ROOT, key.into());
+    }
+
+    pub(crate) fn add(&mut self, key: Key, path: Option<&FieldPath>, by: i64) -> Result<i64> {
+        let document = self.get(&key)?;
+        let added = EncodedDocument::with_sum(document.as_ref(), path, by, &self.db.db.limits);
+        let (document, sum) = added.map_err(|error| self.db.failed(error, &key))?;
+        let at = self.open.expiry(CollectionId::ROOT, &key).flatten();
+        self.write(key, Ok(document), at)?;
+        Ok(sum)
+    }
+
+    fn write(
+        &mut self,
+        key: Key,
+        document: engine::Result<EncodedDocument>,
+        at: Option<Timestamp>,
+    ) -> Result<()> {
+        let document = document.map_err(|error| self.db.failed(error, &key))?;
+        self.counts.sets += 1;
+        self.open.set(CollectionId::ROOT, key, document, at);
+        Ok(())
+    }
+
+    fn now(&self) -> Timestamp {
+        *self.now.get_or_init(|| self.db.db.reader.now())
+    }
+
+    fn told<T>(
+        &mut self,
+        read: impl FnOnce(&mut engine::OpenTransaction<'d>) -> engine::Result<T>,
+    ) -> Result<T> {
+        read(&mut self.open).map_err(|error| self.db.counted(error.into()))
+    }
+}

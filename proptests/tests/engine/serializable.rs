@@ -1,0 +1,366 @@
+//! Transactions that read: whatever is interleaved, those that commit have read what they would have read alone, in the
+//! order of their commits. Keys, counts, and searches with and without an index; expiry, groups, and changes of indexes.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use ferrumdb_engine::fs::MemoryFs;
+use ferrumdb_engine::{
+    BuildRound, Changed, Durability, FieldPath, Key, ManualClock, OpenTransaction, Options, Reader, Refused,
+    Timestamp, Transaction, Writer, open,
+};
+use ferrumdb_proptests::serial::{Alone, Item, State, Step};
+use proptest::prelude::*;
+use serde_json::json;
+
+use crate::common::{PATH, ROOT, document};
+
+/// Transactions that are open at one time.
+const SLOTS: usize = 3;
+
+/// What happens next.
+#[derive(Clone, Debug)]
+enum Op {
+    /// A transaction does something; it begins with the first of its steps. It may say that it will read ranges.
+    Do(usize, bool, Kind),
+    /// A transaction is done, and joins the group.
+    Finish(usize),
+    /// The group is committed.
+    Commit,
+    /// Time passes.
+    Tick(u64),
+    /// What has expired is purged.
+    Purge,
+    /// The index comes or goes.
+    ToggleIndex,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Get(u8),
+    Contains(u8),
+    Count,
+    FindV(i64, i64),
+    /// A number that was used so many writes ago.
+    FindW(i64),
+    /// The lifetime is nothing for ever.
+    Set(u8, i64, Option<u64>),
+    Expire(u8, Option<u64>),
+    Delete(u8),
+}
+
+fn kind() -> impl Strategy<Value = Kind> {
+    let key = || 0..5_u8;
+    let lifetime = || prop::option::weighted(0.3, 0..12_u64);
+    prop_oneof![
+        4 => key().prop_map(Kind::Get),
+        2 => key().prop_map(Kind::Contains),
+        1 => Just(Kind::Count),
+        3 => (0..4_i64, 0..4_i64).prop_map(|(from, more)| Kind::FindV(from, from + more % 2)),
+        1 => (0..6_i64).prop_map(Kind::FindW),
+        6 => (key(), 0..4_i64, lifetime()).prop_map(|(key, v, lifetime)| Kind::Set(key, v, lifetime)),
+        1 => (key(), lifetime()).prop_map(|(key, lifetime)| Kind::Expire(key, lifetime)),
+        2 => key().prop_map(Kind::Delete),
+    ]
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        12 => (0..SLOTS, any::<bool>(), kind()).prop_map(|(slot, ranges, kind)| Op::Do(slot, ranges, kind)),
+        4 => (0..SLOTS).prop_map(Op::Finish),
+        3 => Just(Op::Commit),
+        1 => (1..8_u64).prop_map(Op::Tick),
+        1 => Just(Op::Purge),
+        1 => Just(Op::ToggleIndex),
+    ]
+}
+
+/// A transaction that is open.
+struct Slot<'r> {
+    open: OpenTransaction<'r>,
+    steps: Vec<Step>,
+    /// The commit and the time that its reads are of, once it has read.
+    stands_on: Option<(u64, u64)>,
+    /// Whether it has said before its first read that it will read ranges.
+    expected: bool,
+}
+
+/// One that is done.
+struct Done {
+    steps: Vec<Step>,
+    stands_on: Option<(u64, u64)>,
+    expected: bool,
+}
+
+struct Run<'r> {
+    writer: Writer,
+    reader: &'r Reader,
+    clock: ManualClock,
+    now: u64,
+    /// The state after each commit.
+    states: BTreeMap<u64, State>,
+    slots: [Option<Slot<'r>>; SLOTS],
+    group: Vec<(Transaction, Done)>,
+    written: i64,
+    is_indexed: bool,
+    committed: usize,
+    refused: usize,
+}
+
+impl<'r> Run<'r> {
+    fn new(writer: Writer, reader: &'r Reader, clock: ManualClock) -> Self {
+        let states = BTreeMap::from([(0, State::new())]);
+        let (slots, group) = (Default::default(), Vec::new());
+        let (now, written, is_indexed, committed, refused) = (1_000, 0, false, 0, 0);
+        Self { writer, reader, clock, now, states, slots, group, written, is_indexed, committed, refused }
+    }
+
+    fn op(&mut self, op: &Op) {
+        match op {
+            Op::Do(slot, ranges, kind) => self.step(*slot, *ranges, kind),
+            Op::Finish(slot) => self.finish(*slot),
+            Op::Commit => self.commit(),
+            Op::Tick(more) => {
+                self.now += more;
+                self.clock.set(Timestamp(self.now));
+            }
+            Op::Purge => drop(self.writer.purge_expired(3, Durability::Appended).unwrap()),
+            Op::ToggleIndex => self.toggle_index(),
+        }
+    }
+
+    fn step(&mut self, slot: usize, expected: bool, kind: &Kind) {
+        let (reader, now) = (self.reader, self.now);
+        let slot = self.slots[slot].get_or_insert_with(|| {
+            let mut open = reader.begin();
+            if expected {
+                open.expect_ranges();
+            }
+            Slot { open, steps: Vec::new(), stands_on: None, expected }
+        });
+        let step = take_step(&mut slot.open, kind, &mut self.written, now);
+        if !matches!(step, Step::Set(..) | Step::Expire(..) | Step::Delete(_)) && slot.stands_on.is_none() {
+            slot.stands_on = Some((slot.open.sequence().0, now));
+        }
+        slot.steps.push(step);
+    }
+
+    fn finish(&mut self, slot: usize) {
+        let Some(Slot { open, steps, stands_on, expected }) = self.slots[slot].take() else { return };
+        // Whether it commits or not, it has seen one moment.
+        let (sequence, now) = stands_on.unwrap_or((self.writer.sequence().0, self.now));
+        let (_, state) = self.states.range(..=sequence).next_back().unwrap();
+        Alone::new(state, now).run(&steps).unwrap_or_else(|error| panic!("at its moment: {error}"));
+        let writes =
+            steps.iter().any(|step| matches!(step, Step::Set(..) | Step::Expire(..) | Step::Delete(_)));
+        let transaction = open.finish();
+        assert_eq!(
+            transaction.is_some(),
+            writes,
+            "what only reads needs no commit, and nothing else does not"
+        );
+        self.group.extend(transaction.map(|transaction| (transaction, Done { steps, stands_on, expected })));
+    }
+
+    fn commit(&mut self) {
+        let (group, done): (Vec<_>, Vec<_>) = self.group.drain(..).unzip();
+        let before = self.writer.sequence().0;
+        let outcomes = self.writer.commit(&group, Durability::Appended).unwrap();
+        for (number, (outcome, done)) in outcomes.iter().zip(done).enumerate() {
+            let (_, state) = self.states.last_key_value().unwrap();
+            let Ok(committed) = outcome else {
+                self.refused += 1;
+                let idle = done.stands_on.is_none_or(|stands_on| stands_on == (before, self.now));
+                assert!(!(number == 0 && idle), "nothing had happened since it read, and {outcome:?}");
+                let is_unknown = matches!(outcome, Err(Refused::Changed(Changed::Unknown)));
+                assert!(!(done.expected && is_unknown), "few changes are all kept for it");
+                continue;
+            };
+            self.committed += 1;
+            let mut alone = Alone::new(state, self.now);
+            alone.run(&done.steps).unwrap_or_else(|error| panic!("alone, as commit {committed:?}: {error}"));
+            let left = alone.leaves();
+            self.states.insert(committed.sequence.0, left);
+        }
+        let (_, state) = self.states.last_key_value().unwrap();
+        for number in 0..5 {
+            let key = name(number);
+            let found = self.reader.get(ROOT, &key).unwrap().map(|document| document.to::<Stored>().unwrap());
+            let kept = state.get(&key).filter(|(_, at)| at.is_none_or(|at| at > self.now));
+            assert_eq!(found.map(Stored::item), kept.map(|(item, _)| *item), "{key}");
+        }
+    }
+
+    fn toggle_index(&mut self) {
+        let path = FieldPath::parse("v").unwrap();
+        if self.is_indexed {
+            self.writer.drop_index(ROOT, &path, Durability::Appended).unwrap();
+        } else {
+            let mut build = self.writer.begin_index(ROOT, path).unwrap();
+            build.run().unwrap();
+            let round: BuildRound = self.writer.index_round(&build);
+            self.writer.install_index(build, round, Durability::Appended).unwrap();
+        }
+        self.is_indexed = !self.is_indexed;
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Stored {
+    v: i64,
+    w: i64,
+}
+
+impl Stored {
+    fn item(self) -> Item {
+        Item { v: self.v, w: self.w }
+    }
+}
+
+fn name(number: u8) -> String {
+    format!("key:{number}")
+}
+
+/// Lets a transaction do something, and notes what it got.
+fn take_step(open: &mut OpenTransaction<'_>, kind: &Kind, written: &mut i64, now: u64) -> Step {
+    let path = |field: &str| FieldPath::parse(field).unwrap();
+    let ends = |lifetime: Option<u64>| lifetime.map(|lifetime| now + lifetime);
+    let strings = |keys: Vec<Key>| keys.into_iter().map(String::from).collect();
+    match *kind {
+        Kind::Get(key) => {
+            let found = open.get(ROOT, &name(key)).unwrap();
+            Step::Get(name(key), found.map(|document| document.to::<Stored>().unwrap().item()))
+        }
+        Kind::Contains(key) => Step::Contains(name(key), open.contains(ROOT, &name(key))),
+        Kind::Count => Step::Count(open.count(ROOT)),
+        Kind::FindV(from, to) if from == to => {
+            Step::FindV(from, to, strings(open.find(ROOT, &path("v"), &json!(from)).unwrap()))
+        }
+        Kind::FindV(from, to) => {
+            let bounds = (Bound::Included(&json!(from)), Bound::Included(&json!(to)));
+            Step::FindV(from, to, strings(open.find_range(ROOT, &path("v"), bounds, false).unwrap()))
+        }
+        Kind::FindW(ago) => {
+            let w = *written - ago;
+            Step::FindW(w, strings(open.find(ROOT, &path("w"), &json!(w)).unwrap()))
+        }
+        Kind::Set(key, v, lifetime) => {
+            *written += 1;
+            let (item, at) = (Item { v, w: *written }, ends(lifetime));
+            let text = document(&json!({"v": item.v, "w": item.w}).to_string());
+            open.set(ROOT, Key::from(name(key)), text, at.map(Timestamp));
+            // With a lifetime of nothing it is never seen.
+            if lifetime == Some(0) { Step::Delete(name(key)) } else { Step::Set(name(key), item, at) }
+        }
+        Kind::Expire(key, lifetime) => {
+            open.expire(ROOT, Key::from(name(key)), ends(lifetime).map(Timestamp));
+            if lifetime == Some(0) {
+                Step::Delete(name(key))
+            } else {
+                Step::Expire(name(key), ends(lifetime))
+            }
+        }
+        Kind::Delete(key) => {
+            open.delete(ROOT, Key::from(name(key)));
+            Step::Delete(name(key))
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_is_interleaved_what_commits_could_have_run_alone(ops in prop::collection::vec(op(), 20..160)) {
+        let clock = ManualClock::new(Timestamp(1_000));
+        let mut options = Options::new(PATH);
+        options.clock = Arc::new(clock.clone());
+        let (writer, reader) = open(options, Arc::new(MemoryFs::new())).unwrap();
+        let mut run = Run::new(writer, &reader, clock);
+        ops.iter().for_each(|op| run.op(op));
+        (0..SLOTS).for_each(|slot| run.finish(slot));
+        run.commit();
+    }
+}
+
+/// A database with these documents under `v`, and an index.
+fn indexed(values: &[(&str, &str)]) -> (Writer, Reader) {
+    let (mut writer, reader) = open(Options::new(PATH), Arc::new(MemoryFs::new())).unwrap();
+    let mut build = writer.begin_index(ROOT, FieldPath::parse("v").unwrap()).unwrap();
+    build.run().unwrap();
+    let round = writer.index_round(&build);
+    writer.install_index(build, round, Durability::Appended).unwrap();
+    values.iter().for_each(|(key, v)| set(&mut writer, key, v));
+    (writer, reader)
+}
+
+fn set(writer: &mut Writer, key: &str, v: &str) {
+    let mut transaction = Transaction::new();
+    transaction.set(ROOT, Key::from(key), document(&json!({ "v": v }).to_string()), None);
+    writer.commit(&[transaction], Durability::Appended).unwrap().remove(0).unwrap();
+}
+
+/// Whether the transaction commits, once it has written something.
+fn commits(writer: &mut Writer, mut open: OpenTransaction<'_>) -> Result<(), Refused> {
+    open.set(ROOT, Key::from("result"), document("true"), None);
+    let outcome = writer.commit(&[open.finish().unwrap()], Durability::Appended).unwrap().remove(0);
+    outcome.map(drop)
+}
+
+#[test]
+fn a_range_that_is_first_read_after_others_have_committed_is_not_called_unchanged() {
+    let (mut writer, reader) = indexed(&[("a", "x")]);
+    let mut open = reader.begin();
+    open.get(ROOT, "a").unwrap();
+    set(&mut writer, "b", "x");
+    assert_eq!(open.count(ROOT), 1);
+    assert_eq!(commits(&mut writer, open), Err(Refused::Changed(Changed::Unknown)));
+    let mut open = reader.begin();
+    open.expect_ranges();
+    assert_eq!(open.count(ROOT), 2);
+    assert_eq!(commits(&mut writer, open), Ok(()));
+}
+
+#[test]
+fn what_a_range_does_not_hold_is_no_conflict() {
+    let (mut writer, reader) = indexed(&[("a", "x"), ("b", "y")]);
+    let begin = || {
+        let mut open = reader.begin();
+        assert_eq!(open.find(ROOT, &FieldPath::parse("v").unwrap(), &json!("x")).unwrap(), ["a"]);
+        open
+    };
+    // Another value, the same value again, a key that comes and goes elsewhere.
+    let open = begin();
+    set(&mut writer, "b", "z");
+    set(&mut writer, "a", "x");
+    set(&mut writer, "c", "w");
+    assert_eq!(commits(&mut writer, open), Ok(()));
+    // One that leaves, and one that joins.
+    for (key, v) in [("a", "y"), ("c", "x")] {
+        let (mut writer, reader) = indexed(&[("a", "x"), ("b", "y")]);
+        let mut open = reader.begin();
+        assert_eq!(open.find(ROOT, &FieldPath::parse("v").unwrap(), &json!("x")).unwrap(), ["a"]);
+        set(&mut writer, key, v);
+        let refused = commits(&mut writer, open).unwrap_err();
+        assert!(matches!(refused, Refused::Changed(Changed::Key { key: changed, .. }) if changed == key));
+    }
+    // An overwrite does not change how many there are.
+    let mut open = reader.begin();
+    let count = open.count(ROOT);
+    set(&mut writer, "a", "w");
+    assert_eq!(commits(&mut writer, open), Ok(()));
+    assert_eq!(count, 4);
+}
+
+#[test]
+fn long_values_that_begin_alike_are_told_apart() {
+    let long = "x".repeat(2_000);
+    let (one, two) = (format!("{long}1"), format!("{long}2"));
+    let (mut writer, reader) = indexed(&[("a", &one)]);
+    let mut open = reader.begin();
+    assert_eq!(open.find(ROOT, &FieldPath::parse("v").unwrap(), &json!(two)).unwrap(), [] as [Key; 0]);
+    set(&mut writer, "a", &two);
+    let refused = commits(&mut writer, open).unwrap_err();
+    assert!(matches!(refused, Refused::Changed(Changed::Key { .. })), "{refused:?}");
+}
