@@ -55,6 +55,8 @@ pub(crate) struct WriterThread {
     sync_begun: Option<Instant>,
     mark_due: Option<Instant>,
     tidy_due: Option<Instant>,
+    /// The newest commit of which watchers were told.
+    told: Sequence,
     purge: PurgePlan,
     builds: IndexBuilds,
     orders: OrderBuilds,
@@ -82,6 +84,7 @@ impl WriterThread {
         let mark_due =
             reader.stats().is_ok_and(|stats| !stats.recovery.clean).then(|| Instant::now() + MARK_AFTER);
         let (sync_begun, tidy_due) = (None, None);
+        let told = writer.sequence();
         Self {
             writer,
             reader,
@@ -91,6 +94,7 @@ impl WriterThread {
             group,
             sync_begun,
             mark_due,
+            told,
             tidy_due,
             purge,
             builds,
@@ -143,8 +147,10 @@ impl WriterThread {
                 Some(Command::SyncDone | Command::Look | Command::Nudge) => {}
                 None => self.tidy_if_due(),
             }
+            self.tell();
             self.live.write_if_due(&mut self.writer);
             self.tend();
+            self.tell();
         }
     }
 
@@ -157,8 +163,16 @@ impl WriterThread {
         self.link.note_commit_time(end - start);
         self.mark_due = Some(end + MARK_AFTER);
         self.group.answer(outcome, &self.link.counters);
-        self.link.bell.ring();
         self.tidy();
+    }
+
+    /// Wakes those who wait for commits, if there were any, of whatever kind.
+    fn tell(&mut self) {
+        let newest = self.writer.sequence();
+        if newest > self.told {
+            self.told = newest;
+            self.link.bell.ring();
+        }
     }
 
     /// Does one step of what nobody waits for, and notes when to do the next: at once, but after whatever has queued up.
@@ -366,7 +380,6 @@ impl WriterThread {
         match outcome {
             Ok(purged) => {
                 self.link.counters.add(Counter::Purged, purged);
-                self.link.bell.ring();
                 self.tidy();
             }
             Err(error) => {
