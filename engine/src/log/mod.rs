@@ -12,6 +12,8 @@ mod seal;
 mod search;
 mod survey;
 mod sweep;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use appender::{AppendFault, Appender, Syncs};
 pub(crate) use chain::Chain;
@@ -20,7 +22,7 @@ pub(crate) use header::{Header, HeaderCopy, HeaderState, Origin};
 pub(crate) use look::{Expected, ReadFault, read_document, read_record};
 pub(crate) use positions::Positions;
 pub(crate) use record::{Head, Kind, Mark, NewRecord, Payload, RecordWriter, record_bytes};
-pub(crate) use scan::{Beyond, Place, Scanner, Step};
+pub(crate) use scan::{Beyond, OTHER_WRITE, Place, Scanner, Step};
 pub(crate) use seal::{LogKeys, RecordSealer};
 pub(crate) use search::end_of_commit;
 pub(crate) use survey::{Piece, Survey};
