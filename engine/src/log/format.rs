@@ -1,6 +1,6 @@
 //! Owns every constant of the bytes on disk. Never says what they mean: `docs/format.md` does, and moves with this file.
 //!
-//! docs/format.md: 13e8b54c
+//! docs/format.md: 341b57e9
 
 /// The first bytes of each header copy. 0xFF occurs in no UTF-8 text.
 pub(crate) const MAGIC: [u8; 16] = *b"\xFFFerrumDB\xFE\r\n\x1A\n\xFF\0";
@@ -57,7 +57,7 @@ pub(crate) mod head {
     pub(crate) const PREVIOUS: usize = 16;
     pub(crate) const ORDINAL: usize = 24;
     pub(crate) const PAYLOAD_CHECKSUM: usize = 28;
-    pub(crate) const RESERVED: usize = 32;
+    pub(crate) const WRITE_ID: usize = 32;
     pub(crate) const CHECKSUM: usize = 36;
 }
 
