@@ -20,6 +20,8 @@ use ferrumdb_engine as engine;
 use crate::database::Inner;
 use crate::error::{Error, Result};
 
+pub(crate) use self::ordered::key_bounds;
+
 /// A handle to one collection of an open database: keys of its own, and indexes of its own. Clones are cheap, and each
 /// keeps the database open.
 ///

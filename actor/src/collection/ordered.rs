@@ -180,7 +180,7 @@ impl Collection {
     }
 
     /// Has the order of the keys kept from now on, if it is not.
-    fn want_order(&self, snapshot: &Snapshot) {
+    pub(crate) fn want_order(&self, snapshot: &Snapshot) {
         if !snapshot.has_order(CollectionId::ROOT) {
             self.db.link.want_order(CollectionId::ROOT);
         }
@@ -200,6 +200,6 @@ impl Collection {
     }
 }
 
-fn key_bounds<K: AsRef<str>>(range: &impl RangeBounds<K>) -> KeyBounds {
+pub(crate) fn key_bounds<K: AsRef<str>>(range: &impl RangeBounds<K>) -> KeyBounds {
     KeyBounds::new(range.start_bound().map(AsRef::as_ref), range.end_bound().map(AsRef::as_ref))
 }
