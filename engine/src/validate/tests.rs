@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
+use std::ops::Bound;
+use std::sync::LazyLock;
+
 use super::*;
 use crate::generation::Location;
 use crate::keydir::{Entry, Keydir};
@@ -10,7 +13,8 @@ const ROOT: CollectionId = CollectionId::ROOT;
 
 /// Lets one commit set a key.
 fn commit(recent: &mut RecentChanges, readers: &RangeReaders, number: u64, key: &str) {
-    let (keydir, key) = (Keydir::new(), Key::from(key));
+    static KEYDIR: LazyLock<Keydir> = LazyLock::new(Keydir::new);
+    let (keydir, key) = (&*KEYDIR, Key::from(key));
     let hashed = keydir.hash(ROOT, &key);
     let entry = Entry::new(Location::new(1, 8), Sequence(number), 0, 0);
     recent.begin(readers, Sequence(number));
@@ -21,7 +25,7 @@ fn commit(recent: &mut RecentChanges, readers: &RangeReaders, number: u64, key: 
 /// What is told of a transaction that has read this range of keys as of a commit, after so many.
 fn told(recent: &RecentChanges, readers: &RangeReaders, since: u64, newest: u64) -> Option<Changed> {
     let mut reads = RangeReads::new(Sequence(since), readers.enter());
-    let bounds = (Bound::Included(Key::from("b")), Bound::Excluded(Key::from("d")));
+    let bounds = KeyBounds::new(Bound::Included("b"), Bound::Excluded("d"));
     reads.note(RangeRead::Keys { collection: ROOT, bounds, documents: false }, None);
     reads.changed(recent, Sequence(newest), &[], Timestamp(0), &Catalog::default())
 }
@@ -65,10 +69,7 @@ fn what_is_kept_is_bounded_and_what_was_dropped_is_not_called_unchanged() {
     let long = "a".repeat(BYTES_MAX / 4);
     (many + 1..=many + 9).for_each(|number| commit(&mut recent, &readers, number, &long));
     assert!(recent.bytes <= BYTES_MAX && recent.changes.len() == 3, "{}", recent.changes.len());
-    for oldest in recent.changes.drain(..3) {
-        recent.bytes -= oldest.bytes();
-    }
-    assert_eq!(recent.bytes, 0);
+    assert_eq!(recent.bytes, recent.changes.iter().map(RecentChange::bytes).sum::<usize>());
 }
 
 #[test]
@@ -76,7 +77,7 @@ fn many_ranges_become_their_collections() {
     let readers = RangeReaders::default();
     let mut reads = RangeReads::new(Sequence(0), readers.enter());
     for number in 0..2 * RANGES_MAX {
-        let bounds = (Bound::Included(Key::from("b")), Bound::Excluded(Key::from("d")));
+        let bounds = KeyBounds::new(Bound::Included("b"), Bound::Excluded("d"));
         let collection = CollectionId(number as u32 % 2);
         reads.note(RangeRead::Keys { collection, bounds, documents: false }, Some(Timestamp(9)));
     }
