@@ -124,7 +124,7 @@ impl Reader {
             let hashed = self.shared().keydir.hash(collection, &operation.key);
             let (replaces, old) = self.stored_values(catalog, &hashed);
             let (catalog, change) = (catalog.number(), IndexChange { old, new });
-            operation.prepared = Some(Box::new(Prepared { catalog, collection, replaces, change }));
+            operation.prepared = Some(Box::new(Prepared { catalog, replaces, change }));
         }
     }
 

@@ -257,7 +257,6 @@ impl<'g> Stage<'g, '_> {
         let (catalog, collection) = (self.catalog, hashed.collection);
         if let Some(prepared) = &operation.prepared
             && prepared.catalog == catalog.number()
-            && prepared.collection == collection
             && prepared.replaces == found.entry.map(|entry| entry.id())
             && found.text.is_none()
         {

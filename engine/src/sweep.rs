@@ -45,27 +45,28 @@ impl Sweep {
         }
         next.collections.forget_dropped(&pass.collections);
         self.pass = None;
-        self.can_begin(shared)
+        self.free(shared) > 0
     }
 
+    /// Begins a pass, if anything can go.
     fn begin(&mut self, shared: &Shared) -> bool {
-        if !self.can_begin(shared) {
-            return false;
+        let free = self.free(shared);
+        if free > 0 {
+            let collections = self.waiting.drain(..free).map(|(_, collection)| collection).collect();
+            self.pass = Some(Pass { collections, next_part: 0 });
         }
-        let oldest = shared.pins.oldest();
-        let is_free = |dropped_by: Sequence| oldest.is_none_or(|oldest| dropped_by <= oldest);
-        let free = self.waiting.partition_point(|(dropped_by, _)| is_free(*dropped_by));
-        let collections = self.waiting.drain(..free).map(|(_, collection)| collection).collect();
-        self.pass = Some(Pass { collections, next_part: 0 });
         free > 0
     }
 
-    /// Whether no pin is older than the first of the commits that have dropped a collection.
-    fn can_begin(&self, shared: &Shared) -> bool {
-        // ORDER: the drop was published before the pins are looked at, so that a later one shows it.
-        let Some((dropped_by, _)) = self.waiting.first() else { return false };
-        shared.view.load().sequence >= *dropped_by
-            && shared.pins.oldest().is_none_or(|oldest| *dropped_by <= oldest)
+    /// How many of the waiting collections were dropped before every pin.
+    fn free(&self, shared: &Shared) -> usize {
+        if self.waiting.is_empty() {
+            return 0;
+        }
+        // ORDER: the view first. A pin that is not seen after that stands on this view or on a later one.
+        let published = shared.view.load().sequence;
+        let oldest = shared.pins.oldest().unwrap_or(published).min(published);
+        self.waiting.partition_point(|(dropped_by, _)| *dropped_by <= oldest)
     }
 }
 

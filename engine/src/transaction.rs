@@ -55,9 +55,9 @@ pub(crate) struct Operation {
 /// time of the commit.
 #[derive(Clone, Debug)]
 pub(crate) struct Prepared {
-    /// Which indexes there were, and in which collection it is.
+    /// Which indexes there were. Of one that was dropped with its collection this tells, too; and another of the same name
+    /// has none in the same group.
     pub(crate) catalog: u64,
-    pub(crate) collection: CollectionId,
     /// Which record the key had, if it had one.
     pub(crate) replaces: Option<RecordId>,
     pub(crate) change: IndexChange,
