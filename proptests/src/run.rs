@@ -409,7 +409,7 @@ impl Run {
     }
 
     fn check(&mut self, lists: bool) -> Result<(), String> {
-        if let Some(opened) = self.opened.as_mut().filter(|_| self.steps % 2 == 0) {
+        if let Some(opened) = self.opened.as_mut().filter(|_| self.steps.is_multiple_of(2)) {
             while opened.writer.tidy() == Untidy::More {}
             let stats = opened.reader.stats().map_err(|error| format!("stats failed: {error}"))?;
             let shown = stats.pins * KEYS.len();
