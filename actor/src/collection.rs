@@ -13,25 +13,84 @@ pub use history::KeyHistory;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_utils::CachePadded;
-use ferrumdb_engine as engine;
+use ferrumdb_engine::{self as engine, CollectionId, Reader, Snapshot};
 
+use crate::Key;
 use crate::database::Inner;
 use crate::error::{Error, Result};
 
 /// A handle to one collection of an open database: keys of its own, and indexes of its own. Clones are cheap, and each
 /// keeps the database open.
 ///
-/// A [`FerrumDB`](crate::FerrumDB) is the handle of its root collection.
+/// A [`FerrumDB`](crate::FerrumDB) is the handle of its root collection, and makes those of others:
+/// [`FerrumDB::collection`](crate::FerrumDB::collection). A handle stands for a name. While there is no collection of
+/// that name it is empty to read, and the first document that is set there creates it, in the same commit.
+///
+/// ```
+/// use ferrumdb::FerrumDB;
+///
+/// let db = FerrumDB::open_in_memory().wait()?;
+/// let users = db.collection("users")?;
+/// assert_eq!(users.count()?, 0);
+/// users.set("alice", 1).wait()?;
+/// assert!(users.contains("alice")? && !db.contains("alice")?);
+///
+/// assert!(db.drop_collection("users").wait()?);
+/// assert!(!users.contains("alice")?);
+/// users.set("bob", 2).wait()?; // another collection, of the same name
+/// assert_eq!(db.collections()?[0].documents, 1);
+/// # Ok::<(), ferrumdb::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Collection {
     pub(crate) db: Arc<CachePadded<Inner>>,
+    /// The root has no name.
+    named: Option<Arc<Named>>,
+}
+
+struct Named {
+    name: Key,
+    /// The number of the collection in the lower half, and in the upper one that as of which it is known: see
+    /// [`Reader::collections_number`]. Of that the lower half suffices, since so many are never created and dropped
+    /// between two calls.
+    known: AtomicU64,
 }
 
 impl Collection {
     pub(crate) fn root(db: Arc<CachePadded<Inner>>) -> Self {
-        Self { db }
+        Self { db, named: None }
+    }
+
+    pub(crate) fn named(&self, name: Key) -> Result<Self> {
+        engine::check_collection_name(&name).map_err(|error| self.counted(error.into()))?;
+        let known = AtomicU64::new(pack(self.db.reader.collection(&name)));
+        Ok(Self { db: Arc::clone(&self.db), named: Some(Arc::new(Named { name, known })) })
+    }
+
+    /// The name of the collection; nothing for the root.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name_key().map(Key::as_str)
+    }
+
+    pub(crate) fn name_key(&self) -> Option<&Key> {
+        self.named.as_ref().map(|named| &named.name)
+    }
+
+    /// Which collection it is now. None has the number that is told while there is none.
+    pub(crate) fn id(&self) -> CollectionId {
+        match &self.named {
+            None => CollectionId::ROOT,
+            Some(named) => named.id(&self.db.reader),
+        }
+    }
+
+    /// Which collection it is for a snapshot.
+    pub(crate) fn id_in(&self, snapshot: &Snapshot) -> CollectionId {
+        self.name_key().map_or(CollectionId::ROOT, |name| snapshot.collection(name))
     }
 
     /// Reads that look at many keys check for a fork, too: next to their work it costs nothing.
@@ -52,6 +111,24 @@ impl Collection {
 
 impl fmt::Debug for Collection {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Collection").field("path", &self.db.link.path()).finish_non_exhaustive()
+        let (path, name) = (self.db.link.path(), self.name());
+        formatter.debug_struct("Collection").field("path", &path).field("name", &name).finish_non_exhaustive()
     }
+}
+
+impl Named {
+    fn id(&self, reader: &Reader) -> CollectionId {
+        let known = self.known.load(Ordering::Relaxed);
+        if (known >> 32) as u32 == reader.collections_number() as u32 {
+            return CollectionId(known as u32);
+        }
+        let found = reader.collection(&self.name);
+        // Whoever finds it as well finds the same, or knows it as of another number.
+        self.known.store(pack(found), Ordering::Relaxed);
+        found.0
+    }
+}
+
+fn pack((id, number): (CollectionId, u64)) -> u64 {
+    number << 32 | u64::from(id.0)
 }

@@ -7,6 +7,7 @@ use ferrumdb_engine::{
     Replaced, Sequence, Transaction,
 };
 
+use crate::Key;
 use crate::backups::{BackupReport, BackupRequest};
 use crate::compactions::{CompactionAnswer, CompactionReport};
 use crate::error::{Error, Result};
@@ -23,16 +24,16 @@ pub(crate) enum Command {
     Write(Write),
     /// Sync now, under every policy.
     Sync(Reply<()>),
-    /// Build an index on this field.
-    CreateIndex(FieldPath, Reply<Sequence>),
+    /// Build an index on this field, in the collection of this name or in the root.
+    CreateIndex(Option<Key>, FieldPath, Reply<Sequence>),
     /// Drop the index on this field, or cancel its build.
-    DropIndex(FieldPath, Reply<Sequence>),
+    DropIndex(Option<Key>, FieldPath, Reply<Sequence>),
     /// Tell a build what has changed since its snapshot.
     IndexRound(Box<IndexBuild>, oneshot::Sender<BuildAnswer>),
     /// Keep the order of a collection's keys from now on.
     KeepOrder(CollectionId),
-    /// Delete all documents of a collection in a range.
-    DeleteRange(CollectionId, KeyBounds, Reply<u64>),
+    /// Delete all documents in a range, of the collection of this name or of the root.
+    DeleteRange(Option<Key>, Box<KeyBounds>, Reply<u64>),
     /// Let another key open the database from now on.
     Rekey(EncryptionKey, Reply<()>),
     /// Compact the database.
@@ -111,7 +112,7 @@ impl Command {
         match self {
             Self::Write(write) => write.reply.answer(Err(error.clone()), write.transaction),
             Self::Sync(reply) => reply.answer(Err(error.clone())),
-            Self::CreateIndex(_, reply) | Self::DropIndex(_, reply) => reply.answer(Err(error.clone())),
+            Self::CreateIndex(_, _, reply) | Self::DropIndex(_, _, reply) => reply.answer(Err(error.clone())),
             Self::Close(Some(reply)) => reply.answer(Err(error.clone())),
             Self::DeleteRange(_, _, reply) => reply.answer(Err(error.clone())),
             Self::Rekey(_, reply) => reply.answer(Err(error.clone())),

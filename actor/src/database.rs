@@ -26,7 +26,7 @@ use crate::opening::{self, ThreadSlot};
 use crate::pending::Pending;
 use crate::sync::thread;
 use crate::transaction::Transaction;
-use crate::{EncryptionKey, Limits, Sequence, Snapshot, Stats, VerifyReport};
+use crate::{CollectionInfo, EncryptionKey, Key, Limits, Sequence, Snapshot, Stats, VerifyReport};
 
 /// A handle to an open database. Clones are cheap and stand for the same database; use them from as many threads and
 /// tasks as you like.
@@ -113,11 +113,37 @@ impl FerrumDB {
     /// [`InDoubt`](crate::ErrorKind::InDoubt) when it may or may not survive, [`Poisoned`](crate::ErrorKind::Poisoned)
     /// after that; [`Closed`](crate::ErrorKind::Closed); [`Forked`](crate::ErrorKind::Forked).
     pub fn commit(&self, transaction: Transaction) -> Pending<Sequence> {
-        let Inner { link, reader, limits, .. } = &**self.db;
-        match transaction.prepare(limits, || reader.now()) {
-            Ok(prepared) => self.send(prepared, WriteReply::Sequence),
-            Err(error) => link.failed(error),
-        }
+        self.0.send_transaction(transaction, WriteReply::Sequence)
+    }
+
+    /// The handle of the collection of this name, whether there is one or not: any text of up to 255 bytes that is not
+    /// empty.
+    ///
+    /// # Errors
+    /// [`InvalidName`](crate::ErrorKind::InvalidName).
+    pub fn collection(&self, name: impl Into<Key>) -> Result<Collection> {
+        self.0.named(name.into())
+    }
+
+    /// The collections there are besides the root, by their names.
+    ///
+    /// # Errors
+    /// [`Closed`](crate::ErrorKind::Closed), [`Forked`](crate::ErrorKind::Forked).
+    pub fn collections(&self) -> Result<Vec<CollectionInfo>> {
+        self.check_many()?;
+        Ok(self.db.reader.snapshot().collections())
+    }
+
+    /// Drops the collection of this name with all its documents and indexes, in one commit, however many they are. The
+    /// answer is whether there was one. What is set there later makes another collection of the same name.
+    ///
+    /// Snapshots and iterations that were begun before still see it. What it took in the file is won by the next
+    /// compaction.
+    ///
+    /// # Errors
+    /// [`InvalidName`](crate::ErrorKind::InvalidName); otherwise as [`commit`](Self::commit).
+    pub fn drop_collection(&self, name: impl Into<Key>) -> Pending<bool> {
+        self.0.send_transaction(Transaction::new().drop_collection(name), WriteReply::Found)
     }
 
     /// Makes durable everything that was accepted before this call, now, under every policy.

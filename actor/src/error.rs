@@ -78,6 +78,8 @@ pub enum ErrorKind {
     IndexExists,
     /// There is no index on this field.
     NoSuchIndex,
+    /// A collection cannot have this name.
+    InvalidName,
     /// Long work was stopped before it was done, and has changed nothing.
     Cancelled,
     /// A text or a list is no field path.
@@ -348,6 +350,8 @@ fn engine_kind(error: &engine::Error) -> ErrorKind {
         engine::Error::Overflow { .. } => ErrorKind::Overflow,
         engine::Error::IndexExists { .. } => ErrorKind::IndexExists,
         engine::Error::NoSuchIndex { .. } => ErrorKind::NoSuchIndex,
+        engine::Error::InvalidCollectionName { .. } => ErrorKind::InvalidName,
+        engine::Error::NoMoreCollections => ErrorKind::TooLarge,
         engine::Error::Exists { .. } => ErrorKind::AlreadyExists,
         engine::Error::HistoryDropped { .. } => ErrorKind::HistoryDropped,
         engine::Error::Lagged { .. } => ErrorKind::Lagged,

@@ -11,7 +11,7 @@ use crate::command::{Command, Reply};
 use crate::error::{Error, Result};
 use crate::link::Link;
 use crate::sync::{oneshot, thread};
-use crate::{FieldPath, Sequence};
+use crate::{FieldPath, Key, Sequence};
 
 /// What the writer says to a build that asks what has changed since its snapshot.
 pub(crate) enum BuildAnswer {
@@ -23,21 +23,28 @@ pub(crate) enum BuildAnswer {
 
 /// What the writer knows of the builds under way.
 #[derive(Default)]
-pub(crate) struct IndexBuilds(Vec<(FieldPath, CancelBuild)>);
+pub(crate) struct IndexBuilds(Vec<(CollectionId, FieldPath, CancelBuild)>);
 
 impl IndexBuilds {
     /// Begins an index. Its build answers.
     pub(crate) fn create(
         &mut self,
         writer: &mut Writer,
-        path: FieldPath,
+        (name, path): (Option<&Key>, FieldPath),
+        durability: Durability,
         link: &Arc<Link>,
         reply: Reply<Sequence>,
     ) {
-        self.0.retain(|(_, cancel)| cancel.is_wanted());
-        match writer.begin_index(CollectionId::ROOT, path.clone()) {
-            Ok(build) => {
-                self.0.push((path, build.canceller()));
+        self.0.retain(|(.., cancel)| cancel.is_wanted());
+        let collection = match name {
+            None => Ok(CollectionId::ROOT),
+            Some(name) => writer.collection(name, durability),
+        };
+        let build =
+            collection.and_then(|collection| Ok((collection, writer.begin_index(collection, path.clone())?)));
+        match build {
+            Ok((collection, build)) => {
+                self.0.push((collection, path, build.canceller()));
                 build_on_a_thread(build, link, reply);
             }
             Err(error) => reply.answer(Err(link.counted(error.into()))),
@@ -48,11 +55,15 @@ impl IndexBuilds {
     pub(crate) fn drop_index(
         &mut self,
         writer: &mut Writer,
-        path: &FieldPath,
+        (name, path): (Option<&Key>, &FieldPath),
         durability: Durability,
     ) -> std::result::Result<Sequence, EngineError> {
-        match writer.drop_index(CollectionId::ROOT, path, durability) {
-            Err(EngineError::NoSuchIndex { .. }) if self.cancel(path) => Ok(writer.sequence()),
+        let collection = match name {
+            None => CollectionId::ROOT,
+            Some(name) => writer.find_collection(name).unwrap_or(CollectionId::NONE),
+        };
+        match writer.drop_index(collection, path, durability) {
+            Err(EngineError::NoSuchIndex { .. }) if self.cancel(collection, path) => Ok(writer.sequence()),
             result => result,
         }
     }
@@ -72,12 +83,15 @@ impl IndexBuilds {
 
     /// Cancels everything: the database is closing.
     pub(crate) fn cancel_all(&self) {
-        self.0.iter().for_each(|(_, cancel)| cancel.cancel());
+        self.0.iter().for_each(|(.., cancel)| cancel.cancel());
     }
 
-    fn cancel(&mut self, path: &FieldPath) -> bool {
+    fn cancel(&mut self, collection: CollectionId, path: &FieldPath) -> bool {
         let mut cancelled = false;
-        for (_, cancel) in self.0.iter().filter(|(building, cancel)| building == path && cancel.is_wanted()) {
+        let is_meant = |(id, building, cancel): &&(CollectionId, FieldPath, CancelBuild)| {
+            *id == collection && building == path && cancel.is_wanted()
+        };
+        for (.., cancel) in self.0.iter().filter(is_meant) {
             cancel.cancel();
             cancelled = true;
         }

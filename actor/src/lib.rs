@@ -103,9 +103,9 @@ pub use error::{Error, ErrorKind, Result};
 pub use expiry::Ttl;
 pub use export::{EXPORT_VERSION, Export};
 pub use ferrumdb_engine::{
-    Change, ChangeKind, Clock, Document, EncryptionKey, FieldPath, Finding, History, IndexInfo, Key, Keys,
-    Limits, LostCommits, ManualClock, PathError, RecoveryReport, RepairReport, Sequence, Stats, SystemClock,
-    Timestamp, UpTo, VerifyReport, Version, fs,
+    Change, ChangeKind, Clock, CollectionInfo, Document, EncryptionKey, FieldPath, Finding, History,
+    IndexInfo, Key, Keys, Limits, LostCommits, ManualClock, PathError, RecoveryReport, RepairReport,
+    Sequence, Stats, SystemClock, Timestamp, UpTo, VerifyReport, Version, fs,
 };
 pub use fsync_policy::FsyncPolicy;
 pub use lag::Lag;

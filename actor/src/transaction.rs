@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::time::Duration;
 
-use ferrumdb_engine::{self as engine, CollectionId, Condition, EncodedDocument};
+use ferrumdb_engine::{self as engine, CollectionId, CollectionRef, Condition, EncodedDocument};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -42,8 +42,11 @@ use crate::{Key, Limits, Sequence, Timestamp};
 #[derive(Clone, Debug, Default)]
 #[must_use = "a transaction changes nothing until it is committed: `db.commit(transaction)`"]
 pub struct Transaction {
-    conditions: Vec<(Key, Condition)>,
-    operations: Vec<(Key, Change)>,
+    collections: Vec<Key>,
+    /// Whose keys are meant from here on: the root's, if there is no number.
+    current: Option<usize>,
+    conditions: Vec<(Option<usize>, Key, Condition)>,
+    operations: Vec<(Option<usize>, Key, Change)>,
     deepest: Option<(usize, Key)>,
     failure: Option<Error>,
 }
@@ -56,6 +59,7 @@ pub(crate) enum Change {
     SetUntil(EncodedDocument, Timestamp),
     Expire(Option<Duration>),
     Delete,
+    DropCollection,
 }
 
 /// What the engine is to commit, and its counts of sets and deletes.
@@ -78,6 +82,40 @@ impl Transaction {
     /// A transaction that changes nothing yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// From here on, the keys of conditions and operations are those of the collection of this name.
+    ///
+    /// ```
+    /// use ferrumdb::{FerrumDB, Transaction};
+    ///
+    /// let db = FerrumDB::open_in_memory().wait()?;
+    /// let transaction = Transaction::new()
+    ///     .set("users", 1)
+    ///     .in_collection("users").set("alice", "admin")
+    ///     .in_root().delete("nobody");
+    /// db.commit(transaction).wait()?;
+    /// assert_eq!(db.get_as("users")?, Some(1));
+    /// assert_eq!(db.collection("users")?.get_as("alice")?, Some("admin".to_owned()));
+    /// # Ok::<(), ferrumdb::Error>(())
+    /// ```
+    pub fn in_collection(mut self, name: impl Into<Key>) -> Self {
+        self.current = Some(self.number_of(name.into()));
+        self
+    }
+
+    /// From here on, keys are those of the root again.
+    pub fn in_root(mut self) -> Self {
+        self.current = None;
+        self
+    }
+
+    /// Adds: there is no collection of this name any more, with all that is in it. What is set there by a later operation
+    /// creates another one.
+    pub fn drop_collection(mut self, name: impl Into<Key>) -> Self {
+        let number = self.number_of(name.into());
+        self.operations.push((Some(number), Key::from(""), Change::DropCollection));
+        self
     }
 
     /// Adds: `key` holds `value` from now on.
@@ -115,19 +153,19 @@ impl Transaction {
     /// Adds: the document of `key`, if it has one, stays for as long as `lifetime` after
     /// [`commit`](crate::FerrumDB::commit) is called.
     pub fn expire(mut self, key: impl Into<Key>, lifetime: Duration) -> Self {
-        self.operations.push((key.into(), Change::Expire(Some(lifetime))));
+        self.operations.push((self.current, key.into(), Change::Expire(Some(lifetime))));
         self
     }
 
     /// Adds: the document of `key`, if it has one, never expires.
     pub fn persist(mut self, key: impl Into<Key>) -> Self {
-        self.operations.push((key.into(), Change::Expire(None)));
+        self.operations.push((self.current, key.into(), Change::Expire(None)));
         self
     }
 
     /// Adds: `key` holds nothing from now on.
     pub fn delete(mut self, key: impl Into<Key>) -> Self {
-        self.operations.push((key.into(), Change::Delete));
+        self.operations.push((self.current, key.into(), Change::Delete));
         self
     }
 
@@ -169,21 +207,32 @@ impl Transaction {
             return Err(Error::from(engine::Error::TooDeep { max: limits.depth_max }).about(&key));
         }
         let mut prepared = Prepared::default();
-        for (key, condition) in self.conditions {
-            prepared.transaction.require(CollectionId::ROOT, key, condition);
+        let named = self.collections.iter().map(|name| prepared.transaction.collection(name));
+        let named: Vec<CollectionRef> = named.collect();
+        let place = |number: Option<usize>| number.map_or(CollectionId::ROOT.into(), |number| named[number]);
+        for (number, key, condition) in self.conditions {
+            prepared.transaction.require(place(number), key, condition);
         }
         // Lifetimes that are the same end together: readers never see half of what expires.
         let begun = OnceCell::new();
         let now = || *begun.get_or_init(&now);
-        for (key, change) in self.operations {
-            prepared.add(key, change, &now);
+        for (number, key, change) in self.operations {
+            prepared.add(place(number), key, change, &now);
         }
         prepared.transaction.check(limits)?;
         Ok(prepared)
     }
 
+    fn number_of(&mut self, name: Key) -> usize {
+        let known = self.collections.iter().position(|known| *known == name);
+        known.unwrap_or_else(|| {
+            self.collections.push(name);
+            self.collections.len() - 1
+        })
+    }
+
     fn require(mut self, key: Key, condition: Condition) -> Self {
-        self.conditions.push((key, condition));
+        self.conditions.push((self.current, key, condition));
         self
     }
 
@@ -203,7 +252,7 @@ impl Transaction {
                 if self.deepest.as_ref().is_none_or(|(deepest, _)| depth > *deepest) {
                     self.deepest = Some((depth, key.clone()));
                 }
-                self.operations.push((key, change(document)));
+                self.operations.push((self.current, key, change(document)));
             }
             Err(error) => {
                 self.failure.get_or_insert_with(|| Error::from(error).about(&key));
@@ -214,8 +263,9 @@ impl Transaction {
 }
 
 impl Prepared {
-    /// A condition, if there is one, and a change of the same key.
+    /// A condition, if there is one, and a change of the same key, in the collection of this name or in the root.
     pub(crate) fn single(
+        name: Option<&Key>,
         key: &Key,
         condition: Option<Condition>,
         change: Change,
@@ -223,31 +273,33 @@ impl Prepared {
         now: impl Fn() -> Timestamp,
     ) -> engine::Result<Self> {
         let mut prepared = Self::default();
+        let collection = name.map_or(CollectionId::ROOT.into(), |name| prepared.transaction.collection(name));
         if let Some(condition) = condition {
-            prepared.transaction.require(CollectionId::ROOT, key.clone(), condition);
+            prepared.transaction.require(collection, key.clone(), condition);
         }
-        prepared.add(key.clone(), change, &now);
+        prepared.add(collection, key.clone(), change, &now);
         prepared.transaction.check(limits)?;
         Ok(prepared)
     }
 
-    fn add(&mut self, key: Key, change: Change, now: &impl Fn() -> Timestamp) {
+    fn add(&mut self, collection: CollectionRef, key: Key, change: Change, now: &impl Fn() -> Timestamp) {
         let ends = |lifetime: Option<Duration>| lifetime.map(|lifetime| expires_at(now(), lifetime));
         let Self { transaction, counts } = self;
         match change {
             Change::Set(document, lifetime) => {
                 counts.sets += 1;
-                transaction.set(CollectionId::ROOT, key, document, ends(lifetime));
+                transaction.set(collection, key, document, ends(lifetime));
             }
             Change::SetUntil(document, at) => {
                 counts.sets += 1;
-                transaction.set(CollectionId::ROOT, key, document, Some(at));
+                transaction.set(collection, key, document, Some(at));
             }
-            Change::Expire(lifetime) => transaction.expire(CollectionId::ROOT, key, ends(lifetime)),
+            Change::Expire(lifetime) => transaction.expire(collection, key, ends(lifetime)),
             Change::Delete => {
                 counts.deletes += 1;
-                transaction.delete(CollectionId::ROOT, key);
+                transaction.delete(collection, key);
             }
+            Change::DropCollection => transaction.drop_collection(collection),
         }
     }
 }

@@ -9,7 +9,6 @@ use ferrumdb_engine::{
     KeyBounds, Reader, Sequence, Untidy, Writer,
 };
 
-use crate::FsyncPolicy;
 use crate::backups::{BackupSettings, Backups};
 use crate::command::{Command, Reply, Write};
 use crate::compactions::{CompactionAnswer, CompactionSettings, Compactions};
@@ -25,6 +24,7 @@ use crate::order_builds::OrderBuilds;
 use crate::purge::{self, PurgePlan};
 use crate::sync::{oneshot, thread};
 use crate::syncer::Syncer;
+use crate::{FsyncPolicy, Key};
 
 /// A writer that has had nothing to do for so long notes in the log how far it is synced.
 const MARK_AFTER: Duration = Duration::from_secs(1);
@@ -55,6 +55,8 @@ pub(crate) struct WriterThread {
     sync_begun: Option<Instant>,
     mark_due: Option<Instant>,
     tidy_due: Option<Instant>,
+    /// The newest commit of which watchers were told.
+    told: Sequence,
     purge: PurgePlan,
     builds: IndexBuilds,
     orders: OrderBuilds,
@@ -82,6 +84,7 @@ impl WriterThread {
         let mark_due =
             reader.stats().is_ok_and(|stats| !stats.recovery.clean).then(|| Instant::now() + MARK_AFTER);
         let (sync_begun, tidy_due) = (None, None);
+        let told = writer.sequence();
         Self {
             writer,
             reader,
@@ -91,6 +94,7 @@ impl WriterThread {
             group,
             sync_begun,
             mark_due,
+            told,
             tidy_due,
             purge,
             builds,
@@ -112,14 +116,14 @@ impl WriterThread {
             match command {
                 Some(Command::Write(first)) => self.commit(first, inbox),
                 Some(Command::Sync(reply)) => self.sync_now(reply),
-                Some(Command::CreateIndex(path, reply)) => {
-                    self.builds.create(&mut self.writer, path, &self.link, reply);
+                Some(Command::CreateIndex(name, path, reply)) => {
+                    self.create_index(name.as_ref(), path, reply)
                 }
-                Some(Command::DropIndex(path, reply)) => self.drop_index(&path, reply),
+                Some(Command::DropIndex(name, path, reply)) => self.drop_index(name.as_ref(), &path, reply),
                 Some(Command::IndexRound(build, reply)) => self.index_round(*build, reply),
                 Some(Command::KeepOrder(collection)) => self.keep_order(collection),
-                Some(Command::DeleteRange(collection, bounds, reply)) => {
-                    self.delete_range(collection, &bounds, reply);
+                Some(Command::DeleteRange(name, bounds, reply)) => {
+                    self.delete_range(name.as_ref(), &bounds, reply);
                 }
                 Some(Command::Rekey(key, reply)) => self.rekey(&key, reply),
                 Some(Command::Compact(reply)) => self.compactions.want(reply),
@@ -143,8 +147,10 @@ impl WriterThread {
                 Some(Command::SyncDone | Command::Look | Command::Nudge) => {}
                 None => self.tidy_if_due(),
             }
+            self.tell();
             self.live.write_if_due(&mut self.writer);
             self.tend();
+            self.tell();
         }
     }
 
@@ -157,8 +163,16 @@ impl WriterThread {
         self.link.note_commit_time(end - start);
         self.mark_due = Some(end + MARK_AFTER);
         self.group.answer(outcome, &self.link.counters);
-        self.link.bell.ring();
         self.tidy();
+    }
+
+    /// Wakes those who wait for commits, if there were any, of whatever kind.
+    fn tell(&mut self) {
+        let newest = self.writer.sequence();
+        if newest > self.told {
+            self.told = newest;
+            self.link.bell.ring();
+        }
     }
 
     /// Does one step of what nobody waits for, and notes when to do the next: at once, but after whatever has queued up.
@@ -185,9 +199,15 @@ impl WriterThread {
         reply.answer(outcome.map_err(Error::from));
     }
 
-    fn drop_index(&mut self, path: &FieldPath, reply: Reply<Sequence>) {
+    fn create_index(&mut self, name: Option<&Key>, path: FieldPath, reply: Reply<Sequence>) {
         let durability = self.durability();
-        let outcome = self.builds.drop_index(&mut self.writer, path, durability);
+        self.builds.create(&mut self.writer, (name, path), durability, &self.link, reply);
+        self.mark_due = Some(Instant::now() + MARK_AFTER);
+    }
+
+    fn drop_index(&mut self, name: Option<&Key>, path: &FieldPath, reply: Reply<Sequence>) {
+        let durability = self.durability();
+        let outcome = self.builds.drop_index(&mut self.writer, (name, path), durability);
         self.mark_due = Some(Instant::now() + MARK_AFTER);
         reply.answer(outcome.map_err(|error| self.link.counted(error.into())));
     }
@@ -209,7 +229,11 @@ impl WriterThread {
         }
     }
 
-    fn delete_range(&mut self, collection: CollectionId, bounds: &KeyBounds, reply: Reply<u64>) {
+    fn delete_range(&mut self, name: Option<&Key>, bounds: &KeyBounds, reply: Reply<u64>) {
+        let collection = match name {
+            None => CollectionId::ROOT,
+            Some(name) => self.writer.find_collection(name).unwrap_or(CollectionId::NONE),
+        };
         let outcome = self.writer.delete_range(collection, bounds, self.durability());
         self.mark_due = Some(Instant::now() + MARK_AFTER);
         if let Ok(Erased { documents, .. }) = &outcome {
@@ -356,7 +380,6 @@ impl WriterThread {
         match outcome {
             Ok(purged) => {
                 self.link.counters.add(Counter::Purged, purged);
-                self.link.bell.ring();
                 self.tidy();
             }
             Err(error) => {

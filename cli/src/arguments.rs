@@ -133,6 +133,10 @@ pub(crate) struct Import {
     /// The file to read, or - for standard input
     pub(crate) file: PathBuf,
 
+    /// Store the documents in the collection of this name, unless the input says otherwise
+    #[arg(long, value_name = "NAME")]
+    pub(crate) collection: Option<String>,
+
     /// Take each key from this field of the document, a string or an integer; dots lead into fields of fields
     #[arg(long, value_name = "FIELD", conflicts_with = "key_prefix")]
     pub(crate) key: Option<String>,

@@ -122,6 +122,38 @@ fn an_export_comes_back_as_it_was() {
 }
 
 #[test]
+fn an_export_of_collections_comes_back_as_it_was() {
+    let folder = tempdir().unwrap();
+    let folder = folder.path();
+    let first = concat!(
+        r#"{"ferrumdb_export":1,"sequence":1,"documents":4,"indexes":[["n"]],"collections":"#,
+        r#"[{"name":"a \"b\"","indexes":[["x","y"]]},{"name":"empty","indexes":[["z"]]},{"name":"é","indexes":[]}]}"#
+    );
+    let documents = [
+        r#"{"collection":"a \"b\"","key":"k","value":{"x":{"y":1}}}"#,
+        r#"{"collection":"é","key":"","value":2}"#,
+        r#"{"collection":"é","key":"k","value":3,"expires_at":32503680000123}"#,
+        r#"{"key":"root","value":{"n":0}}"#,
+    ];
+    let (status, _, err) =
+        run(folder, &["import", "a.db", "-"], format!("{first}\n{}\n", documents.join("\n")));
+    assert_eq!((status, err.as_str()), (0, ""));
+    let (status, exported, _) = run(folder, &["export", "a.db"], "");
+    let mut lines: Vec<_> = exported.lines().collect();
+    let again = lines.remove(0);
+    lines.sort_unstable();
+    assert_eq!((status, lines), (0, documents.to_vec()));
+    let from = |line: &str| line[line.find("\"documents\"").unwrap()..].to_owned();
+    assert_eq!(from(again), from(first));
+    // What is of no collection goes where it is told to go.
+    let (status, ..) = run(folder, &["import", "b.db", "-", "--collection", "é"], exported);
+    let exported = run(folder, &["export", "b.db"], "").1;
+    assert_eq!((status, exported.lines().count()), (0, 4), "{exported}");
+    assert!(exported.contains(r#"{"collection":"é","key":"root","value":{"n":0}}"#), "{exported}");
+    assert!(exported.contains(r#"{"name":"é","indexes":[["n"]]}"#), "{exported}");
+}
+
+#[test]
 fn an_export_that_is_not_whole_or_not_known_is_told() {
     let folder = tempdir().unwrap();
     let folder = folder.path();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::build::{BuildRound, IndexBuild, Tracker};
+use crate::collections::{CollectionChange, Collections};
 use crate::error::Result;
 use crate::expiry::Expiring;
 use crate::index::catalog::Catalog;
@@ -15,6 +16,7 @@ use crate::log::record_bytes;
 use crate::snapshot::Snapshot;
 use crate::stage::StagedChange;
 use crate::superseded::{Backlog, Superseded};
+use crate::sweep::Sweep;
 use crate::validate::RecentChanges;
 use crate::view::{Shared, View};
 
@@ -48,13 +50,16 @@ pub(crate) struct Applier {
     builds: Vec<Tracker>,
     /// For the validation of what transactions have read.
     recent: RecentChanges,
+    /// Takes the entries of dropped collections out of the keydir.
+    sweep: Sweep,
 }
 
 impl Applier {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let next = View::clone(&shared.view.load());
         let (workings, backlog, recent) = (Workings::default(), Backlog::default(), RecentChanges::default());
-        Self { shared, next, workings, backlog, builds: Vec::new(), recent }
+        let (builds, sweep) = (Vec::new(), Sweep::default());
+        Self { shared, next, workings, backlog, builds, recent, sweep }
     }
 
     /// Does what is left of a change that was made in the keydir while nobody reads; `old` is what the key had.
@@ -120,6 +125,11 @@ impl Applier {
         self.next.log_end = log_end;
         self.next.time = time;
         self.workings.fit(&self.next.catalog);
+        let collections = self.next.collections.number();
+        if self.shared.collections_number.load(Ordering::Relaxed) != collections {
+            // ORDER: before the view. Whoever has seen the new view must not believe what was found by the old one.
+            self.shared.collections_number.store(collections, Ordering::Release);
+        }
         self.shared.view.store(Arc::new(self.next.clone()));
         let has_indexes = !self.next.catalog.is_empty();
         if self.shared.has_indexes.load(Ordering::Relaxed) != has_indexes {
@@ -154,13 +164,49 @@ impl Applier {
         self.workings.keep_up(&self.next.catalog);
         self.workings.give_back();
         self.backlog.release(&self.shared, RELEASED_BY_TIDYING);
-        if self.backlog.is_loose() {
+        let can_sweep = self.sweep.step(&self.shared, &mut self.next);
+        if can_sweep || self.backlog.is_loose() {
             Untidy::More
-        } else if self.backlog.is_empty() {
+        } else if self.backlog.is_empty() && self.sweep.is_done() {
             Untidy::Nothing
         } else {
             Untidy::Pinned
         }
+    }
+
+    /// The collections that the next publication shows.
+    pub(crate) fn collections(&self) -> &Collections {
+        &self.next.collections
+    }
+
+    /// Creates or drops a collection in the commit of this number, behind what that commit does to keys. A dropped one
+    /// goes with everything in it; its entries leave the keydir later, since numbers are never used twice.
+    pub(crate) fn change_collection(&mut self, change: &CollectionChange, sequence: Sequence) {
+        self.next.collections.change(change);
+        let CollectionChange::Dropped(collection) = *change else { return };
+        let (_, bytes) = self.next.counts.remove(collection);
+        self.next.live_bytes -= bytes;
+        self.next.catalog.remove_collection(collection);
+        self.builds.iter().filter(|build| build.is_in(collection)).for_each(Tracker::cancel);
+        self.sweep.want(collection, sequence);
+    }
+
+    /// Takes the entries of dropped collections out of the keydir, as many as can go now: for those whom no commit waits
+    /// for.
+    pub(crate) fn sweep_all(&mut self) {
+        while self.sweep.step(&self.shared, &mut self.next) {}
+    }
+
+    /// Forgets that documents of dropped collections expire, of those that have at `now` at most so many. Nobody need be
+    /// told: they are gone.
+    pub(crate) fn forget_expired(&mut self, now: Timestamp, limit: usize) {
+        let collections = &self.next.collections;
+        if collections.dropped().is_empty() {
+            return;
+        }
+        let expired = self.next.expired(now).take(limit);
+        let gone: Vec<_> = expired.filter(|expired| collections.is_dropped(expired.collection)).collect();
+        gone.iter().for_each(|expired| self.next.expiring.remove(expired));
     }
 
     /// The indexes that are being built, without those that were abandoned.
@@ -179,7 +225,8 @@ impl Applier {
     /// Begins the order of a collection's keys, unless it is kept, or being built.
     pub(crate) fn begin_order(&mut self, collection: CollectionId) -> Option<IndexBuild> {
         let definition = IndexDefinition::of_keys();
-        if self.next.catalog.order(collection).is_some()
+        if !self.next.collections.is_there(collection)
+            || self.next.catalog.order(collection).is_some()
             || self.builds().iter().any(|tracker| tracker.is_for(collection, &definition.path))
         {
             return None;
@@ -209,7 +256,9 @@ impl Applier {
     pub(crate) fn adopt(&mut self, view: &View) {
         let before = std::mem::replace(&mut self.next, view.clone());
         // An order is in no file: it was brought up to the state as the entries were applied.
-        self.next.catalog.keep_orders_of(&before.catalog);
+        let View { catalog, collections, .. } = &mut self.next;
+        catalog.keep_orders_of(&before.catalog, |collection| collections.is_there(collection));
+        collections.succeed(&before.collections);
     }
 
     /// The key that expires first.
@@ -233,15 +282,19 @@ impl Applier {
             self.next.catalog.update_order(&mut self.workings, collection, key, old.is_none());
         }
         if let Some(old) = old {
-            self.next.counts.subtract(collection);
-            self.next.live_bytes -= record_bytes(old.payload_bytes);
+            let bytes = record_bytes(old.payload_bytes);
+            self.next.counts.subtract(collection, bytes);
+            self.next.live_bytes -= bytes;
             if let Some(at) = self.shared.expiry_times.get(&old) {
                 self.next.expiring.remove(&Expiring { at, collection, key: key.clone() });
             }
         }
         if !entry.is_tombstone() {
-            self.next.counts.add(collection);
-            self.next.live_bytes += record_bytes(entry.payload_bytes);
+            let bytes = record_bytes(entry.payload_bytes);
+            if self.next.counts.add(collection, bytes) {
+                self.next.collections.note_number(collection);
+            }
+            self.next.live_bytes += bytes;
             if let Some(at) = expires_at {
                 self.next.expiring.insert(&Expiring { at, collection, key: key.clone() });
             }

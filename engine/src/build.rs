@@ -108,6 +108,7 @@ impl IndexBuild {
     /// # Errors
     /// As [`IndexBuild::run`].
     pub fn advance(&mut self, round: BuildRound) -> Result<()> {
+        self.check()?;
         let mut working = Working::of(&self.index);
         for key in &round.changed {
             self.check()?;
@@ -162,6 +163,15 @@ impl Tracker {
         if collection == self.collection && !self.changed.contains(key) {
             self.changed.insert(key.clone());
         }
+    }
+
+    pub(crate) fn is_in(&self, collection: CollectionId) -> bool {
+        self.collection == collection
+    }
+
+    /// Makes the build fail: its collection is dropped.
+    pub(crate) fn cancel(&self) {
+        CancelBuild(Weak::clone(&self.build)).cancel();
     }
 
     /// Whether its build has been neither installed nor abandoned.

@@ -39,6 +39,12 @@ impl Snapshot {
 }
 
 impl Documents {
+    /// Goes on with the documents of another collection, as of the same sequence; what is left of this one is left out.
+    pub fn go_on_with(&mut self, collection: CollectionId) {
+        (self.collection, self.next_part) = (collection, 0);
+        self.part.clear();
+    }
+
     fn read(&self, key: Key, entry: &Entry) -> Result<StoredDocument> {
         let shared = &self.snapshot.shared;
         let expected = entry.expected(self.collection, &key);

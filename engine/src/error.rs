@@ -275,6 +275,15 @@ pub enum Error {
         /// The field path.
         path: String,
     },
+    /// A collection cannot have this name.
+    #[error("no collection can have this name: {reason}")]
+    InvalidCollectionName {
+        /// Why.
+        reason: &'static str,
+    },
+    /// Every number that a collection can have was used.
+    #[error("no more collections can be created in this file; export it into a new one")]
+    NoMoreCollections,
     /// Long work was stopped by who had asked for it. It has changed nothing.
     #[error("the work was cancelled before it was done; nothing has changed")]
     Cancelled,

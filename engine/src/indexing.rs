@@ -15,7 +15,7 @@ use crate::keydir::{Entry, Hashed, RecordId};
 use crate::log::{Kind, Payload};
 use crate::reader::Reader;
 use crate::snapshot::Snapshot;
-use crate::transaction::{Change, Prepared, Transaction};
+use crate::transaction::{Change, CollectionRef, Prepared, Transaction};
 use crate::view::Shared;
 use crate::writer::{Durability, Writer};
 
@@ -106,18 +106,25 @@ impl Reader {
         }
         let view = self.shared().view.load_full();
         let catalog = &view.catalog;
-        for operation in transaction.operations_mut() {
-            let collection = operation.collection;
+        let (names, operations) = transaction.parts_mut();
+        for operation in operations {
+            let collection = match operation.collection {
+                CollectionRef::Id(id) => id,
+                CollectionRef::Named(number) => match view.collections.find(&names[number as usize]) {
+                    Some(id) => id,
+                    None => continue,
+                },
+            };
             let new = match &operation.change {
                 _ if !catalog.is_indexed(collection) => continue,
-                Change::Expire { .. } => continue,
+                Change::Expire { .. } | Change::Drop => continue,
                 Change::Set { document, .. } => catalog.extract(collection, document.as_str()),
                 Change::Delete => catalog.nothing(collection),
             };
             let hashed = self.shared().keydir.hash(collection, &operation.key);
             let (replaces, old) = self.stored_values(catalog, &hashed);
-            let change = IndexChange { old, new };
-            operation.prepared = Some(Box::new(Prepared { catalog: catalog.number(), replaces, change }));
+            let (catalog, change) = (catalog.number(), IndexChange { old, new });
+            operation.prepared = Some(Box::new(Prepared { catalog, collection, replaces, change }));
         }
     }
 
@@ -156,6 +163,11 @@ impl Definitions {
             self.0.push((collection, definition.clone()));
         }
         Ok(definition)
+    }
+
+    /// Forgets those of a collection that was dropped.
+    pub(crate) fn forget(&mut self, collection: CollectionId) {
+        self.0.retain(|(known, _)| *known != collection);
     }
 
     pub(crate) fn len(&self) -> usize {

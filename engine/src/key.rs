@@ -1,5 +1,6 @@
 //! Owns the small value types that name things: keys, collections, sequences, positions and times. Never touches a disk or a map.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::ops::Deref;
 
@@ -35,6 +36,12 @@ impl Deref for Key {
     type Target = str;
 
     fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl Borrow<str> for Key {
+    fn borrow(&self) -> &str {
         self.as_str()
     }
 }
@@ -100,6 +107,8 @@ pub struct CollectionId(pub u32);
 impl CollectionId {
     /// The collection that is always there.
     pub const ROOT: Self = Self(0);
+    /// The number that no collection ever has: it holds nothing.
+    pub const NONE: Self = Self(u32::MAX);
 }
 
 /// The number of a commit: 1 for the first, and contiguous from there. 0 stands for the state before any commit.

@@ -204,20 +204,37 @@ impl Keydir {
 
     /// Appends a copy of one part's keys of all collections, with their entries.
     pub(crate) fn copy_part_of_all(&self, index: usize, copy: &mut Vec<(CollectionId, Key, Entry)>) {
+        self.copy_part_of(index, |_| true, copy);
+    }
+
+    /// The same, of the collections that are wanted.
+    pub(crate) fn copy_part_of(
+        &self,
+        index: usize,
+        is_wanted: impl Fn(CollectionId) -> bool,
+        copy: &mut Vec<(CollectionId, Key, Entry)>,
+    ) {
         for item in self.parts[index].iter() {
             let collection = item.key().parts().0;
+            if !is_wanted(collection) {
+                continue;
+            }
             let key = item.key().in_collection(collection).expect("it is in its own collection");
             copy.push((collection, key, *item.value()));
         }
     }
 
     /// Gives each entry of one part, tombstones excepted, the location that `moved` says, if it says one.
-    pub(crate) fn relocate_part(&self, index: usize, moved: impl Fn(Location) -> Option<Location>) {
+    pub(crate) fn relocate_part(
+        &self,
+        index: usize,
+        moved: impl Fn(CollectionId, Location) -> Option<Location>,
+    ) {
         // The iterator holds the guard of one shard at a time.
         for mut item in self.parts[index].iter_mut() {
             // Nowhere looks as if it were in a generation whose number has no low bits.
             if !item.is_tombstone()
-                && let Some(location) = moved(item.location)
+                && let Some(location) = moved(item.key().parts().0, item.location)
             {
                 item.location = location;
             }

@@ -175,6 +175,11 @@ impl Needs {
         self.settled.is_empty() && self.unsettled.is_none()
     }
 
+    /// Whether there is a pin that does not say where it stands.
+    pub(crate) fn has_unsettled(&self) -> bool {
+        self.unsettled.is_some()
+    }
+
     /// Whether a settled pin stands here.
     pub(crate) fn has(&self, pin: Sequence) -> bool {
         self.settled.binary_search(&pin).is_ok()

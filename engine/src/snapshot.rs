@@ -192,8 +192,8 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`crate::Error::Io`] and [`crate::Error::Damaged`].
-    pub fn replaced(&self, collection: CollectionId, key: &str, replaced: &Replaced) -> Result<Document> {
-        self.document(&self.shared.keydir.hash(collection, key), &replaced.0)
+    pub fn replaced(&self, key: &str, &Replaced(collection, entry): &Replaced) -> Result<Document> {
+        self.document(&self.shared.keydir.hash(collection, key), &entry)
     }
 
     /// The generation in whose log the newest commit that it shows stands.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use ahash::RandomState;
 
+use crate::collections::{CollectionChange, Collections};
 use crate::document::Document;
 use crate::error::Result;
 use crate::generation::Location;
@@ -13,7 +14,7 @@ use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::keydir::{Entry, Hashed};
 use crate::log::{Kind, NewRecord, Payload, RecordWriter};
 use crate::transaction::{
-    Change, Committed, Operation, Outcome, Refused, Replaced, Requirement, Transaction,
+    Change, CollectionRef, Committed, Operation, Outcome, Refused, Replaced, Requirement, Transaction,
 };
 use crate::validate::RecentChanges;
 use crate::view::Shared;
@@ -28,6 +29,8 @@ pub(crate) struct StagedGroup<'g> {
     /// The sequence of its last commit.
     pub(crate) sequence: Sequence,
     pub(crate) changes: Vec<StagedChange<'g>>,
+    /// The collections that are created or dropped, and by which commits.
+    pub(crate) collections: Vec<(Sequence, CollectionChange)>,
     pub(crate) outcomes: Vec<Outcome>,
 }
 
@@ -50,8 +53,11 @@ struct Stage<'g, 's> {
     shared: &'s Shared,
     catalog: &'s Catalog,
     recent: &'s RecentChanges,
+    collections: Cow<'s, Collections>,
     log: &'s LogState,
     group: StagedGroup<'g>,
+    /// The collections that the transaction calls by name, as far as they are there.
+    named: Vec<Option<CollectionId>>,
     earlier: Option<HashMap<(CollectionId, &'g str), Touched<'g>, RandomState>>,
 }
 
@@ -100,7 +106,7 @@ impl<'g> StagedGroup<'g> {
     pub(crate) fn decide(
         transactions: &'g [Transaction],
         shared: &Shared,
-        catalog: &Catalog,
+        (catalog, collections): (&Catalog, &Collections),
         recent: &RecentChanges,
         log: &LogState,
         encoded: RecordWriter,
@@ -110,9 +116,12 @@ impl<'g> StagedGroup<'g> {
         // A single key has nothing before it.
         let earlier = (keys > 1).then(|| HashMap::with_capacity_and_hasher(keys, RandomState::new()));
         let outcomes = Vec::with_capacity(transactions.len());
-        let group = Self { encoded, sequence: log.sequence, changes: Vec::with_capacity(keys), outcomes };
-        let mut stage = Stage { shared, catalog, recent, log, group, earlier };
+        let (sequence, changes) = (log.sequence, Vec::with_capacity(keys));
+        let group = Self { encoded, sequence, changes, collections: Vec::new(), outcomes };
+        let (collections, named) = (Cow::Borrowed(collections), Vec::new());
+        let mut stage = Stage { shared, catalog, collections, recent, log, group, named, earlier };
         for transaction in transactions {
+            stage.name(transaction);
             let outcome = match stage.check(transaction) {
                 Ok(()) => Ok(stage.transaction(transaction)?),
                 Err(refused) => Err(refused),
@@ -126,8 +135,9 @@ impl<'g> StagedGroup<'g> {
 impl<'g> Stage<'g, '_> {
     fn check(&self, transaction: &'g Transaction) -> std::result::Result<(), Refused> {
         for Requirement { collection, key, condition } in transaction.conditions() {
-            let found =
-                self.find(&self.shared.keydir.hash(*collection, key)).live.map(|entry| entry.sequence);
+            let found = self.resolve(*collection).and_then(|collection| {
+                self.find(&self.shared.keydir.hash(collection, key)).live.map(|entry| entry.sequence)
+            });
             if !condition.holds(found) {
                 let (collection, condition) = (*collection, *condition);
                 return Err(Refused::Unmet { collection, key: key.clone(), condition, found });
@@ -143,10 +153,13 @@ impl<'g> Stage<'g, '_> {
         let sequence = self.group.sequence.next();
         let mut committed = Committed { sequence: self.group.sequence, effective: 0, replaced: None };
         for (index, operation) in transaction.operations().iter().enumerate() {
-            let hashed = self.shared.keydir.hash(operation.collection, &operation.key);
+            let Some(collection) = self.collection(transaction, operation, sequence, &mut committed)? else {
+                continue;
+            };
+            let hashed = self.shared.keydir.hash(collection, &operation.key);
             let found = self.find(&hashed);
             if index == 0 {
-                committed.replaced = found.live.map(Replaced);
+                committed.replaced = found.live.map(|live| Replaced(collection, live));
             }
             let (kind, expires_at, text) = match (&operation.change, found.live) {
                 (Change::Set { document, expires_at }, _) => {
@@ -155,11 +168,11 @@ impl<'g> Stage<'g, '_> {
                 (Change::Expire { at }, Some(entry)) => (Kind::Set, *at, self.text(&hashed, &found, &entry)?),
                 // What has expired is not there for the caller, but its deletion is written: it purges it.
                 (Change::Delete, _) if found.entry.is_some() => (Kind::Delete, None, Text::Staged("")),
-                (Change::Expire { .. } | Change::Delete, _) => continue,
+                (Change::Expire { .. } | Change::Delete | Change::Drop, _) => continue,
             };
             committed.effective += u64::from(kind == Kind::Set || found.live.is_some());
             committed.sequence = sequence;
-            let entry = self.encode(operation, sequence, &found, kind, expires_at, text.as_ref());
+            let entry = self.encode(&hashed, sequence, &found, kind, expires_at, text.as_ref());
             let index_change = self.index_change(operation, &hashed, &found, &text);
             let (key, old) = (&operation.key, found.old);
             self.group.changes.push(StagedChange { hashed, key, old, entry, expires_at, index_change });
@@ -172,6 +185,53 @@ impl<'g> Stage<'g, '_> {
             self.group.sequence = sequence;
         }
         Ok(committed)
+    }
+
+    /// Finds the collections that a transaction calls by name, as the members before it have left them.
+    fn name(&mut self, transaction: &Transaction) {
+        self.named.clear();
+        let names = transaction.names().iter();
+        self.named.extend(names.map(|name| self.collections.find(name)));
+    }
+
+    /// The collection of a key, if it is there.
+    fn resolve(&self, collection: CollectionRef) -> Option<CollectionId> {
+        match collection {
+            CollectionRef::Id(CollectionId::ROOT) => Some(CollectionId::ROOT),
+            CollectionRef::Id(id) => (!self.collections.is_dropped(id)).then_some(id),
+            CollectionRef::Named(number) => self.named[number as usize],
+        }
+    }
+
+    /// The collection of an operation, which is created if a document is to be set there. Nothing, if there is nothing to
+    /// be done to a key.
+    fn collection(
+        &mut self,
+        transaction: &Transaction,
+        operation: &Operation,
+        sequence: Sequence,
+        committed: &mut Committed,
+    ) -> Result<Option<CollectionId>> {
+        let found = self.resolve(operation.collection);
+        let CollectionRef::Named(number) = operation.collection else { return Ok(found) };
+        let name = &transaction.names()[number as usize];
+        let (change, id) = match (&operation.change, found) {
+            (Change::Set { .. }, None) => {
+                let id = self.collections.next()?;
+                (CollectionChange::Created(id, name.clone()), Some(id))
+            }
+            (Change::Drop, Some(id)) => (CollectionChange::Dropped(id), None),
+            (Change::Drop, None) => return Ok(None),
+            _ => return Ok(found),
+        };
+        let record = change.record(name, sequence);
+        self.group.encoded.push(&record);
+        self.collections.to_mut().change(&change);
+        self.group.collections.push((sequence, change));
+        self.named[number as usize] = id;
+        committed.effective += u64::from(id.is_none());
+        committed.sequence = sequence;
+        Ok(id)
     }
 
     /// The text of a document that is there.
@@ -194,9 +254,10 @@ impl<'g> Stage<'g, '_> {
         found: &Found<'_>,
         text: &Text<'_>,
     ) -> Option<Cow<'g, IndexChange>> {
-        let (catalog, collection) = (self.catalog, operation.collection);
+        let (catalog, collection) = (self.catalog, hashed.collection);
         if let Some(prepared) = &operation.prepared
             && prepared.catalog == catalog.number()
+            && prepared.collection == collection
             && prepared.replaces == found.entry.map(|entry| entry.id())
             && found.text.is_none()
         {
@@ -239,15 +300,14 @@ impl<'g> Stage<'g, '_> {
 
     fn encode(
         &mut self,
-        operation: &Operation,
+        &Hashed { collection, key, .. }: &Hashed<'_>,
         sequence: Sequence,
         found: &Found<'_>,
         kind: Kind,
         expires_at: Option<Timestamp>,
         text: &str,
     ) -> Entry {
-        let Operation { collection, key, .. } = operation;
-        let payload = Payload { collection: *collection, expires_at, key, document: text.as_bytes() };
+        let payload = Payload { collection, expires_at, key, document: text.as_bytes() };
         let previous = found.entry.map_or(0, |entry| self.log.position_of(&entry));
         let has_expired = kind == Kind::Delete && found.live.is_none();
         let record = NewRecord { kind, has_expired, sequence, previous, payload: Some(payload) };

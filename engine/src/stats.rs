@@ -21,6 +21,8 @@ pub struct Stats {
     pub sequence: Sequence,
     /// Documents in all collections.
     pub documents: u64,
+    /// Collections besides the root.
+    pub collections: usize,
     /// The length of the file, space prepared ahead included, in bytes.
     pub file_bytes: u64,
     /// What files from before a compaction take, in bytes, since snapshots still read them. They have no name any more.
@@ -80,6 +82,7 @@ impl Stats {
             path: shared.path.to_path_buf(),
             sequence: view.sequence,
             documents: view.counts.total(),
+            collections: view.collections.len(),
             file_bytes,
             held_bytes,
             log_bytes,

@@ -117,7 +117,9 @@ impl Backlog {
     /// Takes from the pins that are gone what they held.
     fn let_go(&mut self) {
         let Self { held, loose, unsettled, needs, .. } = self;
-        loose.append(unsettled);
+        if !needs.has_unsettled() {
+            loose.append(unsettled);
+        }
         held.retain(|pin, chunks| {
             let stays = needs.has(*pin);
             if !stays {

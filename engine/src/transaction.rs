@@ -1,5 +1,6 @@
 //! Owns what one commit is to change, as plain values, and the check of its sizes. Never looks at the database.
 
+use crate::collections::check_collection_name;
 use crate::document::EncodedDocument;
 use crate::error::{Error, Result};
 use crate::index::catalog::IndexChange;
@@ -14,14 +15,37 @@ use crate::validate::RangeReads;
 pub struct Transaction {
     conditions: Vec<Requirement>,
     operations: Vec<Operation>,
-    range_reads: Option<Box<RangeReads>>,
+    /// What few transactions have.
+    rest: Option<Box<Rest>>,
     bytes: usize,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Rest {
+    /// The collections that it calls by their names.
+    names: Vec<Key>,
+    range_reads: Option<RangeReads>,
+}
+
+/// A collection, as a transaction speaks of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CollectionRef {
+    /// By its number. What is done to one that was dropped has no effect.
+    Id(CollectionId),
+    /// By the name that this transaction has noted under this number: see [`Transaction::collection`].
+    Named(u32),
+}
+
+impl From<CollectionId> for CollectionRef {
+    fn from(id: CollectionId) -> Self {
+        Self::Id(id)
+    }
 }
 
 /// One change of one key.
 #[derive(Clone, Debug)]
 pub(crate) struct Operation {
-    pub(crate) collection: CollectionId,
+    pub(crate) collection: CollectionRef,
     pub(crate) key: Key,
     pub(crate) change: Change,
     pub(crate) prepared: Option<Box<Prepared>>,
@@ -31,8 +55,9 @@ pub(crate) struct Operation {
 /// time of the commit.
 #[derive(Clone, Debug)]
 pub(crate) struct Prepared {
-    /// Which indexes there were.
+    /// Which indexes there were, and in which collection it is.
     pub(crate) catalog: u64,
+    pub(crate) collection: CollectionId,
     /// Which record the key had, if it had one.
     pub(crate) replaces: Option<RecordId>,
     pub(crate) change: IndexChange,
@@ -40,15 +65,22 @@ pub(crate) struct Prepared {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
-    Set { document: EncodedDocument, expires_at: Option<Timestamp> },
-    Expire { at: Option<Timestamp> },
+    Set {
+        document: EncodedDocument,
+        expires_at: Option<Timestamp>,
+    },
+    Expire {
+        at: Option<Timestamp>,
+    },
     Delete,
+    /// The collection is dropped, and the operation has no key.
+    Drop,
 }
 
 /// A condition on one key.
 #[derive(Clone, Debug)]
 pub(crate) struct Requirement {
-    pub(crate) collection: CollectionId,
+    pub(crate) collection: CollectionRef,
     pub(crate) key: Key,
     pub(crate) condition: Condition,
 }
@@ -81,15 +113,15 @@ pub struct Committed {
 
 /// A version of a document that a transaction replaced. It is read only when asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Replaced(pub(crate) Entry);
+pub struct Replaced(pub(crate) CollectionId, pub(crate) Entry);
 
 /// Why a transaction changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// A condition did not hold.
     Unmet {
-        /// The collection of the key.
-        collection: CollectionId,
+        /// The collection of the key, as the transaction speaks of it.
+        collection: CollectionRef,
         /// The key whose condition did not hold.
         key: Key,
         /// The condition.
@@ -159,16 +191,29 @@ impl Transaction {
         Self::default()
     }
 
+    /// The collection of this name, for this transaction. If there is none when it is committed, the first document that
+    /// is set there creates it.
+    pub fn collection(&mut self, name: &Key) -> CollectionRef {
+        let names = &mut self.rest.get_or_insert_default().names;
+        let known = names.iter().position(|known| known == name);
+        let number = known.unwrap_or_else(|| {
+            self.bytes += name.len();
+            names.push(name.clone());
+            names.len() - 1
+        });
+        CollectionRef::Named(number as u32)
+    }
+
     /// Adds: nothing is changed unless `key` meets `condition`.
-    pub fn require(&mut self, collection: CollectionId, key: Key, condition: Condition) {
+    pub fn require(&mut self, collection: impl Into<CollectionRef>, key: Key, condition: Condition) {
         self.bytes += key.len();
-        self.conditions.push(Requirement { collection, key, condition });
+        self.conditions.push(Requirement { collection: collection.into(), key, condition });
     }
 
     /// Adds: `key` holds `document` from now on, until `expires_at` if there is one.
     pub fn set(
         &mut self,
-        collection: CollectionId,
+        collection: impl Into<CollectionRef>,
         key: Key,
         document: EncodedDocument,
         expires_at: Option<Timestamp>,
@@ -178,13 +223,20 @@ impl Transaction {
     }
 
     /// Adds: the document of `key`, if it has one, stays, and expires at `at`, or never.
-    pub fn expire(&mut self, collection: CollectionId, key: Key, at: Option<Timestamp>) {
+    pub fn expire(&mut self, collection: impl Into<CollectionRef>, key: Key, at: Option<Timestamp>) {
         self.push(collection, key, Change::Expire { at: at.map(storable) });
     }
 
     /// Adds: `key` holds nothing from now on.
-    pub fn delete(&mut self, collection: CollectionId, key: Key) {
+    pub fn delete(&mut self, collection: impl Into<CollectionRef>, key: Key) {
         self.push(collection, key, Change::Delete);
+    }
+
+    /// Adds: the collection, which this transaction calls by its name, is there no more, with all its documents and
+    /// indexes; if there is one.
+    pub fn drop_collection(&mut self, collection: CollectionRef) {
+        debug_assert!(matches!(collection, CollectionRef::Named(_)), "it is called by its name");
+        self.push(collection, Key::from(""), Change::Drop);
     }
 
     /// How many operations it has.
@@ -208,8 +260,10 @@ impl Transaction {
     /// Checks the sizes, so that a commit cannot fail for them.
     ///
     /// # Errors
-    /// [`Error::KeyTooLong`], [`Error::DocumentTooLarge`] or [`Error::TransactionTooLarge`].
+    /// [`Error::KeyTooLong`], [`Error::DocumentTooLarge`], [`Error::TransactionTooLarge`] or
+    /// [`Error::InvalidCollectionName`].
     pub fn check(&self, limits: &Limits) -> Result<()> {
+        self.names().iter().try_for_each(|name| check_collection_name(name))?;
         let keys = self.operations.iter().map(|operation| &operation.key);
         for key in keys.chain(self.conditions.iter().map(|requirement| &requirement.key)) {
             if key.len() > limits.key_bytes_max {
@@ -236,11 +290,21 @@ impl Transaction {
 
     /// Adds: nothing is changed if one of these ranges has changed.
     pub(crate) fn require_unchanged(&mut self, reads: RangeReads) {
-        self.range_reads = Some(Box::new(reads));
+        self.rest.get_or_insert_default().range_reads = Some(reads);
     }
 
     pub(crate) fn range_reads(&self) -> Option<&RangeReads> {
-        self.range_reads.as_deref()
+        self.rest.as_deref()?.range_reads.as_ref()
+    }
+
+    pub(crate) fn names(&self) -> &[Key] {
+        self.rest.as_deref().map_or(&[], |rest| &rest.names)
+    }
+
+    /// How many records it makes at most.
+    pub(crate) fn records_max(&self) -> usize {
+        // Each operation may find that its collection has to be created, since one before it has dropped it.
+        if self.names().is_empty() { self.operations.len() } else { self.operations.len() * 2 }
     }
 
     pub(crate) fn conditions(&self) -> &[Requirement] {
@@ -251,12 +315,13 @@ impl Transaction {
         &self.operations
     }
 
-    pub(crate) fn operations_mut(&mut self) -> &mut [Operation] {
-        &mut self.operations
+    pub(crate) fn parts_mut(&mut self) -> (&[Key], &mut [Operation]) {
+        (self.rest.as_deref().map_or(&[], |rest| &rest.names), &mut self.operations)
     }
 
-    fn push(&mut self, collection: CollectionId, key: Key, change: Change) {
+    fn push(&mut self, collection: impl Into<CollectionRef>, key: Key, change: Change) {
         self.bytes += key.len();
+        let collection = collection.into();
         self.operations.push(Operation { collection, key, change, prepared: None });
     }
 }

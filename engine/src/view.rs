@@ -1,6 +1,5 @@
 //! Owns what readers and the writer share, and the published view. Never changes the log.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -9,6 +8,7 @@ use arc_swap::ArcSwap;
 
 use crate::cache::DocumentCache;
 use crate::clock::Clock;
+use crate::collections::Collections;
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::expiry::{Expiring, ExpiryOrder, ExpiryTimes};
@@ -43,6 +43,8 @@ pub(crate) struct Shared {
     /// Whether the view shows an index, for those who would look at it for nothing else: it is another one after each
     /// commit, and to look at it costs both sides.
     pub(crate) has_indexes: AtomicBool,
+    /// The number of the collections that the view shows, which changes as seldom as those do.
+    pub(crate) collections_number: AtomicU64,
     pub(crate) cache: DocumentCache,
     pub(crate) recovery: OnceLock<RecoveryReport>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -65,40 +67,72 @@ pub(crate) struct View {
     /// The keys that will expire, and those that have and are not purged yet.
     pub(crate) expiring: ExpiryOrder,
     pub(crate) catalog: Catalog,
+    pub(crate) collections: Collections,
 }
 
-/// How many documents each collection holds.
+/// How many documents each collection holds, and how many bytes their records have.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counts {
     root: u64,
-    others: Arc<BTreeMap<CollectionId, u64>>,
+    /// Of the others that have had one, by their numbers: a vector, since each commit in one of them copies it.
+    others: Arc<Vec<Tally>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Tally {
+    collection: CollectionId,
+    documents: u64,
+    bytes: u64,
 }
 
 impl Counts {
     pub(crate) fn get(&self, collection: CollectionId) -> u64 {
         match collection {
             CollectionId::ROOT => self.root,
-            other => self.others.get(&other).copied().unwrap_or(0),
+            other => self.place(other).map_or(0, |index| self.others[index].documents),
         }
     }
 
     pub(crate) fn total(&self) -> u64 {
-        self.root + self.others.values().sum::<u64>()
+        self.root + self.others.iter().map(|tally| tally.documents).sum::<u64>()
     }
 
-    pub(crate) fn add(&mut self, collection: CollectionId) {
-        *self.slot(collection) += 1;
-    }
-
-    pub(crate) fn subtract(&mut self, collection: CollectionId) {
-        *self.slot(collection) -= 1;
-    }
-
-    fn slot(&mut self, collection: CollectionId) -> &mut u64 {
-        match collection {
-            CollectionId::ROOT => &mut self.root,
-            other => Arc::make_mut(&mut self.others).entry(other).or_default(),
+    /// Adds a document whose record has so many bytes. Says whether it is the first of its collection.
+    pub(crate) fn add(&mut self, collection: CollectionId, bytes: u64) -> bool {
+        if collection == CollectionId::ROOT {
+            self.root += 1;
+            return false;
         }
+        let place = self.place(collection);
+        let others = Arc::make_mut(&mut self.others);
+        match place {
+            Ok(index) => {
+                let tally = &mut others[index];
+                (tally.documents, tally.bytes) = (tally.documents + 1, tally.bytes + bytes);
+            }
+            Err(index) => others.insert(index, Tally { collection, documents: 1, bytes }),
+        }
+        place.is_err()
+    }
+
+    pub(crate) fn subtract(&mut self, collection: CollectionId, bytes: u64) {
+        if collection == CollectionId::ROOT {
+            self.root -= 1;
+        } else if let Ok(index) = self.place(collection) {
+            let tally = &mut Arc::make_mut(&mut self.others)[index];
+            (tally.documents, tally.bytes) = (tally.documents - 1, tally.bytes - bytes);
+        }
+    }
+
+    /// Takes a collection out with all its documents, and says how many they were, and the bytes of their records.
+    pub(crate) fn remove(&mut self, collection: CollectionId) -> (u64, u64) {
+        let Ok(index) = self.place(collection) else { return (0, 0) };
+        let Tally { documents, bytes, .. } = Arc::make_mut(&mut self.others).remove(index);
+        (documents, bytes)
+    }
+
+    fn place(&self, collection: CollectionId) -> std::result::Result<usize, usize> {
+        self.others.binary_search_by_key(&collection, |tally| tally.collection)
     }
 }
 
@@ -139,6 +173,7 @@ impl Shared {
             expiry_times,
             pins: Pins::new(),
             range_readers: RangeReaders::default(),
+            collections_number: AtomicU64::new(view.collections.number()),
             view: ArcSwap::from_pointee(view),
             has_indexes: AtomicBool::new(false),
             cache: DocumentCache::new(options.cache_bytes),

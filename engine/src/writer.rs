@@ -7,13 +7,14 @@ use std::io;
 use std::sync::Arc;
 
 use crate::apply::{Applier, Untidy};
+use crate::collections::{CollectionChange, check_collection_name};
 use crate::compaction::Moves;
 use crate::error::{Error, Result};
 use crate::expiry::Expiring;
 use crate::fs::FileSystem;
 use crate::generation::Generation;
 use crate::hint::{HintTask, HintedCommit, Hints};
-use crate::key::{Sequence, Timestamp};
+use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::keydir::Entry;
 use crate::live::LiveFile;
 use crate::lock::FileLock;
@@ -135,13 +136,15 @@ impl Writer {
     /// has stopped. [`Error::Poisoned`]: the writer had stopped before.
     pub fn commit(&mut self, group: &[Transaction], durability: Durability) -> Result<Vec<Outcome>> {
         self.check()?;
-        self.allow_seals(group.iter().map(|transaction| transaction.len() as u64).sum())?;
+        self.allow_seals(group.iter().map(|transaction| transaction.records_max() as u64).sum())?;
         let encoder = self.encoder();
-        let (catalog, recent) = (self.applier.catalog(), self.applier.recent());
-        let staged = StagedGroup::decide(group, &self.shared, catalog, recent, &self.log, encoder)?;
-        let StagedGroup { encoded, sequence, changes, outcomes } = staged;
+        let (known, recent) = ((self.applier.catalog(), self.applier.collections()), self.applier.recent());
+        let staged = StagedGroup::decide(group, &self.shared, known, recent, &self.log, encoder)?;
+        let StagedGroup { encoded, sequence, changes, collections, outcomes } = staged;
         self.carry_out(encoded, sequence, durability, |applier| {
             changes.iter().for_each(|change| applier.apply(change));
+            let collections = collections.iter();
+            collections.for_each(|(sequence, change)| applier.change_collection(change, *sequence));
         })?;
         Ok(outcomes)
     }
@@ -150,6 +153,30 @@ impl Writer {
     /// commits do it otherwise. A step takes some fraction of a millisecond at most, and says what is left.
     pub fn tidy(&mut self) -> Untidy {
         self.applier.tidy()
+    }
+
+    /// The number of the collection of this name, which is created if there is none.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCollectionName`], [`Error::NoMoreCollections`], and those of [`Writer::commit`].
+    pub fn collection(&mut self, name: &Key, durability: Durability) -> Result<CollectionId> {
+        check_collection_name(name)?;
+        if let Some(id) = self.find_collection(name) {
+            return Ok(id);
+        }
+        let id = self.applier.collections().next()?;
+        let (change, sequence) = (CollectionChange::Created(id, name.clone()), self.log.sequence.next());
+        let NewRecord { kind, payload, .. } = change.record(name, sequence);
+        self.commit_record(kind, payload, durability, |applier| {
+            applier.change_collection(&change, sequence)
+        })?;
+        Ok(id)
+    }
+
+    /// The number of the collection of this name, if there is one.
+    #[must_use]
+    pub fn find_collection(&self, name: &str) -> Option<CollectionId> {
+        self.applier.collections().find(name)
     }
 
     /// Syncs all that was appended.
@@ -221,8 +248,10 @@ impl Writer {
     pub fn purge_expired(&mut self, limit: usize, durability: Durability) -> Result<u64> {
         self.check()?;
         let now = self.shared.now_after(self.log.time);
+        self.applier.forget_expired(now, limit);
         let mut purge = Transaction::new();
         for Expiring { collection, key, .. } in self.applier.expired(now).take(limit) {
+            // What is left of dropped collections is forgotten by the next call.
             purge.delete(collection, key);
         }
         let count = purge.len() as u64;

@@ -65,7 +65,10 @@ fn a_refusal_names_the_key_and_the_version_found_and_changes_nothing() {
     both.delete(ROOT, Key::from("a"));
     let outcome = commit(&mut writer, &[both]).remove(0);
     let (key, condition) = (Key::from("a"), Condition::Version(Sequence(7)));
-    assert_eq!(outcome, Err(Refused::Unmet { collection: ROOT, key, condition, found: Some(Sequence(1)) }));
+    assert_eq!(
+        outcome,
+        Err(Refused::Unmet { collection: ROOT.into(), key, condition, found: Some(Sequence(1)) })
+    );
     assert!(reader.contains(ROOT, "a") && !reader.contains(ROOT, "b"));
     assert_eq!(reader.sequence(), Sequence(1), "a refusal takes no sequence");
 }
@@ -105,10 +108,10 @@ fn the_replaced_document_can_be_read_by_a_snapshot_from_before() {
     for number in 3..10 {
         commit(&mut writer, &[set("a", number, None)]);
     }
-    assert_eq!(snapshot.replaced(ROOT, "a", &first).unwrap().as_str(), "1");
+    assert_eq!(snapshot.replaced("a", &first).unwrap().as_str(), "1");
     let mut delete = Transaction::new();
     delete.delete(ROOT, Key::from("a"));
     let last = replaced(&commit(&mut writer, &[delete])).unwrap();
-    let document = snapshot.replaced(ROOT, "a", &last).unwrap();
+    let document = snapshot.replaced("a", &last).unwrap();
     assert_eq!((document.as_str(), document.version()), ("9", Sequence(9)));
 }

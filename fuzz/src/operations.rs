@@ -2,9 +2,12 @@
 //! itself: the model's run does.
 
 use ferrumdb_engine::fs::SimOperation;
-use ferrumdb_proptests::{Change, Damage, Failure, KEYS, Op, OpList, replay};
+use ferrumdb_proptests::{COLLECTIONS, Change, Damage, Failure, KEYS, Op, OpList, replay};
 
 use crate::memory::Bound;
+
+/// From here on, the number of a deletion is that of a collection to be dropped.
+const DROPS: usize = 60;
 
 /// Beyond that, a list takes longer and finds no more.
 const OPS_MAX: usize = 64;
@@ -91,7 +94,11 @@ impl Bytes<'_> {
     fn change(&mut self) -> Change {
         let which = self.byte();
         let document = (which & 0xC0 != 0).then(|| self.number());
-        Change { key: usize::from(which & 0x3F) % KEYS.len(), document }
+        let key = match (usize::from(which & 0x3F), document) {
+            (number @ DROPS.., None) => KEYS.len() + (number - DROPS) % COLLECTIONS.len(),
+            (number, _) => number % KEYS.len(),
+        };
+        Change { key, document }
     }
 
     /// Some failure, within the bounds that keep a run short.

@@ -5,27 +5,28 @@ use std::sync::Arc;
 use ferrumdb_engine::{CollectionId, Document, KeyBounds, Keys, Reader, Scan, Snapshot};
 
 use crate::model::State;
-use crate::ops::{COLLECTIONS, KEYS, document, range_of};
+use crate::ops::{COLLECTIONS, KEYS, ROOT, collection_of, document, range_of};
 
 /// Compares everything that a reader can ask; without `lists`, what it can ask about a key and how many there are.
 pub(crate) fn reader(reader: &Reader, state: &State, sequence: usize, lists: bool) -> Result<(), String> {
     equal("sequence", &(reader.sequence().0 as usize), &sequence)?;
     let stats = reader.stats().map_err(|error| format!("stats failed: {error}"))?;
-    equal("documents in stats", &(stats.documents as usize), &state.len())?;
-    for (number, (collection, key)) in KEYS.iter().enumerate() {
-        let found = reader.get(*collection, key).map_err(|error| format!("get failed: {error}"))?;
+    let documents = state.keys().filter(|number| collection_of(**number).is_none()).count();
+    equal("documents in stats", &(stats.documents as usize), &documents)?;
+    let id = |name: &str| if name == ROOT { CollectionId::ROOT } else { reader.collection(name).0 };
+    for (number, (name, key)) in KEYS.iter().enumerate() {
+        let found = reader.get(id(name), key).map_err(|error| format!("get failed: {error}"))?;
         equal(key, &found.as_ref().map(Document::as_str), &expected(state, number).as_deref())?;
-        equal(key, &reader.contains(*collection, key), &state.contains_key(&number))?;
+        equal(key, &reader.contains(id(name), key), &state.contains_key(&number))?;
     }
-    for collection in COLLECTIONS {
+    for name in all_collections() {
         if lists {
-            let keys: Vec<_> = reader.keys(collection).map(String::from).collect();
-            equal("keys", &sorted(keys), &keys_of(state, collection))?;
+            let keys: Vec<_> = reader.keys(id(name)).map(String::from).collect();
+            equal("keys", &sorted(keys), &keys_of(state, name))?;
         }
-        equal("count", &(reader.count(collection) as usize), &keys_of(state, collection).len())?;
-        let (numbers, keys) = asked(collection);
-        let found =
-            reader.get_many(collection, &keys).map_err(|error| format!("get_many failed: {error}"))?;
+        equal("count", &(reader.count(id(name)) as usize), &keys_of(state, name).len())?;
+        let (numbers, keys) = asked(name);
+        let found = reader.get_many(id(name), &keys).map_err(|error| format!("get_many failed: {error}"))?;
         let found: Vec<_> =
             found.iter().map(|found| found.as_ref().map(|found| found.as_str().to_owned())).collect();
         let wanted: Vec<_> = numbers.iter().map(|number| expected(state, *number)).collect();
@@ -40,34 +41,38 @@ pub(crate) fn reader(reader: &Reader, state: &State, sequence: usize, lists: boo
 
 /// Compares the keys of a snapshot, which takes a look at every key there is.
 pub(crate) fn keys(snapshot: &Arc<Snapshot>, state: &State) -> Result<(), String> {
-    for collection in COLLECTIONS {
-        let keys: Vec<_> = Keys::new(Arc::clone(snapshot), collection).map(String::from).collect();
-        equal("keys", &sorted(keys), &keys_of(state, collection))?;
+    for name in all_collections() {
+        let keys: Vec<_> = Keys::new(Arc::clone(snapshot), id_in(snapshot, name)).map(String::from).collect();
+        equal("keys", &sorted(keys), &keys_of(state, name))?;
     }
     Ok(())
 }
 
 /// Compares everything else that a snapshot can be asked.
 pub(crate) fn snapshot(snapshot: &Snapshot, state: &State) -> Result<(), String> {
-    for (number, (collection, key)) in KEYS.iter().enumerate() {
-        let found = snapshot.get(*collection, key).map_err(|error| format!("get failed: {error}"))?;
+    let names: Vec<_> = snapshot.collections().into_iter().map(|info| String::from(info.name)).collect();
+    let wanted = state.keys().filter_map(|number| collection_of(*number)).map(str::to_owned);
+    equal("collections", &names, &sorted(wanted.collect()))?;
+    let id = |name| id_in(snapshot, name);
+    for (number, (name, key)) in KEYS.iter().enumerate() {
+        let found = snapshot.get(id(name), key).map_err(|error| format!("get failed: {error}"))?;
         equal(key, &found.as_ref().map(Document::as_str), &expected(state, number).as_deref())?;
-        equal(key, &snapshot.contains(*collection, key), &state.contains_key(&number))?;
+        equal(key, &snapshot.contains(id(name), key), &state.contains_key(&number))?;
     }
-    for collection in COLLECTIONS {
-        equal("count", &(snapshot.count(collection) as usize), &keys_of(state, collection).len())?;
+    for name in all_collections() {
+        equal("count", &(snapshot.count(id(name)) as usize), &keys_of(state, name).len())?;
     }
     // Without an order it takes a look at every key there is.
-    let has_order = |from: &usize| snapshot.has_order(KEYS[*from].0);
+    let has_order = |from: &usize| snapshot.has_order(id(KEYS[*from].0));
     (0..KEYS.len()).step_by(3).filter(has_order).try_for_each(|from| ordered(snapshot, state, from))
 }
 
 /// Compares what is read in order of a range, and in reverse.
 fn ordered(snapshot: &Snapshot, state: &State, from: usize) -> Result<(), String> {
-    let (collection, start, end, mut numbers) = range_of(from, (from + state.len()) % KEYS.len());
+    let (name, start, end, mut numbers) = range_of(from, (from + state.len()) % KEYS.len());
     numbers.retain(|number| state.contains_key(number));
     numbers.sort_unstable_by_key(|number| KEYS[*number].1);
-    let bounds = KeyBounds::new(start, end);
+    let (collection, bounds) = (id_in(snapshot, name), KeyBounds::new(start, end));
     equal("counted range", &(snapshot.count_range(collection, &bounds) as usize), &numbers.len())?;
     let scan = || Scan::new(snapshot, collection, bounds.clone());
     let wanted = |number: &usize| (KEYS[*number].1.to_owned(), expected(state, *number).unwrap_or_default());
@@ -82,18 +87,26 @@ fn told(scan: Scan<&Snapshot>) -> Result<Vec<(String, String)>, String> {
     told.collect::<Result<_, _>>().map_err(|error| format!("a scan failed: {error}"))
 }
 
+fn id_in(snapshot: &Snapshot, name: &str) -> CollectionId {
+    if name == ROOT { CollectionId::ROOT } else { snapshot.collection(name) }
+}
+
+fn all_collections() -> impl Iterator<Item = &'static str> {
+    [ROOT, "never there"].into_iter().chain(COLLECTIONS)
+}
+
 fn expected(state: &State, key: usize) -> Option<String> {
     state.get(&key).map(|number| document(*number).as_str().to_owned())
 }
 
-fn asked(collection: CollectionId) -> (Vec<usize>, Vec<&'static str>) {
-    let numbered = KEYS.iter().enumerate().filter(|(_, (of, _))| *of == collection);
+fn asked(name: &str) -> (Vec<usize>, Vec<&'static str>) {
+    let numbered = KEYS.iter().enumerate().filter(|(_, (of, _))| *of == name);
     numbered.map(|(number, (_, key))| (number, *key)).unzip()
 }
 
-fn keys_of(state: &State, collection: CollectionId) -> Vec<String> {
-    let keys = state.keys().map(|number| KEYS[*number]).filter(|(of, _)| *of == collection);
-    sorted(keys.map(|(_, key)| key.to_owned()).collect())
+fn keys_of(state: &State, name: &str) -> Vec<String> {
+    let keys = state.keys().filter_map(|number| KEYS.get(*number)).filter(|(of, _)| *of == name);
+    sorted(keys.map(|(_, key)| (*key).to_owned()).collect())
 }
 
 fn sorted(mut keys: Vec<String>) -> Vec<String> {

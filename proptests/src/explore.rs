@@ -119,6 +119,9 @@ fn generate(seed: u64) -> OpList {
                 op => ops.push(op),
             }
         }
+        if random.once_in(8) {
+            fail_a_sync_beside_commits(random, &mut ops);
+        }
         crash_in_work(random, &mut ops);
         // A process that dies leaves what it has not synced to the power cuts behind it.
         let end = if random.once_in(4) { Op::PowerCut(random.below(1 << 32)) } else { Op::Kill };
@@ -130,6 +133,26 @@ fn generate(seed: u64) -> OpList {
         ops.push(Op::Open);
     }
     OpList { seed, ops }
+}
+
+/// A sync beside commits that fails, and whatever may be believed about it before the writer is told.
+fn fail_a_sync_beside_commits(random: &mut Random, ops: &mut Vec<Op>) {
+    ops.extend([Op::commit(random), Op::BeginSync]);
+    ops.push(Op::Fail(Failure {
+        operation: SimOperation::Sync,
+        nth: 1,
+        always: false,
+        damage: Damage::Error,
+    }));
+    ops.push(Op::RunSync);
+    let group = vec![vec![Change { key: random.below(KEYS.len() as u64) as usize, document: Some(1) }]];
+    ops.push(match random.below(4) {
+        0 => Op::Sync,
+        1 => Op::Close,
+        2 => Op::Compact(13),
+        _ => Op::Commit { group, synced: true },
+    });
+    ops.push(if random.once_in(2) { Op::FinishSync } else { Op::PowerCut(random.below(1 << 32)) });
 }
 
 /// Some operation at one of whose calls the power goes.

@@ -89,6 +89,9 @@ pub struct Contents {
     pub documents: BTreeMap<String, Stored>,
     /// The indexes by their fields, with what is found by them.
     pub indexes: BTreeMap<String, Vec<Found>>,
+    /// The collections by their names, which are in the root's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub collections: BTreeMap<String, Contents>,
 }
 
 /// A document.

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::ops::Change;
+use crate::ops::{Change, collection_of, place_of};
 
-/// The documents by the number of their key.
+/// The documents by the number of their key, and the collections that are there by theirs.
 pub type State = Arc<BTreeMap<usize, u64>>;
 
 /// What a transaction does: its commit's number, how many deletions found something, and the new state if there is one.
@@ -67,6 +67,14 @@ impl Model {
                     match document {
                         Some(number) => {
                             next.insert(*key, *number);
+                            next.extend(place_of(*key).map(|place| (place, 0)));
+                            is_commit = true;
+                        }
+                        None if collection_of(*key).is_some() && next.remove(key).is_some() => {
+                            next.retain(|other, _| {
+                                collection_of(*other).is_some() || place_of(*other) != Some(*key)
+                            });
+                            deleted += 1;
                             is_commit = true;
                         }
                         None if next.remove(key).is_some() => {

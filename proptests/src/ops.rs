@@ -6,25 +6,40 @@ use std::ops::Bound;
 use std::str::FromStr;
 
 use ferrumdb_engine::fs::{Effect, Fault, SimOperation};
-use ferrumdb_engine::{CollectionId, EncodedDocument, Limits};
+use ferrumdb_engine::{EncodedDocument, Limits};
 
 use crate::random::Random;
 
 /// The keys that operations name by number: few, so that they meet, and odd ones among them.
-pub const KEYS: [(CollectionId, &str); 8] = [
-    (CollectionId::ROOT, "a"),
-    (CollectionId::ROOT, "b"),
-    (CollectionId::ROOT, ""),
-    (CollectionId::ROOT, "\0"),
-    (CollectionId::ROOT, "a key that is longer than what fits without an allocation"),
-    (CollectionId(7), "a"),
-    (CollectionId(7), "\u{0}00000007a"),
-    (CollectionId(u32::MAX), "é"),
+pub const KEYS: [(&str, &str); 8] = [
+    (ROOT, "a"),
+    (ROOT, "b"),
+    (ROOT, ""),
+    (ROOT, "\0"),
+    (ROOT, "a key that is longer than what fits without an allocation"),
+    ("users", "a"),
+    ("users", "\u{0}00000001a"),
+    ("é", "é"),
 ];
 
-/// The collections of [`KEYS`], and one that stays empty.
-pub const COLLECTIONS: [CollectionId; 4] =
-    [CollectionId::ROOT, CollectionId(7), CollectionId(u32::MAX), CollectionId(1)];
+/// The name by which these tests call the root, which has none.
+pub const ROOT: &str = "";
+
+/// The collections of [`KEYS`] that come and go. An operation names one by the number of its place here, behind those of the
+/// keys.
+pub const COLLECTIONS: [&str; 2] = ["users", "é"];
+
+/// Whether the number of an operation is that of a collection, and of which.
+#[must_use]
+pub fn collection_of(number: usize) -> Option<&'static str> {
+    number.checked_sub(KEYS.len()).map(|place| COLLECTIONS[place])
+}
+
+/// The number of the collection of a key; nothing if it is the root.
+#[must_use]
+pub fn place_of(key: usize) -> Option<usize> {
+    COLLECTIONS.iter().position(|name| *name == KEYS[key].0).map(|place| KEYS.len() + place)
+}
 
 /// The document that operations name by number. Some span several sectors, and some are larger than what a log
 /// prepares ahead.
@@ -47,10 +62,10 @@ pub fn document(number: u64) -> EncodedDocument {
 pub(crate) fn range_of(
     from: usize,
     to: usize,
-) -> (CollectionId, Bound<&'static str>, Bound<&'static str>, Vec<usize>) {
+) -> (&'static str, Bound<&'static str>, Bound<&'static str>, Vec<usize>) {
     let ((collection, start), (other, end)) = (KEYS[from], KEYS[to]);
     let end = if other == collection { Bound::Excluded(end) } else { Bound::Unbounded };
-    let is_held = |(of, key): (CollectionId, &str)| {
+    let is_held = |(of, key): (&str, &str)| {
         let is_before = match end {
             Bound::Excluded(end) => key < end,
             _ => true,
@@ -61,12 +76,12 @@ pub(crate) fn range_of(
     (collection, Bound::Included(start), end, keys)
 }
 
-/// One change of one key.
+/// One change of one key, or the drop of a collection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Change {
-    /// An index of [`KEYS`].
+    /// An index of [`KEYS`]; behind them, of [`COLLECTIONS`].
     pub key: usize,
-    /// What [`document`] is set; nothing for a deletion.
+    /// What [`document`] is set; nothing for a deletion or a drop.
     pub document: Option<u64>,
 }
 
@@ -119,7 +134,7 @@ pub enum Op {
         /// Whether the commit is synced.
         synced: bool,
     },
-    /// Begins the order of the keys of the collection of this number, or installs the one that was begun.
+    /// Begins the order of the keys of the collection of this key of [`KEYS`], or installs the one that was begun.
     Order(usize),
     /// Syncs.
     Sync,
@@ -171,7 +186,7 @@ impl Op {
                 let key = |random: &mut Random| random.below(KEYS.len() as u64) as usize;
                 Self::DeleteRange { from: key(random), to: key(random), synced: random.once_in(2) }
             }
-            33..37 => Self::Order(random.below(COLLECTIONS.len() as u64) as usize),
+            33..37 => Self::Order(random.below(KEYS.len() as u64) as usize),
             // A whole one has about twelve units.
             37..45 => Self::Compact(1 + random.below(14)),
             45..49 => Self::Sync,
@@ -229,7 +244,8 @@ impl Op {
 impl Change {
     fn random(random: &mut Random) -> Self {
         let document = (!random.once_in(3)).then(|| random.below(1 << 16));
-        Self { key: random.below(KEYS.len() as u64) as usize, document }
+        let drops = if document.is_none() { COLLECTIONS.len() } else { 0 };
+        Self { key: random.below((KEYS.len() + drops) as u64) as usize, document }
     }
 }
 
@@ -319,7 +335,7 @@ impl fmt::Display for Op {
                 let durability = if *synced { "synced" } else { "appended" };
                 write!(formatter, "delete-range {durability} {from} {to}")
             }
-            Self::Order(collection) => write!(formatter, "order {collection}"),
+            Self::Order(key) => write!(formatter, "order {key}"),
             Self::Sync => formatter.write_str("sync"),
             Self::BeginSync => formatter.write_str("begin-sync"),
             Self::RunSync => formatter.write_str("run-sync"),
@@ -398,7 +414,7 @@ impl FromStr for Op {
                 Self::DeleteRange { from, to, synced }
             }
             "order" => match number(words.next())? {
-                collection if collection < COLLECTIONS.len() => Self::Order(collection),
+                key if key < KEYS.len() => Self::Order(key),
                 _ => return Err("no such collection".to_owned()),
             },
             "sync" => Self::Sync,
@@ -431,7 +447,8 @@ impl FromStr for Change {
             _ => return Err("neither `key=document` nor `key-`".to_owned()),
         };
         let key = number(Some(key))?;
-        if key < KEYS.len() { Ok(Self { key, document }) } else { Err("no such key".to_owned()) }
+        let is_there = key < KEYS.len() || document.is_none() && key < KEYS.len() + COLLECTIONS.len();
+        if is_there { Ok(Self { key, document }) } else { Err("no such key".to_owned()) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ferrumdb_engine::{CollectionId, Condition, EncodedDocument};
+use ferrumdb_engine::{Condition, EncodedDocument};
 use serde::Serialize;
 
 use super::Collection;
@@ -120,7 +120,7 @@ impl Collection {
         let pending = self.change(key.clone(), None, change, WriteReply::Replaced);
         let link = Arc::clone(&self.db.link);
         pending.then(move |replaced| {
-            let read = |replaced| snapshot.replaced(CollectionId::ROOT, &key, &replaced);
+            let read = |replaced| snapshot.replaced(&key, &replaced);
             replaced.map(read).transpose().map_err(|error| link.counted(Error::from(error).about(&key)))
         })
     }

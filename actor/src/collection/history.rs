@@ -1,6 +1,6 @@
 //! Owns the call that looks back at what a key has held. Never waits for the writer.
 
-use ferrumdb_engine::{CollectionId, Version, Versions};
+use ferrumdb_engine::{Version, Versions};
 
 use super::Collection;
 use crate::error::{Error, Result};
@@ -37,7 +37,7 @@ impl Collection {
     /// [`Io`](crate::ErrorKind::Io) and [`Damaged`](crate::ErrorKind::Damaged), after which it has ended.
     pub fn history(&self, key: impl AsRef<str>) -> Result<KeyHistory> {
         self.check_many()?;
-        Ok(KeyHistory(self.db.reader.versions(CollectionId::ROOT, key.as_ref())))
+        Ok(KeyHistory(self.db.reader.versions(self.id(), key.as_ref())))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::{Bound, RangeBounds};
 
-use ferrumdb_engine::{self as engine, CollectionId, Snapshot};
+use ferrumdb_engine::{self as engine, Snapshot};
 use serde_json::Value;
 
 use super::Collection;
@@ -39,7 +39,7 @@ impl Collection {
         match field.try_into() {
             Ok(path) => {
                 let (reply, receiver) = Reply::channel();
-                self.db.link.send(Command::CreateIndex(path, reply), receiver)
+                self.db.link.send(Command::CreateIndex(self.name_key().cloned(), path, reply), receiver)
             }
             Err(error) => self.db.link.failed(error.into()),
         }
@@ -57,18 +57,21 @@ impl Collection {
         match field.try_into() {
             Ok(path) => {
                 let (reply, receiver) = Reply::channel();
-                self.db.link.send(Command::DropIndex(path, reply), receiver)
+                self.db.link.send(Command::DropIndex(self.name_key().cloned(), path, reply), receiver)
             }
             Err(error) => self.db.link.failed(error.into()),
         }
     }
 
-    /// The indexes there are.
+    /// The indexes of this collection.
     ///
     /// # Errors
     /// [`Closed`](crate::ErrorKind::Closed), [`Forked`](crate::ErrorKind::Forked).
     pub fn indexes(&self) -> Result<Vec<IndexInfo>> {
-        Ok(self.look()?.indexes())
+        let snapshot = self.look()?;
+        let (id, mut indexes) = (self.id_in(&snapshot), snapshot.indexes());
+        indexes.retain(|index| index.collection == id);
+        Ok(indexes)
     }
 
     /// The keys of the documents whose field equals `value`, or, if the field is an array, of which an item does;
@@ -86,9 +89,12 @@ impl Collection {
         let path = field.try_into()?;
         self.db.link.check_readable().map_err(|error| self.counted(error))?;
         // As a get, it needs nothing that a fork could have copied in the middle of a change.
-        match self.told(self.db.reader.find_indexed(CollectionId::ROOT, &path, value))? {
+        match self.told(self.db.reader.find_indexed(self.id(), &path, value))? {
             Some(keys) => Ok(keys),
-            None => self.told(self.look()?.find(CollectionId::ROOT, &path, value)),
+            None => {
+                let snapshot = self.look()?;
+                self.told(snapshot.find(self.id_in(&snapshot), &path, value))
+            }
         }
     }
 
@@ -102,7 +108,8 @@ impl Collection {
         Error: From<F::Error>,
     {
         let path = field.try_into()?;
-        self.told(self.look()?.find_documents(CollectionId::ROOT, &path, value))
+        let snapshot = self.look()?;
+        self.told(snapshot.find_documents(self.id_in(&snapshot), &path, value))
     }
 
     /// The keys of the documents whose field lies in a range of values, each once. The bounds are of one kind, two
@@ -132,7 +139,8 @@ impl Collection {
     {
         let path = field.try_into()?;
         let bounds: (Bound<&Value>, Bound<&Value>) = (range.start_bound(), range.end_bound());
-        self.told(self.look()?.find_range(CollectionId::ROOT, &path, bounds, false))
+        let snapshot = self.look()?;
+        self.told(snapshot.find_range(self.id_in(&snapshot), &path, bounds, false))
     }
 
     /// A look at many documents as of now.

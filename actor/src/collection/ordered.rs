@@ -72,7 +72,7 @@ impl Collection {
     /// # Errors
     /// As [`range`](Self::range).
     pub fn count_range<K: AsRef<str>>(&self, range: impl RangeBounds<K>) -> Result<u64> {
-        Ok(self.look_in_order()?.count_range(CollectionId::ROOT, &key_bounds(&range)))
+        self.count_in(&key_bounds(&range))
     }
 
     /// How many documents have keys that begin with a text: as [`count_range`](Self::count_range).
@@ -80,7 +80,7 @@ impl Collection {
     /// # Errors
     /// As [`range`](Self::range).
     pub fn count_prefix(&self, prefix: impl AsRef<str>) -> Result<u64> {
-        Ok(self.look_in_order()?.count_range(CollectionId::ROOT, &KeyBounds::prefix(prefix.as_ref())))
+        self.count_in(&KeyBounds::prefix(prefix.as_ref()))
     }
 
     /// The documents whose field holds a value in a range, in the order of the values, and of the keys where values are
@@ -120,7 +120,8 @@ impl Collection {
         self.check_many()?;
         let bounds: (Bound<&Value>, Bound<&Value>) = (range.start_bound(), range.end_bound());
         let snapshot = Arc::new(self.db.reader.snapshot());
-        let scan = engine::FieldScan::new(snapshot, CollectionId::ROOT, path, bounds);
+        let id = self.id_in(&snapshot);
+        let scan = engine::FieldScan::new(snapshot, id, path, bounds);
         Ok(FieldScan::new(scan.map_err(|error| self.counted(error.into()))?, &self.db.link))
     }
 
@@ -167,35 +168,39 @@ impl Collection {
     }
 
     fn scan(&self, bounds: KeyBounds) -> Result<Scan> {
-        let snapshot = Arc::new(self.look_in_order()?);
-        Ok(Scan::new(engine::Scan::new(snapshot, CollectionId::ROOT, bounds), &self.db.link))
+        let (snapshot, id) = self.look_in_order()?;
+        Ok(Scan::new(engine::Scan::new(Arc::new(snapshot), id, bounds), &self.db.link))
+    }
+
+    fn count_in(&self, bounds: &KeyBounds) -> Result<u64> {
+        let (snapshot, id) = self.look_in_order()?;
+        Ok(snapshot.count_range(id, bounds))
     }
 
     /// A look at many keys as of now, by somebody who wants them in order.
-    fn look_in_order(&self) -> Result<Snapshot> {
+    fn look_in_order(&self) -> Result<(Snapshot, CollectionId)> {
         self.check_many()?;
         let snapshot = self.db.reader.snapshot();
-        self.want_order(&snapshot);
-        Ok(snapshot)
+        let id = self.id_in(&snapshot);
+        self.want_order(&snapshot, id);
+        Ok((snapshot, id))
     }
 
     /// Has the order of the keys kept from now on, if it is not.
-    fn want_order(&self, snapshot: &Snapshot) {
-        if !snapshot.has_order(CollectionId::ROOT) {
-            self.db.link.want_order(CollectionId::ROOT);
+    fn want_order(&self, snapshot: &Snapshot, id: CollectionId) {
+        if id != CollectionId::NONE && !snapshot.has_order(id) {
+            self.db.link.want_order(id);
         }
     }
 
     fn erase(&self, bounds: KeyBounds) -> Pending<u64> {
         // Without the order every key is looked at, for whoever deletes ranges again.
-        if self.check_many().is_ok() {
-            self.want_order(&self.db.reader.snapshot());
-        }
+        let _ = self.look_in_order();
         self.send_erase(bounds)
     }
 
     fn send_erase(&self, bounds: KeyBounds) -> Pending<u64> {
         let (reply, receiver) = Reply::channel();
-        self.db.link.send(Command::DeleteRange(CollectionId::ROOT, bounds, reply), receiver)
+        self.db.link.send(Command::DeleteRange(self.name_key().cloned(), Box::new(bounds), reply), receiver)
     }
 }

@@ -46,7 +46,10 @@ impl Collection {
     pub fn get_many<K: AsRef<str>>(&self, keys: &[K]) -> Result<Vec<Option<Document>>> {
         self.check_many()?;
         let Inner { link, reader, .. } = &**self.db;
-        let get = || reader.get_many(CollectionId::ROOT, keys).map_err(|error| self.counted(error.into()));
+        let get = || {
+            let snapshot = reader.snapshot();
+            snapshot.get_many(self.id_in(&snapshot), keys).map_err(|error| self.counted(error.into()))
+        };
         link.counters.get_many(keys.len(), get)
     }
 
@@ -57,7 +60,7 @@ impl Collection {
     pub fn contains(&self, key: impl AsRef<str>) -> Result<bool> {
         self.db.link.check_readable().map_err(|error| self.counted(error))?;
         self.db.link.counters.add(Counter::KeysOnly, 1);
-        Ok(self.db.reader.contains(CollectionId::ROOT, key.as_ref()))
+        Ok(self.db.reader.contains(self.id(), key.as_ref()))
     }
 
     /// How long the document under `key` will stay; nothing if there is no document.
@@ -68,7 +71,7 @@ impl Collection {
         let Inner { link, reader, .. } = &**self.db;
         link.check_readable().map_err(|error| self.counted(error))?;
         link.counters.add(Counter::KeysOnly, 1);
-        let expiry = reader.expiry(CollectionId::ROOT, key.as_ref());
+        let expiry = reader.expiry(self.id(), key.as_ref());
         Ok(expiry.and_then(|at| time_left(reader.now(), at)))
     }
 
@@ -78,7 +81,9 @@ impl Collection {
     /// [`Closed`](crate::ErrorKind::Closed), [`Forked`](crate::ErrorKind::Forked).
     pub fn keys(&self) -> Result<Keys> {
         self.check_many()?;
-        Ok(self.db.reader.keys(CollectionId::ROOT))
+        let snapshot = self.db.reader.snapshot();
+        let id = self.id_in(&snapshot);
+        Ok(snapshot.keys(id))
     }
 
     /// How many documents there are.
@@ -87,14 +92,18 @@ impl Collection {
     /// [`Closed`](crate::ErrorKind::Closed), [`Forked`](crate::ErrorKind::Forked).
     pub fn count(&self) -> Result<u64> {
         self.check_many()?;
-        Ok(self.db.reader.count(CollectionId::ROOT))
+        if self.name_key().is_none() {
+            return Ok(self.db.reader.count(CollectionId::ROOT));
+        }
+        let snapshot = self.db.reader.snapshot();
+        Ok(snapshot.count(self.id_in(&snapshot)))
     }
 
     fn look_up(&self, key: &str) -> Result<Option<Document>> {
         self.db.link.check_readable().map_err(|error| self.counted(error))?;
         let Inner { link, reader, .. } = &**self.db;
         // An error becomes the public one in here: it is a pointer, and what is handed on stays in registers.
-        let get = || reader.get(CollectionId::ROOT, key).map_err(|error| self.failed(error, key));
+        let get = || reader.get(self.id(), key).map_err(|error| self.failed(error, key));
         link.counters.get(get)
     }
 }

@@ -10,7 +10,7 @@ use crate::command::{Command, Reply, Write, WriteReply};
 use crate::database::Inner;
 use crate::error::Error;
 use crate::pending::Pending;
-use crate::transaction::{Change, Prepared};
+use crate::transaction::{Change, Prepared, Transaction};
 use crate::{Key, Sequence};
 
 impl Collection {
@@ -116,11 +116,24 @@ impl Collection {
         reply: fn(Reply<T>) -> WriteReply,
     ) -> Pending<T> {
         let Inner { link, reader, limits, .. } = &**self.db;
-        let prepared =
-            change.and_then(|change| Prepared::single(&key, condition, change, limits, || reader.now()));
+        let prepared = change.and_then(|change| {
+            Prepared::single(self.name_key(), &key, condition, change, limits, || reader.now())
+        });
         match prepared {
             Ok(prepared) => self.send(prepared, reply),
             Err(error) => link.failed(Error::from(error).about(&key)),
+        }
+    }
+
+    pub(crate) fn send_transaction<T>(
+        &self,
+        transaction: Transaction,
+        reply: fn(Reply<T>) -> WriteReply,
+    ) -> Pending<T> {
+        let Inner { link, reader, limits, .. } = &**self.db;
+        match transaction.prepare(limits, || reader.now()) {
+            Ok(prepared) => self.send(prepared, reply),
+            Err(error) => link.failed(error),
         }
     }
 

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use ferrumdb::{Error, ErrorKind, FerrumDB, Key, Sequence, Timestamp, Transaction};
 
+use super::Stored;
 use super::progress::Bar;
 use super::source::Place;
 use crate::exit::{Failure, Status};
@@ -21,14 +22,23 @@ const IN_FLIGHT_MAX: usize = 8;
 #[derive(Default)]
 pub(super) struct Batch {
     texts: Vec<u8>,
-    documents: Vec<(Key, Range<usize>, Option<Timestamp>, Place)>,
+    documents: Vec<Noted>,
+}
+
+struct Noted {
+    collection: Option<Key>,
+    key: Key,
+    range: Range<usize>,
+    expires_at: Option<Timestamp>,
+    place: Place,
 }
 
 impl Batch {
-    pub(super) fn add(&mut self, key: Key, text: &[u8], expires_at: Option<Timestamp>, place: Place) {
+    pub(super) fn add(&mut self, stored: Stored<'_>, place: Place) {
+        let Stored { collection, key, text, expires_at } = stored;
         let start = self.texts.len();
         self.texts.extend_from_slice(text);
-        self.documents.push((key, start..self.texts.len(), expires_at, place));
+        self.documents.push(Noted { collection, key, range: start..self.texts.len(), expires_at, place });
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -41,8 +51,12 @@ impl Batch {
 
     /// Adds the document of this number to a transaction.
     fn set(&self, transaction: Transaction, index: usize) -> Transaction {
-        let (key, range, expires_at, _) = &self.documents[index];
+        let Noted { collection, key, range, expires_at, .. } = &self.documents[index];
         let text = &self.texts[range.clone()];
+        let transaction = match collection {
+            Some(name) => transaction.in_collection(name.clone()),
+            None => transaction.in_root(),
+        };
         match expires_at {
             Some(at) => transaction.set_raw_until(key.clone(), text, *at),
             None => transaction.set_raw(key.clone(), text),
@@ -133,7 +147,7 @@ impl<'a> Commits<'a> {
 
     /// A transaction is refused as a whole; one by one, its documents show which it was.
     fn find_the_refused(&mut self, batch: &Batch) -> Result<(), Failure> {
-        for (index, (.., place)) in batch.documents.iter().enumerate() {
+        for (index, Noted { place, .. }) in batch.documents.iter().enumerate() {
             match self.db.commit(batch.set(Transaction::new(), index)).wait() {
                 Ok(sequence) => self.acknowledge(1, sequence)?,
                 Err(error) => {

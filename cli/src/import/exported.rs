@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use ferrumdb::{EXPORT_VERSION, ErrorKind, FerrumDB, FieldPath, Key, Timestamp};
+use ferrumdb::{Collection, EXPORT_VERSION, ErrorKind, FerrumDB, FieldPath, Key, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::Stored;
 use crate::exit::Failure;
 
 /// The first line of an export: what follows.
@@ -14,15 +15,25 @@ pub(super) struct Exported {
     ferrumdb_export: u32,
     documents: u64,
     indexes: Vec<FieldPath>,
-    collections: Vec<serde_json::Value>,
+    collections: Vec<OtherCollection>,
     /// How many documents have come so far.
     #[serde(skip)]
     come: u64,
 }
 
+/// A collection besides the root.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OtherCollection {
+    name: String,
+    indexes: Vec<FieldPath>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line<'a> {
+    #[serde(borrow, default)]
+    collection: Option<Cow<'a, str>>,
     #[serde(borrow)]
     key: Cow<'a, str>,
     #[serde(borrow)]
@@ -42,22 +53,27 @@ impl Exported {
         }
         let first: Self = serde_json::from_slice(text)
             .map_err(|error| format!("it begins as an export does, and goes on otherwise: {error}"))?;
-        if first.ferrumdb_export > EXPORT_VERSION || !first.collections.is_empty() {
+        if first.ferrumdb_export > EXPORT_VERSION {
             return Err("a newer FerrumDB has made this export; import it with that".to_owned());
         }
         Ok(Some(first))
     }
 
-    /// The key of the next document, its text, and when it expires.
+    /// The next document.
     ///
     /// # Errors
     /// A sentence that says why it is none.
-    pub(super) fn next<'t>(&mut self, text: &'t [u8]) -> Result<(Key, &'t [u8], Option<Timestamp>), String> {
+    pub(super) fn next<'t>(&mut self, text: &'t [u8]) -> Result<Stored<'t>, String> {
         let line: Line<'t> = serde_json::from_slice(text).map_err(|error| {
             format!("not a line of an export ({error}); to import it as it is, give --key or --key-prefix")
         })?;
         self.come += 1;
-        Ok((Key::from(&*line.key), line.value.get().as_bytes(), line.expires_at.map(Timestamp)))
+        Ok(Stored {
+            collection: line.collection.map(|name| Key::from(&*name)),
+            key: Key::from(&*line.key),
+            text: line.value.get().as_bytes(),
+            expires_at: line.expires_at.map(Timestamp),
+        })
     }
 
     /// That all documents have come.
@@ -72,14 +88,25 @@ impl Exported {
         Err(format!("the export was to have {documents} documents, and {come} came: it is not whole"))
     }
 
-    /// Creates the indexes that are not there yet.
-    pub(super) fn create_indexes(&self, db: &FerrumDB) -> Result<(), Failure> {
-        for path in &self.indexes {
-            match db.create_index(path.clone()).wait() {
-                Err(error) if error.kind() == ErrorKind::IndexExists => {}
-                created => drop(created?),
-            }
+    /// Creates the indexes that are not there yet; those of the root in the collection `into`, if there is one.
+    pub(super) fn create_indexes(&self, db: &FerrumDB, into: Option<&str>) -> Result<(), Failure> {
+        match into {
+            Some(name) => create_indexes(&db.collection(name)?, &self.indexes)?,
+            None => create_indexes(db, &self.indexes)?,
+        }
+        for OtherCollection { name, indexes } in &self.collections {
+            create_indexes(&db.collection(name.as_str())?, indexes)?;
         }
         Ok(())
     }
+}
+
+fn create_indexes(collection: &Collection, paths: &[FieldPath]) -> Result<(), Failure> {
+    for path in paths {
+        match collection.create_index(path.clone()).wait() {
+            Err(error) if error.kind() == ErrorKind::IndexExists => {}
+            created => drop(created?),
+        }
+    }
+    Ok(())
 }

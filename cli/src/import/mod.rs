@@ -52,6 +52,7 @@ fn import(
         Ok(documents) => documents,
         Err(error) => return Err(unreadable(&arguments.file, &error)),
     };
+    let into = arguments.collection.as_deref().map(Key::from);
     let mut reading = Reading::begin(arguments);
     let mut batch = Batch::default();
     loop {
@@ -67,7 +68,10 @@ fn import(
             }
         };
         match reading.next(document.text) {
-            Ok(Some((key, text, expires_at))) => batch.add(key, text, expires_at, document.place),
+            Ok(Some(mut stored)) => {
+                stored.collection = stored.collection.or_else(|| into.clone());
+                batch.add(stored, document.place);
+            }
             Ok(None) => {}
             Err(reason) => {
                 let message = format!("{}: {reason}", document.place);
@@ -82,7 +86,7 @@ fn import(
     commits.settle()?;
     let Reading::Exported(exported) = reading else { return Ok(()) };
     exported.check().map_err(|reason| commits.stopped(Status::Failed, &reason))?;
-    exported.create_indexes(db)
+    exported.create_indexes(db, into.as_deref())
 }
 
 /// How keys are found for documents.
@@ -110,14 +114,22 @@ impl Reading {
             *self = Self::Plain(std::mem::take(keys));
         }
         match self {
-            Self::First(keys) | Self::Plain(keys) => Ok(Some((keys.next(text)?, text, None))),
+            Self::First(keys) | Self::Plain(keys) => {
+                Ok(Some(Stored { collection: None, key: keys.next(text)?, text, expires_at: None }))
+            }
             Self::Exported(exported) => exported.next(text).map(Some),
         }
     }
 }
 
-/// A document: its key, its text, and when it expires.
-type Stored<'t> = (Key, &'t [u8], Option<Timestamp>);
+/// A document, as it stands in the input.
+struct Stored<'t> {
+    /// As the input says; nothing for the root.
+    collection: Option<Key>,
+    key: Key,
+    text: &'t [u8],
+    expires_at: Option<Timestamp>,
+}
 
 /// The input, and its length if that is known.
 fn open(path: &Path) -> Result<(Box<dyn Read>, Option<u64>), Failure> {

@@ -1,5 +1,9 @@
 //! Owns telling which records of a log a compaction need not keep. Never reads a document.
 
+use std::collections::HashSet;
+
+use ahash::RandomState;
+
 use crate::key::{CollectionId, Sequence, Timestamp};
 use crate::log::{Head, Kind, Payload, Positions};
 
@@ -17,6 +21,10 @@ pub(super) struct Garbage {
     cut: Sequence,
     has_some: bool,
     definitions: Vec<Definition>,
+    /// The collections that were dropped: all that is in them is garbage.
+    dropped: HashSet<CollectionId, RandomState>,
+    /// The record that created or dropped the collection of the highest number. It is kept, so that none gets it again.
+    highest: Option<(CollectionId, u64)>,
     /// The records of the commit whose mark has not been seen yet.
     staged: Vec<Noted>,
 }
@@ -44,6 +52,7 @@ struct Noted {
     previous: u64,
     kind: Kind,
     definition: Option<(CollectionId, Box<[u8]>)>,
+    collection: CollectionId,
 }
 
 impl Garbage {
@@ -63,8 +72,17 @@ impl Garbage {
             _ => None,
         };
         let replaced = Positions::new(end);
-        let (definitions, staged) = (Vec::new(), Vec::new());
-        Self { replaced, versions, until, cut: Sequence::ZERO, has_some: false, definitions, staged }
+        Self {
+            replaced,
+            versions,
+            until,
+            cut: Sequence::ZERO,
+            has_some: false,
+            definitions: Vec::new(),
+            dropped: HashSet::default(),
+            highest: None,
+            staged: Vec::new(),
+        }
     }
 
     /// Whether a record that holds a document is garbage.
@@ -86,7 +104,8 @@ impl Garbage {
             _ => None,
         };
         let Head { kind, previous, .. } = *head;
-        self.staged.push(Noted { position, previous, kind, definition });
+        let collection = payload.map_or(CollectionId::ROOT, |payload| payload.collection);
+        self.staged.push(Noted { position, previous, kind, definition, collection });
     }
 
     /// Takes a record of the base section for good.
@@ -115,9 +134,12 @@ impl Garbage {
         true
     }
 
-    /// Whether a record at or before the cut is to be kept.
-    pub(super) fn keeps(&self, position: u64, kind: Kind) -> bool {
+    /// Whether a record at or before the cut is to be kept, which is of this collection.
+    pub(super) fn keeps(&self, position: u64, kind: Kind, collection: CollectionId) -> bool {
         match kind {
+            Kind::CollectionDropped => self.highest == Some((collection, position)),
+            _ if !self.dropped.is_empty() && self.dropped.contains(&collection) => false,
+            Kind::CollectionCreated => true,
             Kind::Set => match &self.versions {
                 Some(versions) => !versions.garbage.contains(position),
                 None => !self.replaced.contains(position),
@@ -133,7 +155,7 @@ impl Garbage {
     }
 
     fn take(&mut self, noted: Noted) {
-        let Noted { position, previous, kind, definition } = noted;
+        let Noted { position, previous, kind, definition, collection } = noted;
         if previous != 0 {
             self.replaced.insert(previous);
         }
@@ -141,6 +163,16 @@ impl Garbage {
             Some(versions) => versions.take(position, previous, kind),
             None => previous != 0,
         };
+        if matches!(kind, Kind::CollectionCreated | Kind::CollectionDropped)
+            && self.highest.is_none_or(|(highest, _)| highest <= collection)
+        {
+            self.highest = Some((collection, position));
+        }
+        if kind == Kind::CollectionDropped && self.dropped.insert(collection) {
+            self.definitions.retain(|known| known.collection != collection);
+            // Of what a base section says was dropped, it holds nothing.
+            self.has_some |= self.cut > Sequence::ZERO;
+        }
         if let Some((collection, json)) = definition {
             self.definitions.retain(|known| (known.collection, &known.json) != (collection, &json));
             if kind == Kind::IndexCreated {

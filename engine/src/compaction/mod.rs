@@ -301,7 +301,7 @@ impl Compaction {
         while walk.place().position < stop && walk.place().sequence < garbage.cut() {
             let mut dropped = 0;
             let mark = walk.next(|position, head, payload| match payload {
-                Some(payload) if garbage.keeps(position, head.kind) => {
+                Some(payload) if garbage.keeps(position, head.kind, payload.collection) => {
                     target.push_to_base(position, head, payload, garbage);
                 }
                 _ => dropped += 1,

@@ -30,12 +30,17 @@ impl Relocation {
         if *next_part == shared.keydir.parts() {
             return false;
         }
-        shared.keydir.relocate_part(*next_part, |location| {
+        let collections = shared.view.load().collections.clone();
+        shared.keydir.relocate_part(*next_part, |collection, location| {
             // INVARIANT: only an entry that leads to the old file is moved; what was committed since stays.
-            location.is_in(*from).then(|| {
-                let position = moves.find(location.position());
-                Location::new(*to, position.expect("a compaction keeps every record that an entry leads to"))
-            })
+            if !location.is_in(*from) {
+                return None;
+            }
+            let position = moves.find(location.position());
+            // Snapshots that still read a collection which was dropped since hold the old file themselves.
+            let is_kept = position.is_some() || collections.is_dropped(collection);
+            assert!(is_kept, "a compaction keeps every record that an entry leads to");
+            position.map(|position| Location::new(*to, position))
         });
         *next_part += 1;
         true

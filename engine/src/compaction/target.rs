@@ -118,7 +118,8 @@ impl Target {
         payload: Payload<'_>,
         garbage: &Garbage,
     ) {
-        let previous = self.moved(head.previous, |previous| garbage.keeps(previous, Kind::Set));
+        let keeps = |previous| garbage.keeps(previous, Kind::Set, payload.collection);
+        let previous = self.moved(head.previous, keeps);
         let moved = self.push_to_base_as(head, payload, previous);
         self.moves.push(position, moved);
         if head.kind == Kind::Set && !garbage.is_replaced(position) {

@@ -74,7 +74,10 @@ impl Follower {
         for part in 0..ours.parts() {
             ours.copy_part_of_all(part, &mut copy);
             for (collection, key, old) in copy.drain(..) {
-                if !old.is_tombstone() && theirs.find(&theirs.hash(collection, &key)).is_none() {
+                // What is left of a collection that was dropped before is on its way out.
+                let is_dropped = self.followed.applier.collections().is_dropped(collection);
+                if !is_dropped && !old.is_tombstone() && theirs.find(&theirs.hash(collection, &key)).is_none()
+                {
                     differences.push(Difference { collection, key, old: Some(old), new: removed });
                 }
             }

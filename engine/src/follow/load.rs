@@ -84,6 +84,7 @@ fn load_once(
     let report = RecoveryReport { clean: closed, commits, hint, ..RecoveryReport::default() };
     shared.recovery.set(report).expect("it is reported once");
     applier.publish(place.sequence, place.position, time);
+    applier.sweep_all();
     let catalog = definitions.build(&Snapshot::new(&shared), applier.catalog())?;
     *applier.catalog_mut() = catalog;
     applier.publish(place.sequence, place.position, time);

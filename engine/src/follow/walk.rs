@@ -183,6 +183,7 @@ impl<'f> Beside<'f> {
     pub(super) fn publish(&mut self) {
         if self.place.sequence > self.published {
             self.applier.publish(self.place.sequence, self.place.position, *self.time);
+            self.applier.sweep_all();
             self.published = self.place.sequence;
             self.changes = 0;
         }
@@ -190,6 +191,9 @@ impl<'f> Beside<'f> {
 
     fn change(&mut self, change: &KeyChange) {
         let KeyChange { collection, key, entry, expires_at, document } = change;
+        if self.applier.collections().is_dropped(*collection) {
+            return;
+        }
         let hashed = self.shared.keydir.hash(*collection, key);
         let old = self.shared.keydir.find(&hashed).filter(|old| !old.is_tombstone());
         let index_change = self.index_change(&hashed, old, document.as_deref()).map(Cow::Owned);
@@ -256,6 +260,10 @@ impl Sink for Beside<'_> {
             self.define(*kind, *collection, stored)?;
         }
         found.changes.keys.iter().for_each(|change| self.change(change));
+        for (sequence, change) in &found.changes.collections {
+            self.applier.change_collection(change, *sequence);
+            self.changes += 1;
+        }
         *self.place = found.place;
         *self.time = (*self.time).max(found.mark.time);
         if self.changes >= CHANGES_MAX {

@@ -22,7 +22,8 @@ pub(super) mod header {
     pub(in crate::hint) const LIVE_BYTES: usize = 88;
     pub(in crate::hint) const HASH_SEEDS: usize = 96;
     pub(in crate::hint) const SALT: usize = 128;
-    pub(in crate::hint) const RESERVED: usize = 144;
+    pub(in crate::hint) const COLLECTIONS: usize = 144;
+    pub(in crate::hint) const RESERVED: usize = 148;
     pub(in crate::hint) const CHECKSUM: usize = 156;
 }
 
@@ -45,6 +46,7 @@ pub(super) mod kind {
     pub(in crate::hint) const KEYDIR: u32 = 1;
     pub(in crate::hint) const INDEXES: u32 = 2;
     pub(in crate::hint) const CONTENTS: u32 = 3;
+    pub(in crate::hint) const COLLECTIONS: u32 = 4;
     pub(in crate::hint) const END: u32 = 255;
 }
 
@@ -63,6 +65,15 @@ pub(super) mod entry {
 
 /// The bit of an entry's ordinal that says that its expiry follows.
 pub(super) const ENTRY_EXPIRES: u32 = 1 << 31;
+
+/// The bytes of an entry of the collections before its name.
+pub(super) const COLLECTION_BYTES: usize = 8;
+
+/// Offsets within an entry of the collections.
+pub(super) mod collection {
+    pub(in crate::hint) const NUMBER: usize = 0;
+    pub(in crate::hint) const NAME_BYTES: usize = 4;
+}
 
 /// The bytes of an entry of the indexes before its definition.
 pub(super) const INDEX_BYTES: usize = 24;

@@ -25,6 +25,8 @@ pub(super) struct HintHeader {
     pub(super) hash_seeds: HashSeeds,
     /// What the key that seals the blocks is made of, besides the data key; zeros if they are not sealed.
     pub(super) salt: [u8; SALT_BYTES],
+    /// The highest number that a collection has had.
+    pub(super) collections: u32,
 }
 
 impl HintHeader {
@@ -44,7 +46,8 @@ impl HintHeader {
         for (index, seed) in self.hash_seeds.iter().enumerate() {
             write_u64(&mut bytes, at::HASH_SEEDS + 8 * index, *seed);
         }
-        bytes[at::SALT..at::RESERVED].copy_from_slice(&self.salt);
+        bytes[at::SALT..at::SALT + SALT_BYTES].copy_from_slice(&self.salt);
+        write_u32(&mut bytes, at::COLLECTIONS, self.collections);
         let checksum = crc32fast::hash(&bytes[..at::CHECKSUM]);
         write_u32(&mut bytes, at::CHECKSUM, checksum);
         bytes
@@ -67,7 +70,7 @@ impl HintHeader {
         let mut file_id = [0; 16];
         file_id.copy_from_slice(&bytes[at::FILE_ID..at::FILE_ID + 16]);
         let mut salt = [0; SALT_BYTES];
-        salt.copy_from_slice(&bytes[at::SALT..at::RESERVED]);
+        salt.copy_from_slice(&bytes[at::SALT..at::SALT + SALT_BYTES]);
         Ok(Self {
             file_id,
             generation: read_u64(bytes, at::GENERATION),
@@ -79,6 +82,7 @@ impl HintHeader {
             live_bytes: read_u64(bytes, at::LIVE_BYTES),
             hash_seeds: std::array::from_fn(|index| read_u64(bytes, at::HASH_SEEDS + 8 * index)),
             salt,
+            collections: read_u32(bytes, at::COLLECTIONS),
         })
     }
 }

@@ -5,9 +5,13 @@ use std::io;
 use std::path::Path;
 
 use super::contents::Contents;
-use super::format::{BLOCK_HEAD_BYTES, ENTRY_BYTES, ENTRY_EXPIRES, HEADER_BYTES, block as at, entry, kind};
+use super::format::{
+    BLOCK_HEAD_BYTES, COLLECTION_BYTES, ENTRY_BYTES, ENTRY_EXPIRES, HEADER_BYTES, block as at, collection,
+    entry, kind,
+};
 use super::header::{HintHeader, checksum};
 use super::write::{block_bound, block_checksum};
+use crate::collections::Collections;
 use crate::expiry::{Expiring, ExpiryOrder, ExpiryTimes};
 use crate::fs::{File, FileSystem, OpenMode, read_full};
 use crate::generation::Location;
@@ -159,6 +163,7 @@ fn load(
     loop {
         let (kind, entries) = blocks.next(&mut buffer)?;
         let filled = match kind {
+            kind::COLLECTIONS => filling.collections_block(entries, &buffer),
             kind::KEYDIR => filling.keydir_block(entries, &buffer),
             kind::INDEXES => filling.contents.index_block(entries, &buffer, hint_bytes),
             kind::CONTENTS => filling.contents.contents_block(entries, &buffer),
@@ -248,6 +253,7 @@ struct Filling<'h> {
     expiry_times: ExpiryTimes,
     expiring: Vec<Expiring>,
     contents: Contents,
+    collections: Vec<(CollectionId, Key)>,
     view: View,
 }
 
@@ -259,8 +265,21 @@ impl<'h> Filling<'h> {
             expiry_times: ExpiryTimes::new(),
             expiring: Vec::new(),
             contents: Contents::default(),
+            collections: Vec::new(),
             view: View::default(),
         }
+    }
+
+    /// Takes the entries of a block that says which collections there are; as [`Filling::keydir_block`].
+    fn collections_block(&mut self, entries: u32, mut bytes: &[u8]) -> Option<()> {
+        for _ in 0..entries {
+            let (fixed, rest) = bytes.split_at_checked(COLLECTION_BYTES)?;
+            let (name, rest) = rest.split_at_checked(read_u32(fixed, collection::NAME_BYTES) as usize)?;
+            let id = CollectionId(read_u32(fixed, collection::NUMBER));
+            self.collections.push((id, Key::from(std::str::from_utf8(name).ok()?)));
+            bytes = rest;
+        }
+        bytes.is_empty().then_some(())
     }
 
     /// Takes the entries of a block. Nothing, if they are not what the hint's writer can have written.
@@ -306,8 +325,9 @@ impl<'h> Filling<'h> {
             return None;
         }
         self.contents.document(collection, &key);
-        self.view.counts.add(collection);
-        self.view.live_bytes += record_bytes(found.payload_bytes);
+        let bytes = record_bytes(found.payload_bytes);
+        self.view.counts.add(collection, bytes);
+        self.view.live_bytes += bytes;
         if let Some(at) = expires_at {
             self.expiry_times.insert(found.id(), at);
             self.expiring.push(Expiring { at, collection, key });
@@ -321,6 +341,7 @@ impl<'h> Filling<'h> {
         if totals != (self.header.documents, self.header.live_bytes) {
             return None;
         }
+        self.view.collections = Collections::from_parts(self.header.collections, self.collections)?;
         self.expiring.sort_unstable();
         self.view.expiring = ExpiryOrder::from_sorted(&self.expiring);
         let Self { keydir, expiry_times, view, .. } = self;

@@ -96,6 +96,7 @@ impl Hints {
             live_bytes: view.live_bytes,
             hash_seeds: shared.keydir.seeds(),
             salt: [0; SALT_BYTES],
+            collections: view.collections.highest(),
         };
         let (file_system, written) = (Arc::clone(&self.file_system), Arc::clone(&self.written));
         HintTask::new(Arc::clone(shared), snapshot, file_system, header, commit.keyring, synced, written)

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::contents::Numbers;
 use super::format::{
-    BLOCK_BYTES, BLOCK_HEAD_BYTES, CONTENT_BYTES, ENTRY_BYTES, ENTRY_EXPIRES, HEADER_BYTES, INDEX_BYTES,
-    VALUE_CUT, block as at, content, entry, index, kind,
+    BLOCK_BYTES, BLOCK_HEAD_BYTES, COLLECTION_BYTES, CONTENT_BYTES, ENTRY_BYTES, ENTRY_EXPIRES, HEADER_BYTES,
+    INDEX_BYTES, VALUE_CUT, block as at, collection, content, entry, index, kind,
 };
 use super::header::{HintHeader, checksum};
 use crate::fs::{File, FileSystem, OpenMode, write_all};
@@ -105,6 +105,9 @@ impl HintTask {
         let header = HintHeader { salt: salt.unwrap_or_default(), ..self.header.clone() };
         let mut blocks = Blocks::begin(&*file, &header, sealer)?;
         let view = self.snapshot.view();
+        for (name, id) in view.collections.iter() {
+            blocks.collection(id, name)?;
+        }
         for Published { collection, index, .. } in view.catalog.iter() {
             let (entries, documents) = (index.len() as u64, index.documents() as u64);
             blocks.index(*collection, &index.definition().to_json(), entries, documents)?;
@@ -112,7 +115,8 @@ impl HintTask {
         let mut numbers = Numbers::new(view);
         let (keydir, mut copy) = (&self.shared.keydir, Vec::new());
         for part in 0..keydir.parts() {
-            keydir.copy_part_of_all(part, &mut copy);
+            // What is left of collections that were dropped is not there any more.
+            keydir.copy_part_of(part, |id| !view.collections.is_dropped(id), &mut copy);
             for (collection, key, newest) in copy.drain(..) {
                 if let Some(entry) = self.snapshot.at_pin(collection, newest, || key.clone()) {
                     blocks.document(collection, &key, &entry, self.shared.expiry_times.get(&entry))?;
@@ -173,6 +177,16 @@ impl<'f> Blocks<'f> {
             self.buffer.extend_from_slice(&at.0.to_le_bytes());
         }
         self.buffer.extend_from_slice(key.as_bytes());
+        Ok(())
+    }
+
+    pub(super) fn collection(&mut self, id: CollectionId, name: &str) -> io::Result<()> {
+        self.next_entry(kind::COLLECTIONS)?;
+        let mut bytes = [0; COLLECTION_BYTES];
+        write_u32(&mut bytes, collection::NUMBER, id.0);
+        write_u32(&mut bytes, collection::NAME_BYTES, name.len() as u32);
+        self.buffer.extend_from_slice(&bytes);
+        self.buffer.extend_from_slice(name.as_bytes());
         Ok(())
     }
 

@@ -119,9 +119,10 @@ impl Catalog {
         Arc::make_mut(&mut self.0).orders.push((collection, order));
     }
 
-    /// Keeps the orders that another one keeps.
-    pub(crate) fn keep_orders_of(&mut self, other: &Self) {
-        Arc::make_mut(&mut self.0).orders.clone_from(&other.0.orders);
+    /// Keeps the orders that another one keeps, of these collections.
+    pub(crate) fn keep_orders_of(&mut self, other: &Self, of: impl Fn(CollectionId) -> bool) {
+        let orders = other.0.orders.iter().filter(|(collection, _)| of(*collection));
+        Arc::make_mut(&mut self.0).orders = orders.cloned().collect();
     }
 
     /// Brings the order of a collection's keys, if it is kept, up to a key that has come or gone.
@@ -154,6 +155,16 @@ impl Catalog {
                 let definition = Arc::new(published.definition().clone());
                 published.index = Index::new(definition);
             }
+        }
+    }
+
+    /// Takes out the indexes of a collection.
+    pub(crate) fn remove_collection(&mut self, collection: CollectionId) {
+        if self.is_indexed(collection) || self.order(collection).is_some() {
+            let indexes = Arc::make_mut(&mut self.0);
+            indexes.number += 1;
+            indexes.list.retain(|published| published.collection != collection);
+            indexes.orders.retain(|(ordered, _)| *ordered != collection);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Owns every constant of the bytes on disk. Never says what they mean: `docs/format.md` does, and moves with this file.
 //!
-//! docs/format.md: 88b24fc2
+//! docs/format.md: 341b57e9
 
 /// The first bytes of each header copy. 0xFF occurs in no UTF-8 text.
 pub(crate) const MAGIC: [u8; 16] = *b"\xFFFerrumDB\xFE\r\n\x1A\n\xFF\0";
@@ -57,7 +57,7 @@ pub(crate) mod head {
     pub(crate) const PREVIOUS: usize = 16;
     pub(crate) const ORDINAL: usize = 24;
     pub(crate) const PAYLOAD_CHECKSUM: usize = 28;
-    pub(crate) const RESERVED: usize = 32;
+    pub(crate) const WRITE_ID: usize = 32;
     pub(crate) const CHECKSUM: usize = 36;
 }
 
@@ -94,12 +94,14 @@ pub(crate) mod payload {
     pub(crate) const EXPIRES_AT: usize = 8;
 }
 
-/// The numbers of the kinds of records. 5 and 6 are reserved: collection created, collection dropped.
+/// The numbers of the kinds of records.
 pub(crate) mod kind {
     pub(crate) const SET: u8 = 1;
     pub(crate) const DELETE: u8 = 2;
     pub(crate) const INDEX_CREATED: u8 = 3;
     pub(crate) const INDEX_DROPPED: u8 = 4;
+    pub(crate) const COLLECTION_CREATED: u8 = 5;
+    pub(crate) const COLLECTION_DROPPED: u8 = 6;
     pub(crate) const BASE_END: u8 = 7;
     pub(crate) const SYNC_MARK: u8 = 8;
     pub(crate) const CLOSE_MARK: u8 = 9;

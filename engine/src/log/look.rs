@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::io;
 
 use super::format::{HEAD_BYTES, MARK_BYTES};
-use super::record::{Head, Kind, Mark, Payload, record_bytes};
+use super::kind::Kind;
+use super::record::{Head, Mark, Payload, record_bytes};
 use super::scan::{Scanner, Step};
 use super::seal::LogKeys;
 use crate::fs::{File, read_full};
@@ -80,7 +81,7 @@ pub(super) fn verify_document<'b>(
     plain: &'b mut Vec<u8>,
 ) -> Result<&'b str, ReadFault> {
     let damaged = |reason| Err(ReadFault::Damaged(reason));
-    let Some(head) = Head::decode(bytes, expected.position, keys.id) else {
+    let Some(head) = Head::decode(bytes, expected.position, keys) else {
         return damaged("the head of a record does not check");
     };
     if head.kind != Kind::Set
@@ -125,7 +126,7 @@ pub(crate) fn read_record<T>(
     let mut bytes = vec![0; FIRST_BYTES];
     let read = read_full(file, &mut bytes, position).map_err(ReadFault::Io)?;
     bytes.truncate(read);
-    let Some(head) = Head::decode(&bytes, position, keys.id) else {
+    let Some(head) = Head::decode(&bytes, position, keys) else {
         return damaged("the head of a record does not check");
     };
     if head.record_bytes() > bytes.len() as u64 {

@@ -4,6 +4,7 @@ mod appender;
 mod chain;
 pub(crate) mod format;
 mod header;
+mod kind;
 mod look;
 mod positions;
 mod record;
@@ -12,15 +13,18 @@ mod seal;
 mod search;
 mod survey;
 mod sweep;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use appender::{AppendFault, Appender, Syncs};
 pub(crate) use chain::Chain;
 pub(crate) use format::{ENCRYPTED, LOG_START, VERSION};
 pub(crate) use header::{Header, HeaderCopy, HeaderState, Origin};
+pub(crate) use kind::Kind;
 pub(crate) use look::{Expected, ReadFault, read_document, read_record};
 pub(crate) use positions::Positions;
-pub(crate) use record::{Head, Kind, Mark, NewRecord, Payload, RecordWriter, record_bytes};
-pub(crate) use scan::{Beyond, Place, Scanner, Step};
+pub(crate) use record::{Head, Mark, NewRecord, Payload, RecordWriter, record_bytes};
+pub(crate) use scan::{Beyond, OTHER_WRITE, Place, Scanner, Step};
 pub(crate) use seal::{LogKeys, RecordSealer};
 pub(crate) use search::end_of_commit;
 pub(crate) use survey::{Piece, Survey};

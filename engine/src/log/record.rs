@@ -5,11 +5,12 @@ use std::ops::Range;
 use super::chain::Chain;
 use super::format::{
     ALIGNMENT, CHAIN_MULTIPLIER, FLAG_EXPIRED, FLAG_MARK, HEAD_BYTES, LOG_START, MARK_BYTES, ORDINAL_MAX,
-    PREFIX_BYTES, RECORD_MARKER, SEQUENCE_MAX, aligned, head as at, kind, mark, payload, read_u32, read_u64,
+    PREFIX_BYTES, RECORD_MARKER, SEQUENCE_MAX, aligned, head as at, mark, payload, read_u32, read_u64,
     write_u32, write_u64,
 };
 use super::header::Header;
-use super::seal::RecordSealer;
+use super::kind::Kind;
+use super::seal::{LogKeys, RecordSealer};
 use crate::key::{CollectionId, Sequence, Timestamp};
 
 /// What every checksum and seal in one generation of one file is bound to, so that no other file's record passes for
@@ -49,52 +50,6 @@ impl LogId {
     }
 }
 
-/// What a record says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// A key holds a document.
-    Set,
-    /// A tombstone: a key holds nothing.
-    Delete,
-    /// A collection has an index from here on; the document is its definition.
-    IndexCreated,
-    /// A collection has this index no more.
-    IndexDropped,
-    /// The end of the base section: what stands before it is all that there was after its commit.
-    BaseEnd,
-    /// How far the log is synced, said by an idle writer.
-    SyncMark,
-    /// The database was closed here.
-    CloseMark,
-}
-
-impl Kind {
-    fn from_stored(number: u8) -> Option<Self> {
-        match number {
-            kind::SET => Some(Self::Set),
-            kind::DELETE => Some(Self::Delete),
-            kind::INDEX_CREATED => Some(Self::IndexCreated),
-            kind::INDEX_DROPPED => Some(Self::IndexDropped),
-            kind::BASE_END => Some(Self::BaseEnd),
-            kind::SYNC_MARK => Some(Self::SyncMark),
-            kind::CLOSE_MARK => Some(Self::CloseMark),
-            _ => None,
-        }
-    }
-
-    fn stored(self) -> u8 {
-        match self {
-            Self::Set => kind::SET,
-            Self::Delete => kind::DELETE,
-            Self::IndexCreated => kind::INDEX_CREATED,
-            Self::IndexDropped => kind::INDEX_DROPPED,
-            Self::BaseEnd => kind::BASE_END,
-            Self::SyncMark => kind::SYNC_MARK,
-            Self::CloseMark => kind::CLOSE_MARK,
-        }
-    }
-}
-
 /// The fixed first part of a record, whose own checksum has been verified.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Head {
@@ -107,43 +62,41 @@ pub(crate) struct Head {
     pub(crate) previous: u64,
     pub(crate) ordinal: u32,
     pub(crate) payload_checksum: u32,
+    /// The same in all records of one write of a commit, if they are sealed.
+    pub(crate) write_id: u32,
     pub(crate) checksum: u32,
 }
 
 impl Head {
     /// The head at `position`, or nothing if these bytes are none.
-    pub(crate) fn decode(bytes: &[u8], position: u64, id: LogId) -> Option<Self> {
+    pub(crate) fn decode(bytes: &[u8], position: u64, keys: &LogKeys) -> Option<Self> {
         if bytes.len() < HEAD_BYTES || bytes[at::MARKER..at::KIND] != RECORD_MARKER {
             return None;
         }
         let checksum = read_u32(bytes, at::CHECKSUM);
-        if id.checksum(position, &bytes[..at::CHECKSUM]) != checksum {
+        if keys.id.checksum(position, &bytes[..at::CHECKSUM]) != checksum {
             return None;
         }
-        let kind = Kind::from_stored(bytes[at::KIND])?;
-        let (flags, previous) = (bytes[at::FLAGS], read_u64(bytes, at::PREVIOUS));
-        let (sequence, ordinal) = (read_u64(bytes, at::SEQUENCE), read_u32(bytes, at::ORDINAL));
-        let has_expired = flags & FLAG_EXPIRED != 0;
-        if flags & !(FLAG_MARK | FLAG_EXPIRED) != 0
-            || (has_expired && kind != Kind::Delete)
-            || !(1..=SEQUENCE_MAX).contains(&sequence)
-            || ordinal > ORDINAL_MAX
-            || read_u32(bytes, at::RESERVED) != 0
-            || (previous != 0 && !(LOG_START..position).contains(&previous))
-        {
-            return None;
-        }
-        Some(Self {
-            kind,
+        let flags = bytes[at::FLAGS];
+        let head = Self {
+            kind: Kind::from_stored(bytes[at::KIND])?,
             has_mark: flags & FLAG_MARK != 0,
-            has_expired,
+            has_expired: flags & FLAG_EXPIRED != 0,
             payload_bytes: read_u32(bytes, at::PAYLOAD_BYTES),
-            sequence: Sequence(sequence),
-            previous,
-            ordinal,
+            sequence: Sequence(read_u64(bytes, at::SEQUENCE)),
+            previous: read_u64(bytes, at::PREVIOUS),
+            ordinal: read_u32(bytes, at::ORDINAL),
             payload_checksum: read_u32(bytes, at::PAYLOAD_CHECKSUM),
+            write_id: read_u32(bytes, at::WRITE_ID),
             checksum,
-        })
+        };
+        let is_possible = flags & !(FLAG_MARK | FLAG_EXPIRED) == 0
+            && (!head.has_expired || head.kind == Kind::Delete)
+            && (1..=SEQUENCE_MAX).contains(&head.sequence.0)
+            && head.ordinal <= ORDINAL_MAX
+            && (head.write_id == 0 || keys.is_sealed())
+            && (head.previous == 0 || (LOG_START..position).contains(&head.previous));
+        is_possible.then_some(head)
     }
 
     /// The bytes of the whole record, its mark included.
@@ -258,6 +211,7 @@ pub(crate) struct RecordWriter {
     /// Where the newest record begins, and how many records its commit has so far.
     offset: usize,
     records: u32,
+    pub(super) write_id: u32,
 }
 
 /// What is to be encoded as one record.
@@ -291,7 +245,8 @@ impl RecordWriter {
         synced: u64,
     ) -> Self {
         bytes.clear();
-        Self { bytes, start, sealer, chain, time, synced, offset: 0, records: 0 }
+        let write_id = sealer.new_write_id();
+        Self { bytes, start, sealer, chain, time, synced, offset: 0, records: 0, write_id }
     }
 
     /// Encodes the next record of a commit.
@@ -338,6 +293,7 @@ impl RecordWriter {
         write_u64(head, at::SEQUENCE, record.sequence.0);
         write_u64(head, at::PREVIOUS, record.previous);
         write_u32(head, at::ORDINAL, ordinal);
+        write_u32(head, at::WRITE_ID, self.write_id);
         Placed { position: self.position(), ordinal, payload_bytes }
     }
 
@@ -350,7 +306,7 @@ impl RecordWriter {
         mark.chain = self.chain;
         let encoded = mark.encode(self.position(), self.sealer.id());
         self.bytes.extend_from_slice(&encoded);
-        self.records = 0;
+        (self.records, self.write_id) = (0, self.sealer.new_write_id());
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {

@@ -4,11 +4,14 @@ use std::io;
 
 use super::chain::Chain;
 use super::format::{ALIGNMENT, HEAD_BYTES, LOG_START, MARK_BYTES, RECORD_MARKER};
-use super::record::{Head, Kind, Mark, Payload};
+use super::kind::Kind;
+use super::record::{Head, Mark, Payload};
 use super::seal::LogKeys;
 use crate::fs::{File, read_full};
 use crate::key::Sequence;
 use crate::keydir::RecordId;
+
+pub(crate) const OTHER_WRITE: &str = "a record is of another write than those before it";
 
 /// How much is read at a time; a larger record is read whole.
 const WINDOW_BYTES: usize = 1 << 20;
@@ -48,6 +51,7 @@ pub(crate) struct BaseSoFar {
     pub(crate) state_of: Sequence,
     records: u64,
     last: Option<RecordId>,
+    write_id: Option<u32>,
 }
 
 impl Place {
@@ -64,7 +68,7 @@ impl Place {
 
 impl BaseSoFar {
     fn new(state_of: Sequence) -> Self {
-        Self { state_of, records: 0, last: None }
+        Self { state_of, records: 0, last: None, write_id: None }
     }
 }
 
@@ -159,6 +163,9 @@ impl<'f> Scanner<'f> {
             Ok(found) => found,
             Err(reason) => return Ok(Step::Bad(reason)),
         };
+        if base.write_id.is_some_and(|write_id| write_id != head.write_id) {
+            return Ok(Step::Bad(OTHER_WRITE));
+        }
         let records_chain = self.chain.absorb_record(head.checksum, head.payload_checksum);
         let chain = mark.map(|mark| Mark::seal(records_chain, mark.time, mark.synced, mark.records));
         if mark.is_some_and(|mark| Some(mark.chain) != chain) {
@@ -174,7 +181,12 @@ impl<'f> Scanner<'f> {
                 return Ok(Step::Bad("a record of the base section is out of order"));
             }
             stage(position, &head, payload);
-            self.base = Some(BaseSoFar { records: base.records + 1, last: id, ..base });
+            self.base = Some(BaseSoFar {
+                records: base.records + 1,
+                last: id,
+                write_id: Some(head.write_id),
+                ..base
+            });
             (self.position, self.chain) = (position + head.record_bytes(), records_chain);
             return Ok(Step::Base);
         };
@@ -195,6 +207,7 @@ impl<'f> Scanner<'f> {
         let sequence = self.sequence.next();
         let mut position = self.position;
         let mut chain = self.chain;
+        let mut write_id = None;
         for ordinal in 0.. {
             let (head, mark) = match self.record(position)? {
                 Ok(found) => found,
@@ -203,6 +216,10 @@ impl<'f> Scanner<'f> {
             };
             if head.sequence != sequence || head.ordinal != ordinal || head.kind == Kind::BaseEnd {
                 return Ok(Step::Bad("a record is out of order"));
+            }
+            // What a crash leaves of two writes of one commit is a torn tail.
+            if *write_id.get_or_insert(head.write_id) != head.write_id {
+                return Ok(Step::Bad(OTHER_WRITE));
             }
             chain = chain.absorb_record(head.checksum, head.payload_checksum);
             if let Some(mark) = mark {
@@ -290,7 +307,8 @@ impl<'f> Scanner<'f> {
     pub(super) fn record(&mut self, position: u64) -> io::Result<Result<(Head, Option<Mark>), &'static str>> {
         let id = self.keys.id;
         let rest = self.file_bytes.saturating_sub(position);
-        let Some(head) = Head::decode(self.window(position, HEAD_BYTES)?, position, id) else {
+        let keys = self.keys;
+        let Some(head) = Head::decode(self.window(position, HEAD_BYTES)?, position, keys) else {
             return Ok(Err("no record begins here"));
         };
         if head.record_bytes() > rest {
@@ -364,8 +382,8 @@ impl<'f> Scanner<'f> {
 
     /// The head of a record at `position`, though the rest of it may not check.
     pub(super) fn head(&mut self, position: u64) -> io::Result<Option<Head>> {
-        let id = self.keys.id;
-        Ok(Head::decode(self.window(position, HEAD_BYTES)?, position, id))
+        let keys = self.keys;
+        Ok(Head::decode(self.window(position, HEAD_BYTES)?, position, keys))
     }
 
     /// The bytes from `position` on that have been read already, or else the next ones: a look at many places in one

@@ -78,6 +78,11 @@ impl RecordSealer {
         self.id
     }
 
+    /// A number for one write of a commit: a random one, if its records are sealed.
+    pub(super) fn new_write_id(&self) -> u32 {
+        self.sealer.as_ref().map_or(0, |_| rand::random())
+    }
+
     /// What is written before and behind a payload, until it is sealed.
     pub(super) fn room(&self) -> (&'static [u8], &'static [u8]) {
         match self.sealer {
@@ -106,7 +111,7 @@ impl Bound {
         bound.push(&id.as_bytes());
         bound.push(&position.to_le_bytes());
         bound.push(&head[..at::PAYLOAD_CHECKSUM]);
-        bound.push(&head[at::RESERVED..at::CHECKSUM]);
+        bound.push(&head[at::WRITE_ID..at::CHECKSUM]);
         if let Some((mark, before)) = mark {
             bound.push(&mark.time.0.to_le_bytes());
             bound.push(&mark.synced.to_le_bytes());

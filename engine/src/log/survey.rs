@@ -4,7 +4,8 @@
 use std::io;
 
 use super::format::{ALIGNMENT, HEAD_BYTES, aligned};
-use super::record::{Head, Kind, Mark, Payload};
+use super::kind::Kind;
+use super::record::{Head, Mark, Payload};
 use super::scan::{Scanner, Step};
 
 /// Payloads that do not check are read again where the search for the next record goes on within them, though no

@@ -49,6 +49,7 @@ pub(super) fn recover(
     let mut log = Log::read(&generation, start.walked, &mut applier, &shared)?;
     let action = log.judge(path)?;
     applier.publish(log.sequence, log.end, log.time);
+    applier.sweep_all();
     // ORDER: building indexes reads documents, and may refuse the file. So it comes before anything is changed in it.
     let definitions = std::mem::take(&mut log.definitions);
     let catalog = definitions.build(&Snapshot::new(&shared), applier.catalog())?;

@@ -1,7 +1,8 @@
 //! Owns what a walk through a log has read and not applied yet. Never applies a commit whose mark has not been seen.
 
+use crate::collections::CollectionChange;
 use crate::generation::Location;
-use crate::key::{CollectionId, Key, Timestamp};
+use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::keydir::Entry;
 use crate::log::{Head, Kind, Payload};
 
@@ -22,6 +23,8 @@ pub(crate) struct Changes {
     pub(crate) keys: Vec<KeyChange>,
     /// The records of definitions of indexes.
     pub(crate) definitions: Vec<(Kind, CollectionId, Box<[u8]>)>,
+    /// The collections that are created or dropped, and by which commits.
+    pub(crate) collections: Vec<(Sequence, CollectionChange)>,
 }
 
 /// A change of one key.
@@ -61,6 +64,9 @@ impl Staged {
         self.last_kind = Some(head.kind);
         self.last_record = position;
         let Some(Payload { collection, expires_at, key, document }) = payload else { return };
+        if let Some(change) = CollectionChange::of_record(head.kind, collection, key) {
+            return self.changes.collections.push((head.sequence, change));
+        }
         let entry = match head.kind {
             Kind::Set => {
                 let location = Location::new(self.generation, position);
@@ -70,7 +76,7 @@ impl Staged {
             Kind::IndexCreated | Kind::IndexDropped => {
                 return self.changes.definitions.push((head.kind, collection, Box::from(document)));
             }
-            Kind::BaseEnd | Kind::SyncMark | Kind::CloseMark => return,
+            _ => return,
         };
         let entry = if expires_at.is_some() { entry.expiring() } else { entry };
         let is_wanted = head.kind == Kind::Set && is_indexed(collection);

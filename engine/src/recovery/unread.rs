@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::staged::{Changes, KeyChange};
 use crate::apply::Applier;
+use crate::collections::CollectionChange;
 use crate::index::definition::DefinitionError;
 use crate::indexing::{CatchUp, Definitions};
 use crate::key::CollectionId;
@@ -43,11 +44,24 @@ impl<'r> Unread<'r> {
         for (kind, collection, definition) in changes.definitions.drain(..) {
             self.definitions.note(kind, collection, &definition)?;
         }
+        // No writer writes to a collection after it was dropped; whatever else a log may say.
+        if !self.applier.collections().dropped().is_empty() {
+            changes.keys.retain(|change| !self.applier.collections().is_dropped(change.collection));
+        }
         let documents = changes.keys.iter().filter_map(|change| change.document.as_ref());
         self.backlog_bytes += documents.map(|document| document.len()).sum::<usize>();
         self.backlog.append(&mut changes.keys);
         if self.backlog.len() >= BACKLOG_MAX || self.backlog_bytes >= BACKLOG_BYTES_MAX {
             self.apply();
+        }
+        if !changes.collections.is_empty() {
+            self.apply();
+        }
+        for (sequence, change) in changes.collections.drain(..) {
+            self.applier.change_collection(&change, sequence);
+            if let CollectionChange::Dropped(collection) = change {
+                self.definitions.forget(collection);
+            }
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ use crate::seal::EncryptionKey;
 use crate::verify::exhibit::Exhibit;
 use crate::verify::judge::Judge;
 pub use report::{LostCommits, RepairReport};
-use salvage::Salvage;
+use salvage::{Salvage, Survivors};
 use target::Target;
 
 /// Saves what can be saved of the database file at `path` in a new one at `to`, and tells what was lost.
@@ -61,7 +61,7 @@ pub fn repair(
         salvage.note_hinted(&hinted);
     }
 
-    let survivors = salvage.survivors();
+    let Survivors { renamed, records } = salvage.survivors();
     let created = if header.created.0 > 0 { header.created } else { salvage.time() };
     let time = salvage.time().max(created);
     let mut progress = |position| progress(exhibit.file_bytes + position, of);
@@ -69,7 +69,8 @@ pub fn repair(
     Target::create(file_system, to.clone(), &exhibit.path, state, keyring, time)
         .map_err(Fault::Write)
         .and_then(|mut target| {
-            copy(&exhibit, &keys, &survivors, &mut target, &mut progress)?;
+            copy(&exhibit, &keys, &records, &mut target, &mut progress)?;
+            target.name(&renamed);
             target.publish().map_err(Fault::Write)
         })
         .map_err(|fault| fault.of(&exhibit.path, &to))?;

@@ -19,6 +19,8 @@ pub struct RepairReport {
     pub sequence: Sequence,
     /// How many documents were saved.
     pub documents: u64,
+    /// How many collections were saved besides the root. One whose name was lost is called `collection-` and its number.
+    pub collections: u64,
     /// How many definitions of indexes were saved.
     pub indexes: u64,
     /// How many records were found that check.

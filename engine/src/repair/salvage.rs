@@ -1,6 +1,6 @@
 //! Owns what was saved of a log: of each key the newest record that checks. Never keeps a document in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::generation::Location;
@@ -10,7 +10,7 @@ use crate::keydir::{Entry, Keydir, RecordId};
 use crate::log::format::FLOOR_MAX;
 use crate::log::{Head, Kind, Mark, Payload};
 use crate::verify::judge::{Judge, Note};
-use crate::verify::known::{unfit, unfit_definition};
+use crate::verify::known::{unfit, unfit_collection, unfit_definition};
 
 use super::RepairReport;
 
@@ -22,8 +22,10 @@ pub(super) struct Salvage {
     keydir: Keydir,
     /// The newest record of each definition of an index.
     definitions: BTreeMap<(CollectionId, Box<[u8]>), Definition>,
+    collections: BTreeMap<CollectionId, Lived>,
     /// The records of the commit that has not ended.
     staged: Vec<Change>,
+    staged_collections: Vec<(CollectionId, RecordPlace, Option<Key>)>,
     notes: Vec<Note>,
     last_kind: Option<Kind>,
     pub(super) report: RepairReport,
@@ -34,6 +36,23 @@ struct Definition {
     id: RecordId,
     position: u64,
     is_created: bool,
+}
+
+type RecordPlace = (RecordId, u64);
+
+/// The records that have created and dropped a collection.
+#[derive(Debug, Default)]
+struct Lived {
+    created: Option<(RecordPlace, Key)>,
+    dropped: Option<RecordPlace>,
+}
+
+/// What makes up the new file.
+pub(super) struct Survivors {
+    /// Collections whose names were lost, and the names that they get.
+    pub(super) renamed: Vec<(CollectionId, Key)>,
+    /// The records, in the order of their numbers, and where they are.
+    pub(super) records: Vec<RecordPlace>,
 }
 
 #[derive(Debug)]
@@ -50,7 +69,9 @@ impl Salvage {
             generation,
             keydir: Keydir::new(),
             definitions: BTreeMap::new(),
+            collections: BTreeMap::new(),
             staged: Vec::new(),
+            staged_collections: Vec::new(),
             notes: Vec::new(),
             last_kind: None,
             report: RepairReport::default(),
@@ -109,6 +130,7 @@ impl Salvage {
             for change in self.staged.drain(..) {
                 self.report.lose_key(&change.key);
             }
+            self.staged_collections.clear();
         }
         self.take_notes(None);
         if may_be_longer && self.last_kind != Some(Kind::CloseMark) {
@@ -134,17 +156,28 @@ impl Salvage {
         report.lost = lost;
     }
 
-    /// The records that make up the new file, in the order of their numbers, and where they are.
-    pub(super) fn survivors(&mut self) -> Vec<(RecordId, u64)> {
-        let created = self.definitions.values().filter(|definition| definition.is_created);
+    /// What makes up the new file.
+    pub(super) fn survivors(&mut self) -> Survivors {
+        let is_dropped = self.dropped();
+        let created = self.definitions.iter();
+        let created = created.filter(|((collection, _), definition)| {
+            definition.is_created && !is_dropped.contains(collection)
+        });
         let mut survivors: Vec<_> =
-            created.map(|definition| (definition.id, definition.position, false)).collect();
+            created.map(|(_, definition)| (definition.id, definition.position, false)).collect();
+        let indexes = survivors.len() as u64;
+        let mut collections = BTreeSet::new();
         let mut copy = Vec::new();
         for part in 0..self.keydir.parts() {
-            self.keydir.copy_part_of_all(part, &mut copy);
+            self.keydir.copy_part_of(part, |collection| !is_dropped.contains(&collection), &mut copy);
             let set = copy.drain(..).filter(|(_, _, entry)| !entry.is_tombstone());
-            survivors.extend(set.map(|(_, _, entry)| (entry.id(), entry.location.position(), true)));
+            survivors.extend(set.map(|(collection, _, entry)| {
+                collections.insert(collection);
+                (entry.id(), entry.location.position(), true)
+            }));
         }
+        survivors.extend(self.collection_records(&is_dropped).map(|(id, position)| (id, position, false)));
+        let renamed = self.renamed(&collections);
         survivors.sort_unstable();
         let report = &mut self.report;
         survivors.dedup_by(|later, first| {
@@ -156,8 +189,54 @@ impl Salvage {
             is_second
         });
         report.documents = survivors.iter().filter(|(_, _, is_document)| *is_document).count() as u64;
-        report.indexes = survivors.len() as u64 - report.documents;
-        survivors.into_iter().map(|(id, position, _)| (id, position)).collect()
+        report.indexes = indexes;
+        let named =
+            self.collections.iter().filter(|(id, lived)| lived.created.is_some() && !is_dropped.contains(id));
+        report.collections = (named.count() + renamed.len()) as u64;
+        Survivors {
+            renamed,
+            records: survivors.into_iter().map(|(id, position, _)| (id, position)).collect(),
+        }
+    }
+
+    /// The collections that were dropped: as a record says, or since a later one has got the same name.
+    fn dropped(&self) -> BTreeSet<CollectionId> {
+        let mut names = BTreeSet::new();
+        let mut dropped = BTreeSet::new();
+        for (id, lived) in self.collections.iter().rev() {
+            let is_second = lived.created.as_ref().is_some_and(|(_, name)| !names.insert(name));
+            if lived.dropped.is_some() || is_second {
+                dropped.insert(*id);
+            }
+        }
+        dropped
+    }
+
+    /// The records of the collections that are there, and that of the highest number, which is not to be used again.
+    fn collection_records(&self, dropped: &BTreeSet<CollectionId>) -> impl Iterator<Item = RecordPlace> {
+        let there = self.collections.iter().filter(|(id, _)| !dropped.contains(id));
+        let created = there.filter_map(|(_, lived)| Some(lived.created.as_ref()?.0));
+        let highest = self.collections.last_key_value().and_then(|(_, lived)| lived.dropped);
+        created.chain(highest)
+    }
+
+    /// Names for the collections of which documents were found, and nothing that says what they are called.
+    fn renamed(&self, found: &BTreeSet<CollectionId>) -> Vec<(CollectionId, Key)> {
+        let created = |id: &CollectionId| self.collections.get(id).and_then(|lived| lived.created.as_ref());
+        let is_taken = |wanted: &str| {
+            self.collections
+                .values()
+                .any(|lived| lived.created.as_ref().is_some_and(|(_, name)| &**name == wanted))
+        };
+        let nameless = found.iter().filter(|id| **id != CollectionId::ROOT && created(id).is_none());
+        let name = |id: &CollectionId| {
+            let mut name = format!("collection-{}", id.0);
+            while is_taken(&name) {
+                name.push('_');
+            }
+            (*id, Key::from(name))
+        };
+        nameless.map(name).collect()
     }
 
     /// What is to be told of it.
@@ -185,6 +264,13 @@ impl Salvage {
                 let newest = self.definitions.entry(known).or_insert(definition);
                 if newest.id < id {
                     *newest = definition;
+                }
+                return;
+            }
+            Kind::CollectionCreated | Kind::CollectionDropped => {
+                if unfit_collection(payload).is_none() {
+                    let name = (head.kind == Kind::CollectionCreated).then(|| Key::from(payload.key));
+                    self.staged_collections.push((payload.collection, (id, position), name));
                 }
                 return;
             }
@@ -219,6 +305,13 @@ impl Salvage {
             let hashed = self.keydir.hash(collection, &key);
             if self.keydir.find(&hashed).is_none_or(|found| found.id() < entry.id()) {
                 self.keydir.put(&hashed, &key, entry);
+            }
+        }
+        for (collection, place, name) in self.staged_collections.drain(..) {
+            let lived = self.collections.entry(collection).or_default();
+            match name {
+                Some(name) => lived.created = Some((place, name)),
+                None => lived.dropped = Some(place),
             }
         }
     }

@@ -5,9 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::collections::CollectionChange;
 use crate::fs::{File, FileSystem, OpenMode, write_all};
-use crate::key::{CollectionId, Sequence, Timestamp};
+use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::lock::FileLock;
+use crate::log::format::ORDINAL_MAX;
 use crate::log::{
     Chain, ENCRYPTED, Head, Header, Kind, LOG_START, NewRecord, Payload, RecordSealer, RecordWriter,
 };
@@ -77,6 +79,16 @@ impl<'f> Target<'f> {
             records,
             is_published,
         })
+    }
+
+    /// Gives names to collections that have lost theirs, behind everything else. Nobody knows any more which commits did, so
+    /// they get numbers that no record of the newest commit has.
+    pub(super) fn name(&mut self, renamed: &[(CollectionId, Key)]) {
+        for (ordinal, (id, name)) in (ORDINAL_MAX - renamed.len() as u32..).zip(renamed) {
+            let change = CollectionChange::Created(*id, name.clone());
+            self.encoded.push_to_base(&change.record(name, self.header.history_floor), ordinal);
+            self.records += 1;
+        }
     }
 
     /// Adds a record that was saved, with the number that it had. They come in the order of their numbers.

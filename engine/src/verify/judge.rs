@@ -3,7 +3,7 @@
 
 use crate::key::{Sequence, Timestamp};
 use crate::keydir::RecordId;
-use crate::log::{Chain, Head, Kind, LOG_START, Mark};
+use crate::log::{Chain, Head, Kind, LOG_START, Mark, OTHER_WRITE};
 
 /// What was learned about the record that was handed in last, or about what should have come before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,7 @@ struct Base {
     last: Option<RecordId>,
     records: u64,
     has_gap: bool,
+    write_id: Option<u32>,
 }
 
 /// A commit whose mark has not been seen.
@@ -53,6 +54,7 @@ struct Base {
 struct Open {
     sequence: Sequence,
     next: u32,
+    write_id: u32,
     is_whole: bool,
 }
 
@@ -62,7 +64,7 @@ impl Judge {
         let has_base = floor > Sequence::ZERO;
         Self {
             floor,
-            base: has_base.then_some(Base { last: None, records: 0, has_gap: false }),
+            base: has_base.then_some(Base { last: None, records: 0, has_gap: false, write_id: None }),
             open: None,
             sequence: Sequence::ZERO,
             chain,
@@ -149,7 +151,7 @@ impl Judge {
         }
         if let Some(open) = &mut self.open {
             if open.sequence == head.sequence && head.ordinal >= open.next {
-                open.is_whole &= head.ordinal == open.next;
+                open.is_whole &= (head.ordinal, head.write_id) == (open.next, open.write_id);
                 return;
             }
             // Its mark has not been seen, so what follows cannot be tied to it.
@@ -163,7 +165,8 @@ impl Judge {
             let last = Some(Sequence(head.sequence.0 - 1));
             self.broken(Note::Missing { first: next, last }, note);
         }
-        self.open = Some(Open { sequence: head.sequence, next: 0, is_whole: head.ordinal == 0 });
+        let Head { sequence, ordinal, write_id, .. } = *head;
+        self.open = Some(Open { sequence, next: 0, write_id, is_whole: ordinal == 0 });
     }
 
     /// Takes the record into its commit. `count` is what the end of a base section says.
@@ -230,6 +233,10 @@ impl Judge {
         note: &mut dyn FnMut(Note),
     ) {
         let Some(base) = &mut self.base else { return };
+        if *base.write_id.get_or_insert(head.write_id) != head.write_id {
+            self.is_broken = true;
+            note(Note::Odd(OTHER_WRITE));
+        }
         if head.kind == Kind::BaseEnd {
             let is_right = (head.sequence, head.ordinal) == (self.floor, 0)
                 && mark.is_some_and(|mark| mark.records == 1)

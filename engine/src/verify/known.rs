@@ -1,6 +1,7 @@
 //! Owns what a verification compares a log with: the keydir, the expiries and the indexes that an open database shows, or
 //! those that a hint file tells. Never takes the log's side.
 
+use crate::collections::{CollectionChange, Collections, check_collection_name};
 use crate::document::EncodedDocument;
 use crate::expiry::Expiring;
 use crate::hint::Start;
@@ -32,6 +33,7 @@ pub(super) struct Comparison {
     generation: u64,
     versions: Versions,
     definitions: Definitions,
+    collections: Collections,
     pub(super) documents: u64,
     live_bytes: u64,
     expiring: u64,
@@ -111,6 +113,7 @@ impl Comparison {
             generation,
             versions: Versions::new(end),
             definitions: Definitions::default(),
+            collections: Collections::default(),
             documents: 0,
             live_bytes: 0,
             expiring: 0,
@@ -134,6 +137,20 @@ impl Comparison {
             if let Err(error) = self.definitions.note(head.kind, collection, payload.document) {
                 find(error.to_string());
             }
+            return;
+        }
+        if let Some(change) = CollectionChange::of_record(head.kind, collection, key) {
+            self.collections.change(&change);
+            if let CollectionChange::Dropped(collection) = change {
+                self.definitions.forget(collection);
+            }
+            return;
+        }
+        if self.collections.is_dropped(collection) {
+            return find("its collection was dropped before".to_owned());
+        }
+        if !known.view().has_collection(collection) {
+            // It is dropped later, or all its documents are.
             return;
         }
         if head.previous != 0 && !self.versions.name(head.previous, collection, key) && is_whole {
@@ -186,11 +203,15 @@ impl Comparison {
                 format!("{} bytes are said to be live, and {} are", view.live_bytes, self.live_bytes),
             );
         }
-        if self.expiring != view.expiring.iter().count() as u64 {
+        let is_there = |expiring: &Expiring| !view.collections.is_dropped(expiring.collection);
+        if self.expiring != view.expiring.iter().filter(is_there).count() as u64 {
             find(0, None, "other documents are said to expire than those that do".to_owned());
         }
         if bad.is_empty() && !self.definitions.are_those_of(&view.catalog) {
             find(0, None, "there are other indexes than those that the log has brought up".to_owned());
+        }
+        if bad.is_empty() && !self.collections.are_named_as(&view.collections) {
+            find(0, None, "there are other collections than those that the log has brought up".to_owned());
         }
         for (published, (entries, documents)) in view.catalog.iter().zip(&self.indexed) {
             if (published.index.len(), published.index.documents()) != (*entries, *documents) {
@@ -265,7 +286,8 @@ impl Comparison {
     ) -> u64 {
         let (mut copy, mut found) = (Vec::new(), 0);
         for part in 0..known.keydir().parts() {
-            known.keydir().copy_part_of_all(part, &mut copy);
+            let is_there = |id| !known.view().collections.is_dropped(id);
+            known.keydir().copy_part_of(part, is_there, &mut copy);
             for (collection, key, newest) in copy.drain(..) {
                 let Some(entry) = known.entry_of(collection, &key, newest) else { continue };
                 let position = entry.location.position();
@@ -301,6 +323,14 @@ pub(crate) fn unfit(document: &[u8]) -> Option<String> {
         }
         Ok(_) => None,
     }
+}
+
+/// Why no writer would have written this of a collection.
+pub(crate) fn unfit_collection(payload: &Payload<'_>) -> Option<String> {
+    if payload.collection == CollectionId::ROOT || !payload.document.is_empty() {
+        return Some("a record of a collection holds what none does".to_owned());
+    }
+    check_collection_name(payload.key).err().map(|error| error.to_string())
 }
 
 /// Why opening could not read this definition of an index, if it could not.

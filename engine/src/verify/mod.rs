@@ -150,8 +150,7 @@ impl Verification {
         if !is_readable {
             verification.position = end;
         }
-        let documents = verification.known.view().counts.total();
-        verification.tail.documents = documents;
+        verification.tail = Tail::behind(verification.known.view());
         for position in &exhibit.bad_copies {
             let what = if is_readable { BAD_COPY } else { exhibit.unreadable };
             verification.report.find(*position, None, None, what);
@@ -313,8 +312,7 @@ impl Verification {
     fn look(&mut self, position: u64, head: &Head, payload: Option<Payload<'_>>) {
         self.report.records += 1;
         let sequence = Some(head.sequence);
-        let concerns_keys =
-            matches!(head.kind, Kind::Set | Kind::Delete | Kind::IndexCreated | Kind::IndexDropped);
+        let concerns_keys = !matches!(head.kind, Kind::BaseEnd | Kind::SyncMark | Kind::CloseMark);
         let Some(payload) = payload.filter(|_| concerns_keys) else {
             if concerns_keys {
                 self.report.find(position, sequence, None, "a record has no payload");
@@ -325,6 +323,7 @@ impl Verification {
         let unfit = match head.kind {
             Kind::Set => known::unfit(payload.document),
             Kind::IndexCreated | Kind::IndexDropped => known::unfit_definition(payload.document),
+            Kind::CollectionCreated | Kind::CollectionDropped => known::unfit_collection(&payload),
             Kind::Delete if !payload.document.is_empty() => Some("a deletion holds a document".to_owned()),
             _ => None,
         };
@@ -426,7 +425,7 @@ impl Verification {
     fn counts(&self) -> Counts {
         let documents = match &self.known {
             Known::Open(_) => self.comparison.documents,
-            Known::Closed(_) => self.tail.documents,
+            Known::Closed(_) => self.tail.documents(),
         };
         let VerifyReport { commits, records, findings_total: findings, .. } = self.report;
         Counts { commits, records, documents, findings }

@@ -13,6 +13,7 @@ pub(crate) struct Record {
     pub(crate) sequence: u64,
     pub(crate) previous: u64,
     pub(crate) ordinal: u32,
+    pub(crate) write_id: u32,
     pub(crate) payload: Vec<u8>,
     pub(crate) mark: Option<Mark>,
 }
@@ -88,6 +89,7 @@ pub(crate) fn records(file: &[u8]) -> Vec<(usize, Record)> {
             sequence: u64_at(file, at + 8),
             previous: u64_at(file, at + 16),
             ordinal: u32_at(file, at + 24),
+            write_id: u32_at(file, at + 32),
             payload: file[at + HEAD_BYTES..payload_end].to_vec(),
             mark,
         };
@@ -131,6 +133,7 @@ impl Forge {
         put(&mut head, 16, &record.previous.to_le_bytes());
         put(&mut head, 24, &record.ordinal.to_le_bytes());
         put(&mut head, 28, &payload_checksum);
+        put(&mut head, 32, &record.write_id.to_le_bytes());
         let checksum = self.checksum(position, &head[..36]);
         put(&mut head, 36, &checksum);
         self.bytes.extend_from_slice(&head);

@@ -20,7 +20,7 @@ const FORGED: [(&str, usize, &[u8]); 28] = [
     ("the last generation", 64, &[0xFF; 8]),
     ("a far counter", 72, &[0xFE, 0xFF, 0xFF, 0xFF]),
     ("history floor", 80, &[1]),
-    ("a far history floor", 80, &[0xFF; 8]),
+    ("a far history floor", 80, &[0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x3F]),
     ("synced nothing", 88, &8192_u64.to_le_bytes()),
     ("synced everything", 88, &[0xFF; 8]),
     ("created", 96, &[0xFF; 8]),

@@ -101,6 +101,8 @@ fn what_stands_around_a_seal_cannot_be_changed() {
                 ("another sequence", |record| record.sequence += 1),
                 ("an earlier sequence", |record| record.sequence -= 1),
                 ("another ordinal", |record| record.ordinal += 1),
+                ("another write", |record| record.write_id ^= 1),
+                ("no write", |record| record.write_id = 0),
                 ("another previous", |record| record.previous ^= 8192),
                 ("no previous", |record| record.previous = 0),
                 ("a longer payload", |record| record.payload.push(0)),
@@ -180,7 +182,7 @@ fn sync_marks_close_marks_and_base_ends_cannot_be_forged() {
             {
                 let mark = Some(Mark { time, synced: 8192, records: 1 });
                 let payload = payload.clone();
-                let record = Record { kind, sequence, previous: 0, ordinal: 0, payload, mark };
+                let record = Record { kind, sequence, previous: 0, ordinal: 0, write_id: 0, payload, mark };
                 let mut variant = records[..at].to_vec();
                 variant.push(record);
                 variants.push((format!("a mark of kind {kind} at the end of {at}"), variant.clone()));

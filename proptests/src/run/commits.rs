@@ -1,10 +1,10 @@
 //! Owns committing, and what a run learns of a commit's answer. Never decides what a commit does: the model does.
 
-use ferrumdb_engine::{Durability, Error, Transaction};
+use ferrumdb_engine::{CollectionId, Durability, Error, Transaction, Untidy};
 
 use super::Run;
 use crate::model::Staged;
-use crate::ops::{Change, KEYS, document};
+use crate::ops::{Change, KEYS, ROOT, collection_of, document};
 
 impl Run {
     /// Commits a group.
@@ -19,6 +19,8 @@ impl Run {
         let durability = if synced { Durability::Synced } else { Durability::Appended };
         let transactions: Vec<_> = group.iter().map(|changes| transaction(changes)).collect();
         let result = opened.writer.commit(&transactions, durability);
+        // Otherwise what is left of dropped collections stays for the next commits.
+        while synced && opened.writer.tidy() == Untidy::More {}
         let is_poisoned = opened.writer.is_poisoned();
         let staged = self.model.stage(group);
         match result {
@@ -81,7 +83,14 @@ impl Run {
 fn transaction(changes: &[Change]) -> Transaction {
     let mut transaction = Transaction::new();
     for Change { key, document: number } in changes {
-        let (collection, key) = KEYS[*key];
+        let name = collection_of(*key).unwrap_or_else(|| KEYS[*key].0);
+        let collection =
+            if name == ROOT { CollectionId::ROOT.into() } else { transaction.collection(&name.into()) };
+        if collection_of(*key).is_some() {
+            transaction.drop_collection(collection);
+            continue;
+        }
+        let key = KEYS[*key].1;
         match number {
             Some(number) => transaction.set(collection, key.into(), document(*number), None),
             None => transaction.delete(collection, key.into()),

@@ -5,6 +5,7 @@
 mod backups;
 mod bytes;
 mod catching_up;
+mod collections;
 mod common;
 mod compacted;
 mod compaction;

@@ -122,6 +122,46 @@ impl Making {
         self.committed()
     }
 
+    /// One transaction in a collection.
+    pub(crate) fn commit_in(&mut self, name: &str, changes: &[(&str, Option<&str>)]) -> &mut Self {
+        self.tick();
+        let transaction = Transaction::new().in_collection(name);
+        let transaction = changes.iter().fold(transaction, |transaction, (key, json)| match json {
+            Some(json) => transaction.set_raw(*key, json),
+            None => transaction.delete(*key),
+        });
+        let version = done(self.db.commit(transaction)).0;
+        self.sequence = version;
+        let documents = &mut self.contents.collections.entry(name.to_owned()).or_default().documents;
+        for (key, json) in changes {
+            match json {
+                Some(json) => {
+                    let stored = Stored { json: (*json).to_owned(), version, expires_at: None };
+                    documents.insert((*key).to_owned(), stored);
+                }
+                None => drop(documents.remove(*key)),
+            }
+        }
+        self.committed()
+    }
+
+    /// An index in a collection, and what it finds in the end.
+    pub(crate) fn create_index_in(&mut self, name: &str, field: &str, found: &[Found]) -> &mut Self {
+        self.tick();
+        self.sequence = done(self.db.collection(name).expect("it is a name").create_index(field)).0;
+        let contents = self.contents.collections.entry(name.to_owned()).or_default();
+        contents.indexes.insert(field.to_owned(), found.to_vec());
+        self.committed()
+    }
+
+    pub(crate) fn drop_collection(&mut self, name: &str) -> &mut Self {
+        self.tick();
+        assert!(done(self.db.drop_collection(name)), "it is there");
+        self.sequence += 1;
+        self.contents.collections.remove(name);
+        self.committed()
+    }
+
     pub(crate) fn set(&mut self, key: &str, json: &str) -> &mut Self {
         self.commit(&[Change::Set(key, json)])
     }

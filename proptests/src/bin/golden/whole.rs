@@ -22,6 +22,8 @@ pub(crate) fn all() -> Vec<Golden> {
         expiring(),
         indexed(),
         indexed_killed(),
+        collections(),
+        collections_compacted(),
         compacted(),
         compacted_history(),
         compacted_versions(),
@@ -151,6 +153,36 @@ fn fill_to_compact(making: &mut Making) -> &mut Making {
     making.create_index("n").set("a", r#"{"n":1}"#).set("a", r#"{"n":2}"#).set("b", r#"{"n":2}"#);
     making.commit(&[SetFor("c", r#"{"n":3}"#, 1_000_000), Set("d", "1"), Delete("b")]);
     making.set("a", r#"{"n":3}"#).set("e", "[]").finds("n", &[found(json!(3), &["a", "c"])])
+}
+
+/// Collections with and without an index, one that was dropped, and one whose name another had before.
+fn some_collections(making: &mut Making) -> &mut Making {
+    let found = Found { value: json!("admin"), to: None, keys: vec!["alice".to_owned(), "carol".to_owned()] };
+    making.set("alice", "\"of the root\"").commit_in("users", &[("alice", Some(r#"{"role":"admin"}"#))]);
+    making.create_index_in("users", "role", &[found]).set("bob", "2");
+    making
+        .commit_in("users", &[("bob", Some(r#"{"role":"guest"}"#)), ("carol", Some(r#"{"role":"admin"}"#))]);
+    making.commit_in("sessions", &[("1", Some("1")), ("2", Some("2"))]).drop_collection("sessions");
+    making
+        .commit_in("sessions", &[("3", Some("3"))])
+        .commit_in("größer", &[("", Some("{}")), ("gone", Some("1"))]);
+    making
+        .commit_in("größer", &[("gone", None)])
+        .commit_in("gone", &[("a", Some("1"))])
+        .drop_collection("gone")
+}
+
+fn collections() -> Golden {
+    let mut making = Making::new("collections");
+    some_collections(&mut making).closed("Collections, of which some were dropped, closed, with the hint.")
+}
+
+fn collections_compacted() -> Golden {
+    let mut making = Making::new("collections-compacted");
+    some_collections(&mut making).compact().commit_in("later", &[("a", Some("1"))]);
+    making.drop_collection("sessions").killed(
+        "The same compacted, where the highest number is that of a dropped one, and a drop behind it; left by a process that was killed.",
+    )
 }
 
 fn compacted() -> Golden {

@@ -1,0 +1,626 @@
+//! Collections: whatever is done to them, and however a database comes back, each has its own documents and indexes, a
+//! dropped one stays dropped, and whoever looked before still sees it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ferrumdb_engine::fs::{Effect, Fate, Fault, FileSystem, SimFs, SimOperation};
+use ferrumdb_engine::{
+    CollectionId, CollectionRef, Durability, Error, FieldPath, Follower, History, Key, ManualClock, Options,
+    Reader, Restore, Sequence, Snapshot, Timestamp, Transaction, Untidy, Verification, VerifyReport,
+    VerifyStep, Writer, follow, open, repair,
+};
+use ferrumdb_proptests::Random;
+use serde_json::json;
+
+use crate::backups::{FULL, INCREMENT, RESTORED, full, since};
+use crate::common::{LOG_START, PATH, ROOT, bytes_of, disk_with, document, open_at, open_on};
+use crate::compaction::{advance, compact, relocate};
+
+const HINT: &str = "/my.db.hint";
+const NAMES: [&str; 5] =
+    ["", "users", "orders", "\0", "größer als eine kurze Zeichenkette, die nirgends hineinpasst"];
+const KEYS: [&str; 6] =
+    ["", "a", "b", "\0", "\u{0}00000001a", "a key that is longer than what fits in a small string"];
+
+/// The documents of a collection: the number in each, and when it expires.
+type Documents = BTreeMap<String, (u64, Option<u64>)>;
+
+/// What a database holds. The root has no name.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct State {
+    collections: BTreeMap<String, Documents>,
+    indexed: BTreeSet<String>,
+}
+
+impl State {
+    fn new() -> Self {
+        Self { collections: [(String::new(), Documents::new())].into(), indexed: BTreeSet::new() }
+    }
+
+    fn live(&self, name: &str, now: u64) -> BTreeMap<&str, u64> {
+        let documents = self.collections.get(name).into_iter().flatten();
+        let live = documents.filter(|(_, (_, at))| at.is_none_or(|at| at > now));
+        live.map(|(key, (number, _))| (key.as_str(), *number)).collect()
+    }
+}
+
+fn field() -> FieldPath {
+    FieldPath::parse("n").unwrap()
+}
+
+fn place(transaction: &mut Transaction, name: &str) -> CollectionRef {
+    if name.is_empty() { ROOT.into() } else { transaction.collection(&Key::from(name)) }
+}
+
+fn id(snapshot: &Snapshot, name: &str) -> CollectionId {
+    if name.is_empty() { ROOT } else { snapshot.collection(name) }
+}
+
+fn assert_shows(snapshot: &Snapshot, state: &State, now: u64, what: &str) {
+    let named: Vec<_> = snapshot
+        .collections()
+        .into_iter()
+        .map(|info| (info.name.to_string(), info.documents, info.indexes))
+        .collect();
+    let expected = state.collections.keys().filter(|name| !name.is_empty());
+    let expected: Vec<_> = expected
+        .map(|name| {
+            (name.clone(), state.live(name, now).len() as u64, u64::from(state.indexed.contains(name)))
+        })
+        .collect();
+    assert_eq!(named, expected, "{what}");
+    for name in NAMES {
+        let (id, live) = (id(snapshot, name), state.live(name, now));
+        assert_eq!(snapshot.count(id), live.len() as u64, "{what}: {name:?}");
+        for key in KEYS {
+            let found =
+                snapshot.get(id, key).unwrap().map(|document| document.value()["n"].as_u64().unwrap());
+            assert_eq!(found, live.get(key).copied(), "{what}: {key:?} of {name:?}");
+        }
+        // A different one in each collection and after each commit.
+        let number = (snapshot.sequence().0 + u64::from(id.0)) % 4;
+        let found = snapshot.find(id, &field(), &json!(number)).unwrap();
+        let found: BTreeSet<_> = found.into_iter().map(String::from).collect();
+        let expected = live.iter().filter(|(_, held)| **held == number).map(|(key, _)| (*key).to_owned());
+        assert_eq!(found, expected.collect(), "{what}: {number} in {name:?}");
+    }
+}
+
+fn assert_all_shown(reader: &Reader, state: &State, now: u64, what: &str) {
+    assert_shows(&reader.snapshot(), state, now, what);
+    for name in NAMES {
+        let id = if name.is_empty() { ROOT } else { reader.collection(name).0 };
+        let keys: BTreeSet<_> = reader.keys(id).map(String::from).collect();
+        let expected: BTreeSet<_> = state.live(name, now).keys().map(|key| (*key).to_owned()).collect();
+        assert_eq!(keys, expected, "{what}: the keys of {name:?}");
+        assert_eq!(reader.count(id), expected.len() as u64);
+    }
+}
+
+fn verified(mut verification: Verification) -> VerifyReport {
+    while verification.step().unwrap() != VerifyStep::Done {}
+    verification.finish()
+}
+
+fn assert_sound(reader: &Reader, what: &str) {
+    let report = verified(reader.begin_verify().unwrap());
+    assert!(report.is_sound(), "{what}: {:?}", report.findings);
+}
+
+struct Life {
+    random: Random,
+    sim: SimFs,
+    clock: ManualClock,
+    halves: Option<(Writer, Reader)>,
+    follower: Option<(Follower, Reader)>,
+    snapshots: Vec<(Snapshot, State, u64)>,
+    state: State,
+    now: u64,
+    backed_up: Option<(Sequence, u64)>,
+}
+
+impl Life {
+    fn new(seed: u64) -> Self {
+        let mut life = Self {
+            random: Random::new(seed),
+            sim: SimFs::new(seed),
+            clock: ManualClock::new(Timestamp(1_000)),
+            halves: None,
+            follower: None,
+            snapshots: Vec::new(),
+            state: State::new(),
+            now: 1_000,
+            backed_up: None,
+        };
+        life.open();
+        life
+    }
+
+    fn options(&self) -> Options {
+        let mut options = Options::new(PATH);
+        options.cache_bytes = 0;
+        options.clock = Arc::new(self.clock.clone());
+        options
+    }
+
+    fn open(&mut self) {
+        self.halves = Some(open(self.options(), Arc::new(self.sim.process())).unwrap());
+    }
+
+    fn writer(&mut self) -> &mut Writer {
+        &mut self.halves.as_mut().unwrap().0
+    }
+
+    fn reader(&self) -> &Reader {
+        &self.halves.as_ref().unwrap().1
+    }
+
+    fn name(&mut self) -> &'static str {
+        NAMES[self.random.below(NAMES.len() as u64) as usize]
+    }
+
+    /// One change of the next transaction, in it and in the state.
+    fn change(&mut self, transaction: &mut Transaction) {
+        let (name, key) = (self.name(), KEYS[self.random.below(KEYS.len() as u64) as usize]);
+        let collection = place(transaction, name);
+        let kind = self.random.below(10);
+        let live = self.state.live(name, self.now).contains_key(key);
+        let documents = self.state.collections.get_mut(name);
+        match kind {
+            0..6 => {
+                let (number, expires) = (self.random.below(4), self.random.once_in(4));
+                let at = expires.then(|| self.now + self.random.below(300));
+                transaction.set(
+                    collection,
+                    Key::from(key),
+                    document(&json!({"n": number}).to_string()),
+                    at.map(Timestamp),
+                );
+                self.state
+                    .collections
+                    .entry(name.to_owned())
+                    .or_default()
+                    .insert(key.to_owned(), (number, at));
+            }
+            6 | 7 => {
+                transaction.delete(collection, Key::from(key));
+                documents.map(|documents| documents.remove(key));
+            }
+            8 => {
+                transaction.expire(collection, Key::from(key), None);
+                if let Some(documents) = documents.filter(|_| live) {
+                    documents.get_mut(key).unwrap().1 = None;
+                }
+            }
+            _ if name.is_empty() => {}
+            _ => {
+                transaction.drop_collection(collection);
+                self.state.collections.remove(name);
+                self.state.indexed.remove(name);
+            }
+        }
+    }
+
+    fn commit(&mut self) {
+        // Conditions rest on the time of the commit, and so does what has expired.
+        let mut group = Vec::new();
+        for _ in 0..=self.random.below(3) {
+            let mut transaction = Transaction::new();
+            for _ in 0..=self.random.below(5) {
+                self.change(&mut transaction);
+            }
+            group.push(transaction);
+        }
+        let outcomes = self.writer().commit(&group, Durability::Synced).unwrap();
+        assert!(outcomes.iter().all(|outcome| outcome.is_ok()));
+    }
+
+    fn index(&mut self) {
+        let name = self.name();
+        if self.state.indexed.remove(name) {
+            let id = if name.is_empty() { ROOT } else { self.writer().find_collection(name).unwrap() };
+            self.writer().drop_index(id, &field(), Durability::Synced).unwrap();
+            return;
+        }
+        let writer = self.writer();
+        let id = if name.is_empty() {
+            ROOT
+        } else {
+            writer.collection(&Key::from(name), Durability::Synced).unwrap()
+        };
+        let mut build = writer.begin_index(id, field()).unwrap();
+        build.run().unwrap();
+        let round = writer.index_round(&build);
+        writer.install_index(build, round, Durability::Synced).unwrap();
+        self.state.collections.entry(name.to_owned()).or_default();
+        self.state.indexed.insert(name.to_owned());
+    }
+
+    fn compact(&mut self) {
+        let history = [History::None, History::Versions(2), History::For(Duration::from_millis(100))];
+        let history = history[self.random.below(3) as usize];
+        let is_beside = self.random.once_in(2);
+        let Some(mut compaction) = self.writer().begin_compaction(history).unwrap() else { return };
+        if is_beside {
+            self.commit();
+        }
+        if !advance(&mut compaction).unwrap() {
+            return;
+        }
+        let (mut relocation, _) = self.writer().install_compaction(compaction).unwrap();
+        for _ in 0..self.random.below(3) {
+            let _ = (0..100).all(|_| relocation.step());
+            self.commit();
+            self.tidy();
+        }
+        relocate(self.writer(), relocation);
+    }
+
+    fn tidy(&mut self) {
+        for _ in 0..self.random.below(2_000) {
+            self.writer().tidy();
+        }
+    }
+
+    fn reopen(&mut self) {
+        let (mut writer, reader) = self.halves.take().unwrap();
+        self.snapshots.clear();
+        let sequence = writer.sequence();
+        drop(reader);
+        match self.random.below(4) {
+            0 => writer.close().unwrap(),
+            1 => {
+                if let Some(hint) = writer.begin_hint() {
+                    hint.run().unwrap();
+                }
+                drop(writer);
+            }
+            2 => {
+                drop(writer);
+                self.follower = None;
+                self.sim.crash_with(|_| Fate::Dropped);
+            }
+            _ => {
+                drop(writer);
+                let _ = self.sim.remove(Path::new(HINT));
+            }
+        }
+        if self.random.once_in(2) {
+            let report = verified(Verification::of_file(Path::new(PATH), None, &self.sim).unwrap());
+            assert!(report.is_sound(), "{:?}", report.findings);
+        }
+        self.open();
+        assert!(self.writer().sequence() >= sequence);
+        if self.random.once_in(3) {
+            self.follower = None;
+        }
+    }
+
+    /// The follower sees what the owner does.
+    fn follow(&mut self) {
+        self.writer().write_live();
+        if self.follower.is_none() {
+            self.follower = Some(follow(self.options(), Arc::new(self.sim.process())).unwrap());
+        }
+        let (follower, reader) = self.follower.as_mut().unwrap();
+        follower.poll().unwrap();
+        follower.poll().unwrap();
+        assert_eq!(follower.sequence(), self.halves.as_ref().unwrap().0.sequence());
+        assert_all_shown(reader, &self.state, self.now, "followed");
+    }
+
+    fn back_up(&mut self) {
+        let sim = self.sim.clone();
+        if let Some((sequence, number)) = self.backed_up {
+            let increment = format!("{INCREMENT}{number}");
+            match since(self.writer().backup_source(), sequence.0, &increment, &sim) {
+                Ok(_) => {
+                    let restored = format!("{RESTORED}{number}");
+                    let from = Restore::new(format!("{FULL}{number}")).increment(&increment);
+                    let file_system: Arc<dyn FileSystem> = Arc::new(sim.clone());
+                    from.to(Path::new(&restored), &self.clock, &file_system, |_| ()).unwrap();
+                    let mut options = self.options();
+                    options.path = restored.into();
+                    let (_writer, reader) = open(options, Arc::new(sim.process())).unwrap();
+                    assert_all_shown(&reader, &self.state, self.now, "restored");
+                    assert_sound(&reader, "restored");
+                }
+                Err(error) => assert!(matches!(error, Error::HistoryDropped { .. }), "{error}"),
+            }
+            self.backed_up = None;
+            return;
+        }
+        let number = self.random.below(1 << 32);
+        let source = self.writer().backup_source();
+        let backed_up = full(source, &format!("{FULL}{number}"), &sim, History::None).unwrap();
+        self.backed_up = Some((backed_up.sequence, number));
+    }
+
+    fn step(&mut self) {
+        match self.random.below(20) {
+            0..9 => self.commit(),
+            9 => self.index(),
+            10 | 11 => self.compact(),
+            12 | 13 => self.reopen(),
+            14 => self.follow(),
+            15 => self.back_up(),
+            16 => {
+                self.now += self.random.below(200);
+                self.clock.set(Timestamp(self.now));
+            }
+            17 => {
+                self.writer().purge_expired(4, Durability::Synced).unwrap();
+            }
+            18 => self.tidy(),
+            _ if self.snapshots.len() < 3 => {
+                let taken = (self.reader().snapshot(), self.state.clone(), self.now);
+                self.snapshots.push(taken);
+            }
+            _ => drop(self.snapshots.remove(0)),
+        }
+    }
+}
+
+#[test]
+fn whatever_is_done_to_collections_everybody_sees_the_same() {
+    for seed in 0..15 {
+        let mut life = Life::new(seed);
+        for step in 0..60 {
+            life.step();
+            let what = format!("seed {seed}, step {step}");
+            assert_all_shown(life.reader(), &life.state, life.now, &what);
+            for (snapshot, state, now) in &life.snapshots {
+                assert_shows(snapshot, state, *now, &format!("{what}, a snapshot"));
+            }
+            if step % 7 == 0 {
+                assert_sound(life.reader(), &what);
+            }
+        }
+        life.reopen();
+        assert_all_shown(life.reader(), &life.state, life.now, &format!("seed {seed}, at the end"));
+        assert_sound(life.reader(), "at the end");
+    }
+}
+
+fn named(changes: &[(&str, &str, Option<u64>)]) -> Transaction {
+    let mut transaction = Transaction::new();
+    for (name, key, number) in changes {
+        let collection = place(&mut transaction, name);
+        match number {
+            Some(number) => transaction.set(collection, Key::from(*key), document(&number.to_string()), None),
+            None => transaction.delete(collection, Key::from(*key)),
+        }
+    }
+    transaction
+}
+
+fn dropping(name: &str) -> Transaction {
+    let mut transaction = Transaction::new();
+    let collection = transaction.collection(&Key::from(name));
+    transaction.drop_collection(collection);
+    transaction
+}
+
+fn effective(writer: &mut Writer, group: &[Transaction]) -> Vec<u64> {
+    let outcomes = writer.commit(group, Durability::Synced).unwrap();
+    outcomes.into_iter().map(|outcome| outcome.unwrap().effective).collect()
+}
+
+#[test]
+fn writes_behind_a_drop_in_the_same_group_see_it_dropped() {
+    let sim = SimFs::new(1);
+    let (mut writer, reader) = open_on(&sim).unwrap();
+    effective(&mut writer, &[named(&[("users", "a", Some(1))])]);
+    let (first, _) = reader.collection("users");
+    let group = [
+        named(&[("users", "b", Some(2))]),
+        dropping("users"),
+        named(&[("users", "a", None)]),
+        dropping("users"),
+        named(&[("users", "c", Some(3)), ("users", "a", None)]),
+    ];
+    assert_eq!(effective(&mut writer, &group), [1, 1, 0, 0, 1]);
+    let (second, _) = reader.collection("users");
+    assert!(second > first);
+    assert_eq!(reader.keys(second).map(String::from).collect::<Vec<_>>(), ["c"]);
+    assert_eq!(writer.sequence().0, 4, "what changes nothing is no commit");
+}
+
+#[test]
+fn a_collection_is_there_from_its_first_document_on_and_what_changes_nothing_creates_none() {
+    let (mut writer, reader) = open_on(&SimFs::new(1)).unwrap();
+    let mut refused = named(&[("users", "a", Some(1))]);
+    let users = refused.collection(&Key::from("users"));
+    refused.require(users, Key::from("b"), ferrumdb_engine::Condition::Exists);
+    let mut expired = Transaction::new();
+    let users = expired.collection(&Key::from("users"));
+    expired.expire(users, Key::from("a"), None);
+    let outcomes =
+        writer.commit(&[refused, expired, named(&[("users", "a", None)])], Durability::Synced).unwrap();
+    assert!(outcomes[0].is_err() && outcomes[1].is_ok() && outcomes[2].is_ok());
+    assert_eq!((reader.snapshot().collections().len(), writer.sequence()), (0, Sequence::ZERO));
+    effective(&mut writer, &[named(&[("users", "a", Some(1)), ("orders", "a", Some(2))])]);
+    assert_eq!(writer.sequence(), Sequence(1), "both are created by the commit that needs them");
+    assert_eq!(reader.stats().unwrap().collections, 2);
+    let mut names = [Transaction::new(), Transaction::new()];
+    for (transaction, name) in names.iter_mut().zip(["", &"x".repeat(256)]) {
+        transaction.collection(&Key::from(name));
+        let error = transaction.check(&reader.limits()).unwrap_err();
+        assert!(matches!(error, Error::InvalidCollectionName { .. }), "{error}");
+    }
+}
+
+#[test]
+fn numbers_are_never_used_twice_whatever_is_left_of_the_file() {
+    let sim = SimFs::new(1);
+    let (mut writer, reader) = open_on(&sim).unwrap();
+    effective(&mut writer, &[named(&[("a", "k", Some(1)), ("b", "k", Some(1)), ("", "k", Some(1))])]);
+    let (mut before, _) = reader.collection("b");
+    drop(reader);
+    for round in 0..4 {
+        effective(&mut writer, &[dropping("b")]);
+        compact(&mut writer, History::None);
+        if round == 1 {
+            // Of a base section with nothing but that number in it.
+            effective(&mut writer, &[named(&[("", "k", Some(2))])]);
+            compact(&mut writer, History::None);
+        }
+        writer.close().unwrap();
+        if round % 2 == 0 {
+            let _ = sim.remove(Path::new(HINT));
+        }
+        let reader;
+        (writer, reader) = open_on(&sim).unwrap();
+        assert_eq!(reader.stats().unwrap().recovery.hint.is_some(), round % 2 == 1);
+        effective(&mut writer, &[named(&[("b", "k", Some(1))])]);
+        let (now, _) = reader.collection("b");
+        assert!(now > before, "{now:?} after {before:?}");
+        before = now;
+    }
+}
+
+#[test]
+fn a_dropped_collection_is_seen_by_older_snapshots_and_leaves_the_memory_behind_them() {
+    let sim = SimFs::new(1);
+    let (mut writer, reader) = open_on(&sim).unwrap();
+    let keys: Vec<_> = (0..2_000).map(|number| format!("k{number}")).collect();
+    let changes: Vec<_> = keys.iter().map(|key| ("users", key.as_str(), Some(7))).collect();
+    effective(&mut writer, &[named(&changes), named(&[("", "stays", Some(1))])]);
+    let (id, _) = reader.collection("users");
+    let snapshot = reader.snapshot();
+    assert_eq!(effective(&mut writer, &[dropping("users")]), [1]);
+    assert_eq!((reader.collection("users").0, reader.stats().unwrap().documents), (CollectionId::NONE, 1));
+    compact(&mut writer, History::None);
+    assert_eq!(writer.tidy(), Untidy::Pinned, "nothing can go before the snapshot");
+    assert_eq!(snapshot.collection("users"), id);
+    assert_eq!(snapshot.get(id, "k1999").unwrap().unwrap().as_str(), "7");
+    assert_eq!(snapshot.keys(id).count(), 2_000);
+    assert_sound(&reader, "before the entries are gone");
+    let mut steps = 0;
+    while writer.tidy() == Untidy::More {
+        steps += 1;
+    }
+    assert!(steps >= 500, "some at a time: {steps}");
+    // Whoever asked by the number finds nothing any more.
+    assert!(keys.iter().all(|key| !reader.contains(id, key)));
+    let stats = reader.stats().unwrap();
+    assert_eq!((stats.undo_versions, stats.held_bytes), (0, 0));
+    assert_sound(&reader, "behind it");
+}
+
+#[test]
+fn an_index_that_is_being_built_is_cancelled_by_the_drop_of_its_collection() {
+    let (mut writer, reader) = open_on(&SimFs::new(1)).unwrap();
+    effective(&mut writer, &[named(&[("users", "a", Some(1))])]);
+    let id = writer.find_collection("users").unwrap();
+    let mut build = writer.begin_index(id, field()).unwrap();
+    build.run().unwrap();
+    effective(&mut writer, &[dropping("users"), named(&[("users", "a", Some(1))])]);
+    let round = writer.index_round(&build);
+    let error = writer.install_index(build, round, Durability::Synced).unwrap_err();
+    assert!(matches!(error, Error::Cancelled), "{error}");
+    assert_eq!(reader.snapshot().indexes(), []);
+}
+
+#[test]
+fn a_power_cut_at_any_call_of_a_drop_leaves_all_of_the_collection_or_nothing() {
+    let prepared = || {
+        let sim = SimFs::new(1);
+        let (mut writer, _) = open_on(&sim).unwrap();
+        let id = writer.collection(&Key::from("users"), Durability::Synced).unwrap();
+        let mut build = writer.begin_index(id, field()).unwrap();
+        build.run().unwrap();
+        let round = writer.index_round(&build);
+        writer.install_index(build, round, Durability::Synced).unwrap();
+        effective(
+            &mut writer,
+            &[named(&[("users", "a", Some(1)), ("users", "b", Some(2)), ("", "k", Some(3))])],
+        );
+        (sim, writer)
+    };
+    let drop_it = |mut writer: Writer| -> bool {
+        let dropped = writer.commit(&[dropping("users")], Durability::Synced).is_ok();
+        while dropped && writer.tidy() == Untidy::More {}
+        let _ = writer.close();
+        dropped
+    };
+    let (sim, writer) = prepared();
+    let before = sim.total_calls();
+    assert!(drop_it(writer));
+    let calls = sim.total_calls() - before;
+    let (mut kept, mut gone) = (0, 0);
+    for nth in 1..=calls {
+        for fate in [Fate::Dropped, Fate::Kept] {
+            let (sim, writer) = prepared();
+            sim.inject(Fault::new(SimOperation::Any, Effect::Crash).nth(nth));
+            let told = drop_it(writer);
+            sim.clear_faults();
+            sim.crash_with(|_| fate.clone());
+            let (_writer, reader) = open_on(&sim).unwrap();
+            let snapshot = reader.snapshot();
+            let users = snapshot.collection("users");
+            let seen = (snapshot.collections().len(), snapshot.count(users), snapshot.indexes().len());
+            match seen {
+                (0, 0, 0) => gone += 1,
+                (1, 2, 1) if !told => kept += 1,
+                _ => panic!("call {nth}, told {told}: {seen:?}"),
+            }
+            assert_eq!(snapshot.count(ROOT), 1);
+            assert_sound(&reader, "after the cut");
+        }
+    }
+    assert!(kept > 0 && gone > 0, "{kept} {gone}");
+}
+
+#[test]
+fn a_repair_keeps_the_documents_of_a_collection_whose_name_is_lost() {
+    let sim = SimFs::new(1);
+    let (mut writer, _) = open_on(&sim).unwrap();
+    writer.collection(&Key::from("users"), Durability::Synced).unwrap();
+    effective(
+        &mut writer,
+        &[named(&[("users", "a", Some(1)), ("orders", "b", Some(2)), ("", "c", Some(3))])],
+    );
+    effective(&mut writer, &[named(&[("gone", "a", Some(1))]), dropping("gone")]);
+    writer.close().unwrap();
+    let mut bytes = bytes_of(&sim);
+    bytes[LOG_START + 50] ^= 1;
+    let sim = disk_with(&bytes);
+    let saved = Path::new("/saved.db");
+    let report = repair(Path::new(PATH), saved, None, &sim, &mut |_, _| ()).unwrap();
+    assert_eq!((report.collections, report.documents), (2, 3));
+    let (mut writer, reader) = open_at(sim.clone(), saved).unwrap();
+    let snapshot = reader.snapshot();
+    let names: Vec<_> = snapshot.collections().into_iter().map(|info| info.name.to_string()).collect();
+    assert_eq!(names, ["collection-1", "orders"]);
+    assert_eq!(snapshot.get(snapshot.collection("collection-1"), "a").unwrap().unwrap().as_str(), "1");
+    assert_sound(&reader, "repaired");
+    assert!(writer.collection(&Key::from("gone"), Durability::Synced).unwrap() > CollectionId(3));
+}
+
+#[test]
+fn a_follower_sees_collections_come_and_go_and_its_snapshots_stay() {
+    let sim = SimFs::new(1);
+    let (mut writer, _owner) = open_on(&sim).unwrap();
+    effective(&mut writer, &[named(&[("users", "a", Some(1))])]);
+    writer.write_live();
+    let (mut follower, reader) = follow(Options::new(PATH), Arc::new(sim.process())).unwrap();
+    let (id, number) = reader.collection("users");
+    let before = reader.snapshot();
+    for is_compacted in [false, true] {
+        effective(&mut writer, &[dropping("users"), named(&[("users", "b", Some(2))])]);
+        if is_compacted {
+            compact(&mut writer, History::None);
+        }
+        writer.write_live();
+        follower.poll().unwrap();
+        follower.poll().unwrap();
+        let (now, later) = reader.collection("users");
+        assert!(now > id && later > number && reader.collections_number() == later);
+        assert_eq!(reader.keys(now).map(String::from).collect::<Vec<_>>(), ["b"]);
+        assert_eq!(before.get(before.collection("users"), "a").unwrap().unwrap().as_str(), "1");
+    }
+}
