@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
+use std::sync::LazyLock;
+
 use super::*;
 use crate::generation::Location;
 use crate::keydir::{Entry, Keydir};
@@ -10,7 +12,8 @@ const ROOT: CollectionId = CollectionId::ROOT;
 
 /// Lets one commit set a key.
 fn commit(recent: &mut RecentChanges, readers: &RangeReaders, number: u64, key: &str) {
-    let (keydir, key) = (Keydir::new(), Key::from(key));
+    static KEYDIR: LazyLock<Keydir> = LazyLock::new(Keydir::new);
+    let (keydir, key) = (&*KEYDIR, Key::from(key));
     let hashed = keydir.hash(ROOT, &key);
     let entry = Entry::new(Location::new(1, 8), Sequence(number), 0, 0);
     recent.begin(readers, Sequence(number));
