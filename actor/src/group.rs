@@ -62,10 +62,18 @@ impl Group {
             Ok(outcomes) => {
                 debug_assert_eq!(outcomes.len(), self.members.len(), "one outcome for each transaction");
                 self.count(&outcomes, counters);
-                let answered = self.members.drain(..).zip(self.transactions.drain(..));
-                for ((member, transaction), outcome) in answered.zip(outcomes) {
+                let has_refused = outcomes.iter().any(Result::is_err);
+                let answer = |((member, transaction), outcome): ((Member, _), Outcome)| {
                     member.reply.answer(outcome.map_err(Error::conflict), transaction);
+                };
+                let members = self.members.drain(..).zip(self.transactions.drain(..)).zip(outcomes);
+                if !has_refused {
+                    return members.for_each(answer);
                 }
+                // The refused first: they are about to try again, and whoever has won would be there before them for ever.
+                let mut members: Vec<_> = members.collect();
+                members.sort_by_key(|(_, outcome)| outcome.is_ok());
+                members.into_iter().for_each(answer);
             }
             Err(error) => {
                 counters.add(Counter::Errors, self.members.len() as u64);

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,9 +15,15 @@ use crate::database::FerrumDB;
 use crate::error::{Error, ErrorKind, Result};
 use crate::open_transaction::OpenTransaction;
 use crate::pending::Pending;
+use crate::sync::thread;
 
 /// So often a transaction is run at most, unless it is said otherwise.
-const ATTEMPTS: u32 = 100;
+const ATTEMPTS: u32 = 1_000;
+
+/// So often it is run again at once.
+const PATIENT_ATTEMPTS: u32 = 2;
+/// A thread pauses for the time that so many commits take at most.
+const COMMITS_MAX: u32 = 64;
 
 /// A transaction that is run when it is waited for: [`wait`](Self::wait) for it in a plain thread, or `.await` it on any
 /// runtime. See [`FerrumDB::transact`].
@@ -45,7 +52,7 @@ impl FerrumDB {
     ///
     /// `run` gets an [`OpenTransaction`]. When it returns `Ok`, what it has written is committed: all of it, or, if
     /// somebody else has changed meanwhile what it has read, nothing. Then it is run again, on the database as it is by
-    /// then, up to 100 times, or as often as [`Transact::attempts`] says. When it returns an error, nothing is written,
+    /// then, up to 1,000 times, or as often as [`Transact::attempts`] says. When it returns an error, nothing is written,
     /// and the error is the answer.
     ///
     /// Transactions are serializable: whatever they read, keys, counts, and what a search finds or does not find, those
@@ -120,6 +127,7 @@ where
                     if let Some(result) = self.judge(value, answer) {
                         return result;
                     }
+                    self.pause();
                 }
             }
         }
@@ -137,6 +145,15 @@ where
             return Err(self.db.counted(error.into()).into());
         }
         Ok(Attempt::Committing(value, self.db.send(prepared, WriteReply::Sequence)))
+    }
+
+    /// Lets others commit for a while, if this one has met them several times: of many that all come back at once, one
+    /// commits and the others have worked for nothing.
+    fn pause(&self) {
+        if self.attempts > PATIENT_ATTEMPTS {
+            let commits = RandomState::new().hash_one(self.attempts) % u64::from(self.attempts.min(COMMITS_MAX));
+            thread::sleep(self.db.db.link.commit_time() * commits as u32);
+        }
     }
 
     /// The result, or nothing if the transaction is to be run again.

@@ -232,7 +232,7 @@ fn tasks_await_their_transactions_on_any_runtime() {
                             tx.increment("a", 1)?;
                             tx.increment("b", -1)
                         });
-                        both.attempts(u32::MAX).await
+                        both.await
                     })
                 })
                 .collect();
