@@ -27,6 +27,8 @@ const COMMITS_MAX: u32 = 64;
 
 /// A transaction that is run when it is waited for: [`wait`](Self::wait) for it in a plain thread, or `.await` it on any
 /// runtime. See [`FerrumDB::transact`].
+///
+/// Dropped while its commit is under way, it may or may not be committed, whole.
 #[must_use = "nothing is run before it is waited for: `.await` it, or call `.wait()`"]
 pub struct Transact<'d, T, E, F> {
     db: &'d Collection,
@@ -151,7 +153,8 @@ where
     /// commits and the others have worked for nothing.
     fn pause(&self) {
         if self.attempts > PATIENT_ATTEMPTS {
-            let commits = RandomState::new().hash_one(self.attempts) % u64::from(self.attempts.min(COMMITS_MAX));
+            let commits =
+                RandomState::new().hash_one(self.attempts) % u64::from(self.attempts.min(COMMITS_MAX));
             thread::sleep(self.db.db.link.commit_time() * commits as u32);
         }
     }

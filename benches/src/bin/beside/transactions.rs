@@ -32,7 +32,8 @@ pub(crate) fn of_two_threads(settings: &Settings) -> Result<Vec<Row>> {
         let env = lmdb::open(&folder.join("lmdb"))?;
         let lmdb = Lmdb::create(&env)?;
         let mut unmeasured = Side::default();
-        let set_ours = |key: &str, document: &serde_json::Value| Ok(drop(db.set(key, document).wait()?));
+        let set_ours =
+            |key: &str, document: &serde_json::Value| Ok(db.set(key, document).wait().map(|_| ())?);
         run(&mut unmeasured, &first, 0..first.len(), set_ours)?;
         run(&mut unmeasured, &first, 0..first.len(), |key, document| lmdb.set(key, document))?;
         check(&db, &lmdb, &first)?;
