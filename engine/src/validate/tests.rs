@@ -68,7 +68,7 @@ fn what_is_kept_is_bounded_and_what_was_dropped_is_not_called_unchanged() {
     let long = "a".repeat(BYTES_MAX / 4);
     (many + 1..=many + 9).for_each(|number| commit(&mut recent, &readers, number, &long));
     assert!(recent.bytes <= BYTES_MAX && recent.changes.len() == 3, "{}", recent.changes.len());
-    assert_eq!(recent.bytes, recent.changes.iter().map(RecentChange::bytes).sum());
+    assert_eq!(recent.bytes, recent.changes.iter().map(RecentChange::bytes).sum::<usize>());
 }
 
 #[test]
