@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::ops::{Bound, RangeBounds};
 use std::time::Duration;
 
-use ferrumdb_engine::{self as engine, CollectionId, EncodedDocument};
+use ferrumdb_engine::{self as engine, CollectionId, EncodedDocument, KeyBounds};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::collection::Collection;
 use crate::error::{Error, Result};
 use crate::expiry::{expires_at, time_left};
+use crate::scan::key_bounds;
 use crate::transaction::{Counts, Prepared};
 use crate::{Document, FieldPath, Key, Sequence, Timestamp, Ttl};
 
@@ -49,7 +50,7 @@ impl<'d> OpenTransaction<'d> {
 
     /// The newest commit that its reads show.
     pub fn sequence(&mut self) -> Sequence {
-        self.open.sequence()
+        self.open.snapshot().sequence()
     }
 
     /// As [`Collection::get`].
@@ -93,6 +94,17 @@ impl<'d> OpenTransaction<'d> {
     /// How many documents there are. If others insert or delete one meanwhile, the transaction is run again.
     pub fn count(&mut self) -> u64 {
         self.open.count(CollectionId::ROOT)
+    }
+
+    /// The documents whose keys lie in a range, in the order of the keys: see [`Collection::range`]. If others insert,
+    /// delete or replace one meanwhile in the part that was read, the transaction is run again.
+    pub fn range<K: AsRef<str>>(&mut self, range: impl RangeBounds<K>) -> OpenRange<'_, 'd> {
+        self.range_of(key_bounds(&range))
+    }
+
+    /// The documents whose keys begin with a text, in the order of the keys: as [`range`](Self::range).
+    pub fn prefix(&mut self, prefix: impl AsRef<str>) -> OpenRange<'_, 'd> {
+        self.range_of(KeyBounds::prefix(prefix.as_ref()))
     }
 
     /// As [`Collection::find`]. If others change meanwhile which documents it finds, the transaction is run again; without
@@ -227,6 +239,12 @@ impl<'d> OpenTransaction<'d> {
         Ok(sum)
     }
 
+    fn range_of(&mut self, bounds: KeyBounds) -> OpenRange<'_, 'd> {
+        // As for any scan: from now on, it is to cost what it reads.
+        self.db.want_order(self.open.snapshot(), CollectionId::ROOT);
+        OpenRange { open: self, bounds, reverse: false, limit: usize::MAX }
+    }
+
     fn write(
         &mut self,
         key: Key,
@@ -248,5 +266,64 @@ impl<'d> OpenTransaction<'d> {
         read: impl FnOnce(&mut engine::OpenTransaction<'d>) -> engine::Result<T>,
     ) -> Result<T> {
         read(&mut self.open).map_err(|error| self.db.counted(error.into()))
+    }
+}
+
+/// A range of keys that a transaction is about to read: see [`OpenTransaction::range`].
+///
+/// ```
+/// use ferrumdb::{Error, FerrumDB};
+///
+/// let db = FerrumDB::open_in_memory().wait()?;
+/// db.set("queue:1", "wash").wait()?;
+/// db.set("queue:2", "iron").wait()?;
+/// let job = db.transact(|tx| {
+///     let Some((key, job)) = tx.prefix("queue:").limit(1).documents()?.pop() else { return Ok(None) };
+///     tx.delete(key);
+///     Ok::<_, Error>(Some(job.to::<String>()?))
+/// });
+/// assert_eq!(job.wait()?.as_deref(), Some("wash")); // nobody else gets it
+/// # Ok::<(), ferrumdb::Error>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "nothing is read before the documents, the keys or their number are asked for"]
+pub struct OpenRange<'t, 'd> {
+    open: &'t mut OpenTransaction<'d>,
+    bounds: KeyBounds,
+    reverse: bool,
+    limit: usize,
+}
+
+impl OpenRange<'_, '_> {
+    /// The same in reverse order. The bounds stay what they are.
+    pub fn reverse(self) -> Self {
+        Self { reverse: true, ..self }
+    }
+
+    /// No more than so many. What comes behind them counts as not read.
+    pub fn limit(self, documents: usize) -> Self {
+        Self { limit: documents, ..self }
+    }
+
+    /// The documents with their keys.
+    ///
+    /// # Errors
+    /// As [`Collection::get`].
+    pub fn documents(self) -> Result<Vec<(Key, Document)>> {
+        let Self { open, bounds, reverse, limit } = self;
+        open.told(|open| open.range(CollectionId::ROOT, bounds, reverse, limit))
+    }
+
+    /// The keys alone: others may replace the documents meanwhile.
+    #[must_use]
+    pub fn keys(self) -> Vec<Key> {
+        let Self { open, bounds, reverse, limit } = self;
+        open.open.range_keys(CollectionId::ROOT, bounds, reverse, limit)
+    }
+
+    /// How many documents there are in the range, whatever the limit.
+    #[must_use]
+    pub fn count(self) -> u64 {
+        self.open.open.count_range(CollectionId::ROOT, self.bounds)
     }
 }

@@ -57,7 +57,7 @@ impl FerrumDB {
     /// then, up to 1,000 times, or as often as [`Transact::attempts`] says. When it returns an error, nothing is written,
     /// and the error is the answer.
     ///
-    /// Transactions are serializable: whatever they read, keys, counts, and what a search finds or does not find, those
+    /// Transactions are serializable: whatever they read, keys, ranges, and what a search finds or does not find, those
     /// that commit could have run one after the other, in the order of their commits. One that only reads asks
     /// nobody, and is never run twice.
     ///

@@ -183,6 +183,61 @@ fn a_name_is_taken_once_with_an_index_and_without() {
 }
 
 #[test]
+fn each_job_of_a_queue_is_taken_once_and_a_limit_reads_no_more_than_it_says() {
+    let db = database();
+    for number in 0..60 {
+        db.set(format!("job:{number:02}"), number).wait().unwrap();
+    }
+    let taken = std::sync::Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for thread in 0..4 {
+            let (db, taken) = (&db, &taken);
+            scope.spawn(move || {
+                loop {
+                    let job = db.transact(|tx| {
+                        let jobs = tx.prefix("job:");
+                        let jobs = if thread % 2 == 0 { jobs } else { jobs.reverse() };
+                        let Some((key, job)) = jobs.limit(1).documents()?.pop() else { return Ok(None) };
+                        tx.delete(key);
+                        Ok::<_, Error>(Some(job.to::<u64>()?))
+                    });
+                    let Some(job) = job.attempts(u32::MAX).wait().unwrap() else { return };
+                    taken.lock().unwrap().push(job);
+                }
+            });
+        }
+    });
+    let mut taken = taken.into_inner().unwrap();
+    taken.sort_unstable();
+    assert_eq!(taken, (0..60).collect::<Vec<_>>());
+
+    for key in ["a", "b", "c"] {
+        db.set(key, 1).wait().unwrap();
+    }
+    let mut runs = 0;
+    let first = db.transact(|tx| {
+        runs += 1;
+        let keys = tx.range("a"..).limit(2).keys();
+        db.set(format!("b{runs}"), 1).wait()?;
+        db.set("a", runs).wait()?;
+        tx.set("first", keys.len())?;
+        Ok::<_, Error>((keys, tx.range("a".."b").documents()?.len(), tx.range("a"..="b").count()))
+    });
+    let error = first.attempts(2).wait().unwrap_err();
+    assert_eq!((runs, error.key().unwrap().as_str()), (2, "a"), "what was read of `a` was its document");
+    let mut runs = 0;
+    let first = db.transact(|tx| {
+        runs += 1;
+        let keys = tx.range("a"..).limit(2).keys();
+        db.set("a", runs).wait()?;
+        db.set("bb", runs).wait()?;
+        tx.set("first", keys.len())?;
+        Ok::<_, Error>(keys)
+    });
+    assert_eq!((first.wait().unwrap(), runs), (["a", "b"].map(ferrumdb::Key::from).to_vec(), 1));
+}
+
+#[test]
 fn no_addition_is_lost_and_an_expiry_stays() {
     let db = database();
     db.set_ex("limit", json!({"used": 0}), Duration::from_secs(3_600)).wait().unwrap();

@@ -71,6 +71,16 @@ impl KeyBounds {
         self
     }
 
+    /// Those of the keys that come up to this one, or, in reverse, from there on.
+    #[must_use]
+    pub(crate) fn up_to(self, key: &str, reverse: bool) -> Self {
+        if reverse {
+            Self { start: key.as_bytes().to_vec(), ..self }
+        } else {
+            Self { end: behind(key), ..self }
+        }
+    }
+
     /// The same, of the entries of an order.
     pub(crate) fn entries(&self) -> (Vec<u8>, Vec<u8>) {
         let begin = entry_bytes(&IndexValue::NULL, "");

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::bounds::KeyBounds;
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::generation::Generation;
@@ -102,10 +103,11 @@ impl Snapshot {
         Some((entry.sequence, self.shared.expiry_times.get(&entry)))
     }
 
-    /// When the next document of a collection expires.
-    pub(crate) fn next_expiry(&self, collection: CollectionId) -> Option<Timestamp> {
-        let mut later = self.view.expiring.iter().filter(|expiring| expiring.at > self.now);
-        later.find(|expiring| expiring.collection == collection).map(|expiring| expiring.at)
+    /// When the next document of a collection expires whose key lies in a range.
+    pub(crate) fn next_expiry(&self, collection: CollectionId, bounds: &KeyBounds) -> Option<Timestamp> {
+        let later = self.view.expiring.iter().filter(|expiring| expiring.at > self.now);
+        let mut here = later.filter(|next| next.collection == collection && bounds.contain(&next.key));
+        here.next().map(|expiring| expiring.at)
     }
 
     /// The keys of a collection, in no order.

@@ -8,10 +8,10 @@
 mod tests;
 
 use std::collections::VecDeque;
-use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::bounds::KeyBounds;
 use crate::index::catalog::{Catalog, IndexChange, OldValues};
 use crate::index::extract::Extracted;
 use crate::index::path::FieldPath;
@@ -42,7 +42,7 @@ pub(crate) struct RangeReads {
 #[derive(Clone, Debug)]
 pub(crate) enum RangeRead {
     /// Keys, and the documents there if they were read too.
-    Keys { collection: CollectionId, bounds: (Bound<Key>, Bound<Key>), documents: bool },
+    Keys { collection: CollectionId, bounds: KeyBounds, documents: bool },
     /// The keys of the documents with a value in a range at a path.
     Values { collection: CollectionId, path: FieldPath, range: ValueRange },
 }
@@ -168,7 +168,7 @@ impl RangeReads {
 impl RangeRead {
     /// All documents of a collection.
     pub(crate) fn all(collection: CollectionId) -> Self {
-        Self::Keys { collection, bounds: (Bound::Unbounded, Bound::Unbounded), documents: true }
+        Self::Keys { collection, bounds: KeyBounds::all(), documents: true }
     }
 
     fn collection(&self) -> CollectionId {
@@ -183,7 +183,7 @@ impl RangeRead {
         }
         match self {
             Self::Keys { bounds, documents, .. } => {
-                (*documents || touch.alters_keys) && bounds.contains(touch.key)
+                (*documents || touch.alters_keys) && bounds.contain(touch.key)
             }
             Self::Values { collection, path, range } => {
                 match (touch.index_change, catalog.position(*collection, path)) {

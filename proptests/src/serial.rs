@@ -2,6 +2,7 @@
 //! order of the commits. Never looks at a database.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 /// What a document holds: a field that may have an index, and one that tells it from every other document ever written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +22,12 @@ pub enum Step {
     Contains(String, bool),
     /// It counted the documents.
     Count(u64),
+    /// It read the first keys of a range, no more than so many, in reverse or not.
+    Range(Range<String>, bool, usize, Vec<String>),
+    /// The same, with the documents.
+    Read(Range<String>, bool, usize, Vec<(String, Item)>),
+    /// It counted the documents in a range.
+    CountRange(Range<String>, u64),
     /// It looked for values of `v`, both ends included.
     FindV(i64, i64, BTreeSet<String>),
     /// It looked for a value of `w`.
@@ -95,6 +102,18 @@ impl<'s> Alone<'s> {
             Step::Get(key, _) => Step::Get(key.clone(), self.get(&key)),
             Step::Contains(key, _) => Step::Contains(key.clone(), self.get(&key).is_some()),
             Step::Count(_) => Step::Count(self.all().count() as u64),
+            Step::Range(range, reverse, limit, _) => {
+                let found = self.range(&range, reverse, limit).into_iter().map(|(key, _)| key);
+                Step::Range(range.clone(), reverse, limit, found.collect())
+            }
+            Step::Read(range, reverse, limit, _) => {
+                let found = self.range(&range, reverse, limit);
+                Step::Read(range, reverse, limit, found)
+            }
+            Step::CountRange(range, _) => {
+                let found = self.range(&range, false, usize::MAX).len() as u64;
+                Step::CountRange(range, found)
+            }
             Step::FindV(from, to, _) => {
                 let found = self.all().filter(|(_, item)| (from..=to).contains(&item.v));
                 Step::FindV(from, to, found.map(|(key, _)| key).collect())
@@ -132,6 +151,15 @@ impl<'s> Alone<'s> {
                 is_live(*expires, self.now).then_some(*item)
             }
         }
+    }
+
+    fn range(&self, range: &Range<String>, reverse: bool, limit: usize) -> Vec<(String, Item)> {
+        let mut found: Vec<_> = self.all().filter(|(key, _)| range.contains(key)).collect();
+        if reverse {
+            found.reverse();
+        }
+        found.truncate(limit);
+        found
     }
 
     fn all(&self) -> impl Iterator<Item = (String, Item)> {

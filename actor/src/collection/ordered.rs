@@ -187,7 +187,7 @@ impl Collection {
     }
 
     /// Has the order of the keys kept from now on, if it is not.
-    fn want_order(&self, snapshot: &Snapshot, id: CollectionId) {
+    pub(crate) fn want_order(&self, snapshot: &Snapshot, id: CollectionId) {
         if id != CollectionId::NONE && !snapshot.has_order(id) {
             self.db.link.want_order(id);
         }

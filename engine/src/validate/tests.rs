@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
+use std::ops::Bound;
 use std::sync::LazyLock;
 
 use super::*;
@@ -24,7 +25,7 @@ fn commit(recent: &mut RecentChanges, readers: &RangeReaders, number: u64, key: 
 /// What is told of a transaction that has read this range of keys as of a commit, after so many.
 fn told(recent: &RecentChanges, readers: &RangeReaders, since: u64, newest: u64) -> Option<Changed> {
     let mut reads = RangeReads::new(Sequence(since), readers.enter());
-    let bounds = (Bound::Included(Key::from("b")), Bound::Excluded(Key::from("d")));
+    let bounds = KeyBounds::new(Bound::Included("b"), Bound::Excluded("d"));
     reads.note(RangeRead::Keys { collection: ROOT, bounds, documents: false }, None);
     reads.changed(recent, Sequence(newest), &[], Timestamp(0), &Catalog::default())
 }
@@ -76,7 +77,7 @@ fn many_ranges_become_their_collections() {
     let readers = RangeReaders::default();
     let mut reads = RangeReads::new(Sequence(0), readers.enter());
     for number in 0..2 * RANGES_MAX {
-        let bounds = (Bound::Included(Key::from("b")), Bound::Excluded(Key::from("d")));
+        let bounds = KeyBounds::new(Bound::Included("b"), Bound::Excluded("d"));
         let collection = CollectionId(number as u32 % 2);
         reads.note(RangeRead::Keys { collection, bounds, documents: false }, Some(Timestamp(9)));
     }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use ferrumdb_engine::fs::MemoryFs;
 use ferrumdb_engine::{
-    BuildRound, Changed, Durability, FieldPath, Key, ManualClock, OpenTransaction, Options, Reader, Refused,
-    Timestamp, Transaction, Writer, open,
+    BuildRound, Changed, Durability, FieldPath, Key, KeyBounds, ManualClock, OpenTransaction, Options,
+    Reader, Refused, Timestamp, Transaction, Writer, open,
 };
 use ferrumdb_proptests::serial::{Alone, Item, State, Step};
 use proptest::prelude::*;
@@ -41,6 +41,9 @@ enum Kind {
     Get(u8),
     Contains(u8),
     Count,
+    /// From a key to another, in reverse or not, no more than so many, with their documents or not.
+    Range(u8, u8, bool, usize, bool),
+    CountRange(u8, u8),
     FindV(i64, i64),
     /// A number that was used so many writes ago.
     FindW(i64),
@@ -57,6 +60,9 @@ fn kind() -> impl Strategy<Value = Kind> {
         4 => key().prop_map(Kind::Get),
         2 => key().prop_map(Kind::Contains),
         1 => Just(Kind::Count),
+        4 => (key(), 0..6_u8, any::<bool>(), 0..4_usize, any::<bool>())
+            .prop_map(|(from, to, reverse, limit, read)| Kind::Range(from, to, reverse, limit, read)),
+        1 => (key(), 0..6_u8).prop_map(|(from, to)| Kind::CountRange(from, to)),
         3 => (0..4_i64, 0..4_i64).prop_map(|(from, more)| Kind::FindV(from, from + more % 2)),
         1 => (0..6_i64).prop_map(Kind::FindW),
         6 => (key(), 0..4_i64, lifetime()).prop_map(|(key, v, lifetime)| Kind::Set(key, v, lifetime)),
@@ -141,7 +147,7 @@ impl<'r> Run<'r> {
         });
         let step = take_step(&mut slot.open, kind, &mut self.written, now);
         if !matches!(step, Step::Set(..) | Step::Expire(..) | Step::Delete(_)) && slot.stands_on.is_none() {
-            slot.stands_on = Some((slot.open.sequence().0, now));
+            slot.stands_on = Some((slot.open.snapshot().sequence().0, now));
         }
         slot.steps.push(step);
     }
@@ -234,6 +240,24 @@ fn take_step(open: &mut OpenTransaction<'_>, kind: &Kind, written: &mut i64, now
         }
         Kind::Contains(key) => Step::Contains(name(key), open.contains(ROOT, &name(key))),
         Kind::Count => Step::Count(open.count(ROOT)),
+        Kind::Range(from, to, reverse, limit, read) => {
+            // Three or more are no limit for some, and one for others.
+            let (range, limit) = (name(from)..name(to), if limit == 3 { usize::MAX } else { limit });
+            let bounds = KeyBounds::new(Bound::Included(&range.start), Bound::Excluded(&range.end));
+            if read {
+                let found = open.range(ROOT, bounds, reverse, limit).unwrap().into_iter();
+                let items = found.map(|(key, found)| (key.into(), found.to::<Stored>().unwrap().item()));
+                return Step::Read(range, reverse, limit, items.collect());
+            }
+            let keys = open.range_keys(ROOT, bounds, reverse, limit);
+            Step::Range(range, reverse, limit, keys.into_iter().map(String::from).collect())
+        }
+        Kind::CountRange(from, to) => {
+            let range = name(from)..name(to);
+            let bounds = KeyBounds::new(Bound::Included(&range.start), Bound::Excluded(&range.end));
+            let count = open.count_range(ROOT, bounds);
+            Step::CountRange(range, count)
+        }
         Kind::FindV(from, to) if from == to => {
             Step::FindV(from, to, strings(open.find(ROOT, &path("v"), &json!(from)).unwrap()))
         }

@@ -35,6 +35,13 @@ fn work(tx: &mut OpenTransaction<'_>, random: &mut Random, number: i64) -> Resul
             9 => Step::FindV(v, v + 1, strings(tx.find_range("v", json!(v)..=json!(v + 1))?)),
             10 if random.once_in(8) => Step::Count(tx.count()),
             10 if random.once_in(8) => Step::FindW(number - 9, strings(tx.find("w", &json!(number - 9))?)),
+            11 if random.once_in(2) => {
+                let (range, reverse) = ("key:1".to_owned().."key:4".to_owned(), random.once_in(2));
+                let found = tx.range(range.start.as_str()..range.end.as_str()).limit(2);
+                let found = if reverse { found.reverse() } else { found }.documents()?.into_iter();
+                let found = found.map(|(key, document)| (String::from(key), item(document.value())));
+                Step::Read(range, reverse, 2, found.collect())
+            }
             11 => {
                 tx.delete(key.as_str());
                 Step::Delete(key)

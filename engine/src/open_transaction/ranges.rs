@@ -1,0 +1,253 @@
+//! Owns the reads of an open transaction that may find many documents: what is noted of each is enough to tell whether
+//! it would find others by the time of the commit. Never notes more of a range than was read.
+
+use std::cmp::Ordering;
+use std::ops::Bound;
+
+use serde_json::Value;
+
+use super::{OpenTransaction, Write};
+use crate::bounds::KeyBounds;
+use crate::document::Document;
+use crate::error::Result;
+use crate::index::extract::{Extracted, extract, matches_range};
+use crate::index::path::FieldPath;
+use crate::index::value::ValueRange;
+use crate::key::{CollectionId, Key, Timestamp};
+use crate::scan::Scan;
+use crate::snapshot::Snapshot;
+use crate::validate::{RangeRead, RangeReads};
+
+impl OpenTransaction<'_> {
+    /// How many documents a collection has.
+    pub fn count(&mut self, collection: CollectionId) -> u64 {
+        self.count_with(collection, KeyBounds::all(), |snapshot, _| snapshot.count(collection))
+    }
+
+    /// How many documents of a collection have keys in the range.
+    pub fn count_range(&mut self, collection: CollectionId, bounds: KeyBounds) -> u64 {
+        self.count_with(collection, bounds, |snapshot, bounds| snapshot.count_range(collection, bounds))
+    }
+
+    /// The first documents of a collection whose keys lie in a range, no more than so many, in the order of their keys, or
+    /// in reverse. What comes behind them counts as not read.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] and [`crate::Error::Damaged`].
+    pub fn range(
+        &mut self,
+        collection: CollectionId,
+        bounds: KeyBounds,
+        reverse: bool,
+        limit: usize,
+    ) -> Result<Vec<(Key, Document)>> {
+        let keys = self.range_with(collection, bounds, reverse, limit, true);
+        let mut found = Vec::with_capacity(keys.len());
+        for key in keys {
+            let document = match self.written(collection, &key) {
+                Some(Write::Set(document, _)) => Some(document.uncommitted()),
+                _ => self.snapshot().get(collection, &key)?,
+            };
+            found.extend(document.map(|document| (key, document)));
+        }
+        Ok(found)
+    }
+
+    /// The keys of [`OpenTransaction::range`] alone: others may replace their documents.
+    pub fn range_keys(
+        &mut self,
+        collection: CollectionId,
+        bounds: KeyBounds,
+        reverse: bool,
+        limit: usize,
+    ) -> Vec<Key> {
+        self.range_with(collection, bounds, reverse, limit, false)
+    }
+
+    /// As [`Snapshot::find`].
+    ///
+    /// # Errors
+    /// As [`Snapshot::find`].
+    pub fn find(&mut self, collection: CollectionId, path: &FieldPath, value: &Value) -> Result<Vec<Key>> {
+        let bounds = (Bound::Included(value), Bound::Included(value));
+        self.find_with(collection, path, bounds, false, |snapshot| snapshot.find(collection, path, value))
+    }
+
+    /// As [`Snapshot::find_range`].
+    ///
+    /// # Errors
+    /// As [`Snapshot::find_range`].
+    pub fn find_range(
+        &mut self,
+        collection: CollectionId,
+        path: &FieldPath,
+        bounds: (Bound<&Value>, Bound<&Value>),
+        reverse: bool,
+    ) -> Result<Vec<Key>> {
+        self.find_with(collection, path, bounds, reverse, |snapshot| {
+            snapshot.find_range(collection, path, bounds, reverse)
+        })
+    }
+
+    fn count_with(
+        &mut self,
+        collection: CollectionId,
+        bounds: KeyBounds,
+        count: impl FnOnce(&Snapshot, &KeyBounds) -> u64,
+    ) -> u64 {
+        self.expect_ranges();
+        let snapshot = self.snapshot();
+        let (mut count, until) = (count(snapshot, &bounds), snapshot.next_expiry(collection, &bounds));
+        for (key, write) in self.writes_in(collection, &bounds) {
+            match (write, self.taken().contains(collection, key)) {
+                (Write::Set(..), false) => count += 1,
+                (Write::Delete, true) => count -= 1,
+                (Write::Set(..) | Write::Delete | Write::Expire(_), _) => {}
+            }
+        }
+        self.note_range(RangeRead::Keys { collection, bounds, documents: false }, until);
+        count
+    }
+
+    /// Reads the first keys of a range, and notes as much of it as that took.
+    fn range_with(
+        &mut self,
+        collection: CollectionId,
+        bounds: KeyBounds,
+        reverse: bool,
+        limit: usize,
+        documents: bool,
+    ) -> Vec<Key> {
+        self.expect_ranges();
+        self.snapshot();
+        let scan = Scan::new(self.taken(), collection, bounds.clone());
+        let mut shown = if reverse { scan.reverse() } else { scan }.keys().peekable();
+        let written = self.writes_in(collection, &bounds);
+        let mut own: Vec<_> = written.filter(|(_, write)| !matches!(write, Write::Expire(_))).collect();
+        if !reverse {
+            own.reverse();
+        }
+        let mut keys = Vec::new();
+        while keys.len() < limit {
+            let order = match (shown.peek(), own.last()) {
+                (None, None) => break,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(shown), Some((own, _))) if reverse => own.cmp(&shown),
+                (Some(shown), Some((own, _))) => shown.cmp(own),
+            };
+            let next = if order.is_le() { shown.next() } else { None };
+            let own = if order.is_ge() { own.pop() } else { None };
+            match own {
+                Some((key, Write::Set(..))) => keys.push(key.clone()),
+                Some(_) => {}
+                None => keys.extend(next),
+            }
+        }
+        let until = self.first_expiry(collection, &keys);
+        let bounds = match keys.last() {
+            Some(last) if keys.len() == limit => bounds.up_to(last, reverse),
+            _ => bounds,
+        };
+        if limit > 0 {
+            self.note_range(RangeRead::Keys { collection, bounds, documents }, until);
+        }
+        keys
+    }
+
+    /// Finds by the snapshot, and brings that up to what it has written itself.
+    fn find_with(
+        &mut self,
+        collection: CollectionId,
+        path: &FieldPath,
+        bounds: (Bound<&Value>, Bound<&Value>),
+        reverse: bool,
+        find: impl FnOnce(&Snapshot) -> Result<Vec<Key>>,
+    ) -> Result<Vec<Key>> {
+        self.expect_ranges();
+        let range = ValueRange::new(bounds.0, bounds.1)?;
+        let mut keys = find(self.snapshot())?;
+        let is_indexed = self.taken().view().catalog.get(collection, path).is_some();
+        let read = match is_indexed {
+            true => RangeRead::Values { collection, path: path.clone(), range: range.clone() },
+            false => RangeRead::all(collection),
+        };
+        let until = self.first_expiry(collection, &keys);
+        self.note_range(read, until);
+        keys.retain(|key| !matches!(self.written(collection, key), Some(Write::Set(..) | Write::Delete)));
+        let found = keys.len();
+        let written = self.writes_of(collection);
+        let own = written.filter(|(_, write)| match write {
+            Write::Set(document, _) => matches_range(document.as_str(), path, &range),
+            Write::Expire(_) | Write::Delete => false,
+        });
+        keys.extend(own.map(|(key, _)| key.clone()));
+        if is_indexed && keys.len() > found {
+            self.sort(collection, path, &range, reverse, &mut keys)?;
+        }
+        Ok(keys)
+    }
+
+    /// Brings keys into the order of the values in a range that their documents hold.
+    fn sort(
+        &mut self,
+        collection: CollectionId,
+        path: &FieldPath,
+        range: &ValueRange,
+        reverse: bool,
+        keys: &mut Vec<Key>,
+    ) -> Result<()> {
+        let mut pairs = Vec::with_capacity(keys.len());
+        for key in keys.drain(..) {
+            let document = match self.written(collection, &key) {
+                Some(Write::Set(document, _)) => Some(document.uncommitted()),
+                _ => self.snapshot().get(collection, &key)?,
+            };
+            let values = document.map_or(Extracted::NONE, |document| extract(document.as_str(), path));
+            let mut inside = values.as_slice().iter().filter(|value| range.may_hold(value)).cloned();
+            let value = if reverse { inside.next_back() } else { inside.next() };
+            pairs.push((value, key));
+        }
+        pairs.sort_unstable();
+        if reverse {
+            pairs.reverse();
+        }
+        keys.extend(pairs.into_iter().map(|(_, key)| key));
+        Ok(())
+    }
+
+    fn note_range(&mut self, range: RangeRead, until: Option<Timestamp>) {
+        let sequence = self.snapshot().sequence();
+        let reader = self.range_reader.clone().expect("whoever reads a range says so before");
+        self.ranges.get_or_insert_with(|| RangeReads::new(sequence, reader)).note(range, until);
+    }
+
+    /// When the first of these expires, as far as they are the snapshot's.
+    fn first_expiry(&self, collection: CollectionId, keys: &[Key]) -> Option<Timestamp> {
+        let snapshot = self.taken();
+        if snapshot.view().expiring.is_empty() {
+            return None;
+        }
+        keys.iter().filter_map(|key| snapshot.version(collection, key)?.1).min()
+    }
+
+    /// The snapshot, once something was read.
+    fn taken(&self) -> &Snapshot {
+        self.snapshot.as_ref().expect("whoever reads takes it first")
+    }
+
+    /// What it has written in a collection, in the order of the keys.
+    fn writes_of(&self, collection: CollectionId) -> impl Iterator<Item = (&Key, &Write)> {
+        let behind = self.keys.range((collection, Key::from(""))..);
+        let here = behind.take_while(move |((of, _), _)| *of == collection);
+        here.filter_map(|((_, key), access)| Some((key, access.write.as_ref()?)))
+    }
+
+    fn writes_in<'t>(
+        &'t self,
+        collection: CollectionId,
+        bounds: &'t KeyBounds,
+    ) -> impl Iterator<Item = (&'t Key, &'t Write)> {
+        self.writes_of(collection).filter(|(key, _)| bounds.contain(key))
+    }
+}
