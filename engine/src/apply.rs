@@ -80,6 +80,7 @@ impl Applier {
 
     /// Applies one change beside readers.
     pub(crate) fn apply(&mut self, change: &StagedChange<'_>) {
+        self.recent.note(change, self.next.catalog.number());
         let &StagedChange { hashed, key, old, entry, .. } = change;
         // Nobody can stand between two changes of one commit.
         let old = old.filter(|old| old.sequence < entry.sequence);
@@ -92,7 +93,6 @@ impl Applier {
             self.shared.expiry_times.insert(entry.id(), at);
         }
         let replaced = self.shared.keydir.put(&hashed, key, entry);
-        self.recent.note(change, self.next.catalog.number());
         self.tally(change, replaced);
         for build in self.builds() {
             build.note(hashed.collection, key);
