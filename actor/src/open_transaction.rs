@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::ops::{Bound, RangeBounds};
 use std::time::Duration;
 
-use ferrumdb_engine::{self as engine, CollectionId, EncodedDocument, KeyBounds};
+use ferrumdb_engine::{self as engine, CollectionId, CollectionRef, EncodedDocument, KeyBounds};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -26,6 +26,8 @@ use crate::{Document, FieldPath, Key, Sequence, Timestamp, Ttl};
 pub struct OpenTransaction<'d> {
     db: &'d Collection,
     open: engine::OpenTransaction<'d>,
+    /// Whose keys are meant.
+    current: CollectionRef,
     /// When its lifetimes begin.
     now: OnceCell<Timestamp>,
     counts: Counts,
@@ -38,7 +40,10 @@ impl<'d> OpenTransaction<'d> {
         if ranges {
             open.expect_ranges();
         }
-        Self { db, open, now: OnceCell::new(), counts: Counts { retries: true, ..Counts::default() } }
+        let current =
+            db.name_key().map_or(CollectionRef::Id(CollectionId::ROOT), |name| open.collection(name));
+        let counts = Counts { retries: true, ..Counts::default() };
+        Self { db, open, current, now: OnceCell::new(), counts }
     }
 
     /// What is to be committed: nothing, if it has only read. And whether it has read ranges.
@@ -46,6 +51,39 @@ impl<'d> OpenTransaction<'d> {
         let Self { open, counts, .. } = self;
         let ranges = open.has_read_ranges();
         (open.finish().map(|transaction| Prepared { transaction, counts }), ranges)
+    }
+
+    /// From here on, keys are those of the collection of this name. If there is none, it is empty, and the first document
+    /// that is set there creates it.
+    ///
+    /// ```
+    /// use ferrumdb::{Error, FerrumDB};
+    ///
+    /// let db = FerrumDB::open_in_memory().wait()?;
+    /// db.transact(|tx| {
+    ///     tx.in_collection("users")?.set("alice", "admin")?;
+    ///     let users = tx.count();
+    ///     tx.in_root().set("users", users)
+    /// })
+    /// .wait()?;
+    /// assert_eq!(db.collection("users")?.get_as("alice")?, Some("admin".to_owned()));
+    /// assert_eq!(db.get_as("users")?, Some(1));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`FerrumDB::collection`](crate::FerrumDB::collection).
+    pub fn in_collection(&mut self, name: impl Into<Key>) -> Result<&mut Self> {
+        let name = name.into();
+        engine::check_collection_name(&name).map_err(|error| self.db.counted(error.into()))?;
+        self.current = self.open.collection(&name);
+        Ok(self)
+    }
+
+    /// From here on, keys are those of the root again.
+    pub fn in_root(&mut self) -> &mut Self {
+        self.current = CollectionRef::Id(CollectionId::ROOT);
+        self
     }
 
     /// The newest commit that its reads show.
@@ -58,8 +96,8 @@ impl<'d> OpenTransaction<'d> {
     /// # Errors
     /// As [`Collection::get`].
     pub fn get(&mut self, key: impl AsRef<str>) -> Result<Option<Document>> {
-        let (Self { db, open, .. }, key) = (self, key.as_ref());
-        db.db.link.counters.get(|| open.get(CollectionId::ROOT, key).map_err(|error| db.failed(error, key)))
+        let (Self { db, open, current, .. }, key) = (self, key.as_ref());
+        db.db.link.counters.get(|| open.get(*current, key).map_err(|error| db.failed(error, key)))
     }
 
     /// As [`Collection::get_as`].
@@ -82,18 +120,18 @@ impl<'d> OpenTransaction<'d> {
 
     /// Whether there is a document under `key`. If that stays so, others may replace it meanwhile.
     pub fn contains(&mut self, key: impl AsRef<str>) -> bool {
-        self.open.contains(CollectionId::ROOT, key.as_ref())
+        self.open.contains(self.current, key.as_ref())
     }
 
     /// How long the document under `key` will stay; nothing if there is no document.
     pub fn ttl(&mut self, key: impl AsRef<str>) -> Option<Ttl> {
-        let expiry = self.open.expiry(CollectionId::ROOT, key.as_ref());
+        let expiry = self.open.expiry(self.current, key.as_ref());
         expiry.and_then(|at| time_left(self.now(), at))
     }
 
     /// How many documents there are. If others insert or delete one meanwhile, the transaction is run again.
     pub fn count(&mut self) -> u64 {
-        self.open.count(CollectionId::ROOT)
+        self.open.count(self.current)
     }
 
     /// The documents whose keys lie in a range, in the order of the keys: see [`Collection::range`]. If others insert,
@@ -118,7 +156,8 @@ impl<'d> OpenTransaction<'d> {
         Error: From<F::Error>,
     {
         let path = field.try_into()?;
-        self.told(|open| open.find(CollectionId::ROOT, &path, value))
+        let current = self.current;
+        self.told(|open| open.find(current, &path, value))
     }
 
     /// As [`Collection::find_documents`].
@@ -150,7 +189,8 @@ impl<'d> OpenTransaction<'d> {
     {
         let path = field.try_into()?;
         let bounds: (Bound<&Value>, Bound<&Value>) = (range.start_bound(), range.end_bound());
-        self.told(|open| open.find_range(CollectionId::ROOT, &path, bounds, false))
+        let current = self.current;
+        self.told(|open| open.find_range(current, &path, bounds, false))
     }
 
     /// Adds: `key` holds `value` from now on.
@@ -188,7 +228,7 @@ impl<'d> OpenTransaction<'d> {
     /// As [`set`](Self::set).
     pub fn update(&mut self, key: impl Into<Key>, value: impl Serialize) -> Result<()> {
         let (key, document) = (key.into(), EncodedDocument::from_serialize(&value, &self.db.db.limits));
-        let at = self.open.expiry(CollectionId::ROOT, &key).flatten();
+        let at = self.open.expiry(self.current, &key).flatten();
         self.write(key, document, at)
     }
 
@@ -216,32 +256,33 @@ impl<'d> OpenTransaction<'d> {
     /// Adds: the document of `key`, if it has one, stays for as long as `lifetime`.
     pub fn expire(&mut self, key: impl Into<Key>, lifetime: Duration) {
         let at = expires_at(self.now(), lifetime);
-        self.open.expire(CollectionId::ROOT, key.into(), Some(at));
+        self.open.expire(self.current, key.into(), Some(at));
     }
 
     /// Adds: the document of `key`, if it has one, never expires.
     pub fn persist(&mut self, key: impl Into<Key>) {
-        self.open.expire(CollectionId::ROOT, key.into(), None);
+        self.open.expire(self.current, key.into(), None);
     }
 
     /// Adds: `key` holds nothing from now on.
     pub fn delete(&mut self, key: impl Into<Key>) {
         self.counts.deletes += 1;
-        self.open.delete(CollectionId::ROOT, key.into());
+        self.open.delete(self.current, key.into());
     }
 
     pub(crate) fn add(&mut self, key: Key, path: Option<&FieldPath>, by: i64) -> Result<i64> {
         let document = self.get(&key)?;
         let added = EncodedDocument::with_sum(document.as_ref(), path, by, &self.db.db.limits);
         let (document, sum) = added.map_err(|error| self.db.failed(error, &key))?;
-        let at = self.open.expiry(CollectionId::ROOT, &key).flatten();
+        let at = self.open.expiry(self.current, &key).flatten();
         self.write(key, Ok(document), at)?;
         Ok(sum)
     }
 
     fn range_of(&mut self, bounds: KeyBounds) -> OpenRange<'_, 'd> {
+        let id = self.open.id(self.current);
         // As for any scan: from now on, it is to cost what it reads.
-        self.db.want_order(self.open.snapshot(), CollectionId::ROOT);
+        self.db.want_order(self.open.snapshot(), id);
         OpenRange { open: self, bounds, reverse: false, limit: usize::MAX }
     }
 
@@ -253,7 +294,7 @@ impl<'d> OpenTransaction<'d> {
     ) -> Result<()> {
         let document = document.map_err(|error| self.db.failed(error, &key))?;
         self.counts.sets += 1;
-        self.open.set(CollectionId::ROOT, key, document, at);
+        self.open.set(self.current, key, document, at);
         Ok(())
     }
 
@@ -311,19 +352,20 @@ impl OpenRange<'_, '_> {
     /// As [`Collection::get`].
     pub fn documents(self) -> Result<Vec<(Key, Document)>> {
         let Self { open, bounds, reverse, limit } = self;
-        open.told(|open| open.range(CollectionId::ROOT, bounds, reverse, limit))
+        let current = open.current;
+        open.told(|open| open.range(current, bounds, reverse, limit))
     }
 
     /// The keys alone: others may replace the documents meanwhile.
     #[must_use]
     pub fn keys(self) -> Vec<Key> {
         let Self { open, bounds, reverse, limit } = self;
-        open.open.range_keys(CollectionId::ROOT, bounds, reverse, limit)
+        open.open.range_keys(open.current, bounds, reverse, limit)
     }
 
     /// How many documents there are in the range, whatever the limit.
     #[must_use]
     pub fn count(self) -> u64 {
-        self.open.open.count_range(CollectionId::ROOT, self.bounds)
+        self.open.open.count_range(self.open.current, self.bounds)
     }
 }

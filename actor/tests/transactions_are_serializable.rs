@@ -238,6 +238,48 @@ fn each_job_of_a_queue_is_taken_once_and_a_limit_reads_no_more_than_it_says() {
 }
 
 #[test]
+fn a_transaction_spans_collections_that_come_and_go() {
+    let db = database();
+    let users = db.collection("users").unwrap();
+    assert_eq!(users.increment("visits", 1).wait().unwrap(), 1);
+    users
+        .update_with("visits", |visits| visits.map(|visits| visits.to::<i64>().unwrap() + 1))
+        .wait()
+        .unwrap();
+    assert_eq!((users.get_as("visits").unwrap(), db.get_as::<i64>("visits").unwrap()), (Some(2), None));
+
+    // A collection that is created, or dropped, after it was read.
+    let mut runs = 0;
+    let moved = db.transact(|tx| {
+        runs += 1;
+        let (jobs, done) = (tx.in_collection("jobs")?.count(), tx.in_collection("done")?.prefix("").keys());
+        match runs {
+            1 => assert!(db.collection("jobs")?.set("a", 1).wait().is_ok()),
+            2 => assert!(db.collection("done")?.set("b", 2).wait().is_ok()),
+            3 => assert!(db.drop_collection("jobs").wait()?),
+            _ => {}
+        }
+        tx.in_collection("done")?.set("c", 3)?;
+        tx.in_root().set("seen", jobs)?;
+        assert_eq!((tx.contains("c"), tx.in_collection("done")?.contains("c")), (false, true));
+        Ok::<_, Error>((jobs, done.len()))
+    });
+    assert_eq!((moved.wait().unwrap(), runs), ((0, 1), 4));
+    assert_eq!((db.get_as("seen").unwrap(), db.collection("done").unwrap().count().unwrap()), (Some(0), 2));
+
+    // A key is absent, whether its collection is or not: nothing has changed for who read only that.
+    let mut runs = 0;
+    let blind = db.transact(|tx| {
+        runs += 1;
+        let found = tx.in_collection("other")?.get("a")?;
+        db.collection("other")?.set(format!("b{runs}"), 1).wait()?;
+        tx.set("a", found.is_none())
+    });
+    blind.wait().unwrap();
+    assert_eq!((runs, db.collection("other").unwrap().count().unwrap()), (1, 2));
+}
+
+#[test]
 fn no_addition_is_lost_and_an_expiry_stays() {
     let db = database();
     db.set_ex("limit", json!({"used": 0}), Duration::from_secs(3_600)).wait().unwrap();

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::key::{CollectionId, Key, Timestamp};
 use crate::reader::Reader;
 use crate::snapshot::Snapshot;
-use crate::transaction::{Condition, Transaction};
+use crate::transaction::{CollectionRef, Condition, Transaction};
 use crate::validate::{RangeReader, RangeReads};
 
 /// A transaction that is being made, on any thread. Its reads are of one sequence, that of the first of them, and show
@@ -24,7 +24,9 @@ pub struct OpenTransaction<'r> {
     reader: &'r Reader,
     /// Taken when something is first read.
     snapshot: Option<Snapshot>,
-    keys: BTreeMap<(CollectionId, Key), Access>,
+    /// The collections that it calls by their names.
+    names: Vec<Key>,
+    keys: BTreeMap<(CollectionRef, Key), Access>,
     /// Whether ranges may be read: the writer then keeps what changes.
     range_reader: Option<RangeReader>,
     ranges: Option<RangeReads>,
@@ -53,6 +55,7 @@ impl Reader {
         OpenTransaction {
             reader: self,
             snapshot: None,
+            names: Vec::new(),
             keys: BTreeMap::new(),
             range_reader: None,
             ranges: None,
@@ -65,6 +68,28 @@ impl OpenTransaction<'_> {
     /// took note of.
     pub fn expect_ranges(&mut self) {
         self.range_reader.get_or_insert_with(|| self.reader.shared().range_readers.enter());
+    }
+
+    /// The collection of this name, for this transaction. If there is none when it commits, the first document that it
+    /// sets there creates it.
+    pub fn collection(&mut self, name: &Key) -> CollectionRef {
+        let known = self.names.iter().position(|known| known == name);
+        let number = known.unwrap_or_else(|| {
+            self.names.push(name.clone());
+            self.names.len() - 1
+        });
+        CollectionRef::Named(number as u32)
+    }
+
+    /// Which collection it is for what it reads.
+    pub fn id(&mut self, collection: impl Into<CollectionRef>) -> CollectionId {
+        match collection.into() {
+            CollectionRef::Id(id) => id,
+            CollectionRef::Named(number) => {
+                let name = self.names[number as usize].clone();
+                self.snapshot().collection(&name)
+            }
+        }
     }
 
     /// Whether ranges were read.
@@ -82,28 +107,32 @@ impl OpenTransaction<'_> {
     ///
     /// # Errors
     /// [`crate::Error::Io`] and [`crate::Error::Damaged`].
-    pub fn get(&mut self, collection: CollectionId, key: &str) -> Result<Option<Document>> {
+    pub fn get(&mut self, collection: impl Into<CollectionRef>, key: &str) -> Result<Option<Document>> {
+        let collection = collection.into();
         let key = Key::from(key);
         match self.written(collection, &key) {
             Some(Write::Set(document, _)) => return Ok(Some(document.uncommitted())),
             Some(Write::Delete) => return Ok(None),
             Some(Write::Expire(_)) | None => {}
         }
-        let found = self.snapshot().get(collection, &key)?;
+        let id = self.id(collection);
+        let found = self.snapshot().get(id, &key)?;
         let condition = found.as_ref().map_or(Condition::Absent, |found| Condition::Version(found.version()));
         self.access(collection, key).read = Some(condition);
         Ok(found)
     }
 
     /// Whether a key has a document.
-    pub fn contains(&mut self, collection: CollectionId, key: &str) -> bool {
+    pub fn contains(&mut self, collection: impl Into<CollectionRef>, key: &str) -> bool {
+        let collection = collection.into();
         let key = Key::from(key);
         match self.written(collection, &key) {
             Some(Write::Set(..)) => return true,
             Some(Write::Delete) => return false,
             Some(Write::Expire(_)) | None => {}
         }
-        let found = self.snapshot().contains(collection, &key);
+        let id = self.id(collection);
+        let found = self.snapshot().contains(id, &key);
         let condition = if found { Condition::Exists } else { Condition::Absent };
         // Its version, if that was read before, says more.
         self.access(collection, key).read.get_or_insert(condition);
@@ -111,7 +140,8 @@ impl OpenTransaction<'_> {
     }
 
     /// When the document of a key expires: `Some(None)` if it never does, `None` if there is no document.
-    pub fn expiry(&mut self, collection: CollectionId, key: &str) -> Option<Option<Timestamp>> {
+    pub fn expiry(&mut self, collection: impl Into<CollectionRef>, key: &str) -> Option<Option<Timestamp>> {
+        let collection = collection.into();
         let key = Key::from(key);
         let changed = match self.written(collection, &key) {
             Some(Write::Set(_, at)) => return Some(*at),
@@ -119,7 +149,8 @@ impl OpenTransaction<'_> {
             Some(Write::Expire(at)) => Some(*at),
             None => None,
         };
-        let found = self.snapshot().version(collection, &key);
+        let id = self.id(collection);
+        let found = self.snapshot().version(id, &key);
         let condition = found.map_or(Condition::Absent, |(version, _)| Condition::Version(version));
         self.access(collection, key).read = Some(condition);
         found.map(|(_, at)| changed.unwrap_or(at))
@@ -128,17 +159,19 @@ impl OpenTransaction<'_> {
     /// Adds: `key` holds `document` from now on, until `expires_at` if there is one.
     pub fn set(
         &mut self,
-        collection: CollectionId,
+        collection: impl Into<CollectionRef>,
         key: Key,
         document: EncodedDocument,
         expires_at: Option<Timestamp>,
     ) {
+        let collection = collection.into();
         let write = if self.is_past(expires_at) { Write::Delete } else { Write::Set(document, expires_at) };
         self.access(collection, key).write = Some(write);
     }
 
     /// Adds: the document of `key`, if it has one, stays, and expires at `at`, or never.
-    pub fn expire(&mut self, collection: CollectionId, key: Key, at: Option<Timestamp>) {
+    pub fn expire(&mut self, collection: impl Into<CollectionRef>, key: Key, at: Option<Timestamp>) {
+        let collection = collection.into();
         let is_past = self.is_past(at);
         let access = self.access(collection, key);
         access.write = Some(match access.write.take() {
@@ -150,7 +183,8 @@ impl OpenTransaction<'_> {
     }
 
     /// Adds: `key` holds nothing from now on.
-    pub fn delete(&mut self, collection: CollectionId, key: Key) {
+    pub fn delete(&mut self, collection: impl Into<CollectionRef>, key: Key) {
+        let collection = collection.into();
         self.access(collection, key).write = Some(Write::Delete);
     }
 
@@ -162,6 +196,10 @@ impl OpenTransaction<'_> {
             return None;
         }
         let mut transaction = Transaction::new();
+        // Each under the number that it has here.
+        for name in &self.names {
+            transaction.collection(name);
+        }
         for ((collection, key), Access { read, write }) in self.keys {
             if let Some(condition) = read {
                 transaction.require(collection, key.clone(), condition);
@@ -181,11 +219,11 @@ impl OpenTransaction<'_> {
         Some(transaction)
     }
 
-    fn access(&mut self, collection: CollectionId, key: Key) -> &mut Access {
+    fn access(&mut self, collection: CollectionRef, key: Key) -> &mut Access {
         self.keys.entry((collection, key)).or_default()
     }
 
-    fn written(&self, collection: CollectionId, key: &Key) -> Option<&Write> {
+    fn written(&self, collection: CollectionRef, key: &Key) -> Option<&Write> {
         self.keys.get(&(collection, key.clone()))?.write.as_ref()
     }
 

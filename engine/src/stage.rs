@@ -14,7 +14,8 @@ use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::keydir::{Entry, Hashed};
 use crate::log::{Kind, NewRecord, Payload, RecordWriter};
 use crate::transaction::{
-    Change, CollectionRef, Committed, Operation, Outcome, Refused, Replaced, Requirement, Transaction,
+    Change, Changed, CollectionRef, Committed, Operation, Outcome, Refused, Replaced, Requirement,
+    Transaction,
 };
 use crate::validate::RecentChanges;
 use crate::view::Shared;
@@ -144,6 +145,9 @@ impl<'g> Stage<'g, '_> {
             }
         }
         let Some(reads) = transaction.range_reads() else { return Ok(()) };
+        if reads.are_others_named(&self.collections) {
+            return Err(Refused::Changed(Changed::Unknown));
+        }
         let LogState { sequence, time, .. } = self.log;
         let changed = reads.changed(self.recent, *sequence, &self.group.changes, *time, self.catalog);
         changed.map_or(Ok(()), |changed| Err(Refused::Changed(changed)))

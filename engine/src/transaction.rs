@@ -28,7 +28,7 @@ struct Rest {
 }
 
 /// A collection, as a transaction speaks of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CollectionRef {
     /// By its number. What is done to one that was dropped has no effect.
     Id(CollectionId),

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::bounds::KeyBounds;
+use crate::collections::Collections;
 use crate::index::catalog::{Catalog, IndexChange, OldValues};
 use crate::index::extract::Extracted;
 use crate::index::path::FieldPath;
@@ -35,6 +36,8 @@ pub(crate) struct RangeReads {
     /// When the first of the documents that were found expires.
     until: Option<Timestamp>,
     ranges: Vec<RangeRead>,
+    /// The collections that were called by their names, and which they were.
+    named: Vec<(Key, CollectionId)>,
     _reader: RangeReader,
 }
 
@@ -115,7 +118,7 @@ impl Drop for RangeReader {
 impl RangeReads {
     /// Nothing yet, as of a snapshot with this sequence.
     pub(crate) fn new(since: Sequence, reader: RangeReader) -> Self {
-        Self { since, until: None, ranges: Vec::new(), _reader: reader }
+        Self { since, until: None, ranges: Vec::new(), named: Vec::new(), _reader: reader }
     }
 
     /// Notes that a range was read, and when the first document that was found there expires.
@@ -128,6 +131,19 @@ impl RangeReads {
         if self.ranges.len() > RANGES_MAX {
             self.widen();
         }
+    }
+
+    /// Notes that a collection was called by its name.
+    pub(crate) fn note_name(&mut self, name: Key, id: CollectionId) {
+        if !self.named.iter().any(|(known, _)| *known == name) {
+            self.named.push((name, id));
+        }
+    }
+
+    /// Whether its names stand for other collections now: they were created or dropped.
+    pub(crate) fn are_others_named(&self, collections: &Collections) -> bool {
+        let now = |name: &Key| collections.find(name).unwrap_or(CollectionId::NONE);
+        self.named.iter().any(|(name, id)| now(name) != *id)
     }
 
     /// What has changed of it, if that is known or cannot be ruled out: by the commits since, by the members of the

@@ -16,17 +16,22 @@ use crate::index::value::ValueRange;
 use crate::key::{CollectionId, Key, Timestamp};
 use crate::scan::Scan;
 use crate::snapshot::Snapshot;
+use crate::transaction::CollectionRef;
 use crate::validate::{RangeRead, RangeReads};
 
 impl OpenTransaction<'_> {
     /// How many documents a collection has.
-    pub fn count(&mut self, collection: CollectionId) -> u64 {
-        self.count_with(collection, KeyBounds::all(), |snapshot, _| snapshot.count(collection))
+    pub fn count(&mut self, collection: impl Into<CollectionRef>) -> u64 {
+        let collection = collection.into();
+        let id = self.id(collection);
+        self.count_with(collection, KeyBounds::all(), |snapshot, _| snapshot.count(id))
     }
 
     /// How many documents of a collection have keys in the range.
-    pub fn count_range(&mut self, collection: CollectionId, bounds: KeyBounds) -> u64 {
-        self.count_with(collection, bounds, |snapshot, bounds| snapshot.count_range(collection, bounds))
+    pub fn count_range(&mut self, collection: impl Into<CollectionRef>, bounds: KeyBounds) -> u64 {
+        let collection = collection.into();
+        let id = self.id(collection);
+        self.count_with(collection, bounds, |snapshot, bounds| snapshot.count_range(id, bounds))
     }
 
     /// The first documents of a collection whose keys lie in a range, no more than so many, in the order of their keys, or
@@ -36,17 +41,19 @@ impl OpenTransaction<'_> {
     /// [`crate::Error::Io`] and [`crate::Error::Damaged`].
     pub fn range(
         &mut self,
-        collection: CollectionId,
+        collection: impl Into<CollectionRef>,
         bounds: KeyBounds,
         reverse: bool,
         limit: usize,
     ) -> Result<Vec<(Key, Document)>> {
+        let collection = collection.into();
+        let id = self.id(collection);
         let keys = self.range_with(collection, bounds, reverse, limit, true);
         let mut found = Vec::with_capacity(keys.len());
         for key in keys {
             let document = match self.written(collection, &key) {
                 Some(Write::Set(document, _)) => Some(document.uncommitted()),
-                _ => self.snapshot().get(collection, &key)?,
+                _ => self.snapshot().get(id, &key)?,
             };
             found.extend(document.map(|document| (key, document)));
         }
@@ -56,11 +63,12 @@ impl OpenTransaction<'_> {
     /// The keys of [`OpenTransaction::range`] alone: others may replace their documents.
     pub fn range_keys(
         &mut self,
-        collection: CollectionId,
+        collection: impl Into<CollectionRef>,
         bounds: KeyBounds,
         reverse: bool,
         limit: usize,
     ) -> Vec<Key> {
+        let collection = collection.into();
         self.range_with(collection, bounds, reverse, limit, false)
     }
 
@@ -68,9 +76,15 @@ impl OpenTransaction<'_> {
     ///
     /// # Errors
     /// As [`Snapshot::find`].
-    pub fn find(&mut self, collection: CollectionId, path: &FieldPath, value: &Value) -> Result<Vec<Key>> {
+    pub fn find(
+        &mut self,
+        collection: impl Into<CollectionRef>,
+        path: &FieldPath,
+        value: &Value,
+    ) -> Result<Vec<Key>> {
+        let collection = collection.into();
         let bounds = (Bound::Included(value), Bound::Included(value));
-        self.find_with(collection, path, bounds, false, |snapshot| snapshot.find(collection, path, value))
+        self.find_with(collection, path, bounds, false, |snapshot, id| snapshot.find(id, path, value))
     }
 
     /// As [`Snapshot::find_range`].
@@ -79,48 +93,51 @@ impl OpenTransaction<'_> {
     /// As [`Snapshot::find_range`].
     pub fn find_range(
         &mut self,
-        collection: CollectionId,
+        collection: impl Into<CollectionRef>,
         path: &FieldPath,
         bounds: (Bound<&Value>, Bound<&Value>),
         reverse: bool,
     ) -> Result<Vec<Key>> {
-        self.find_with(collection, path, bounds, reverse, |snapshot| {
-            snapshot.find_range(collection, path, bounds, reverse)
+        let collection = collection.into();
+        self.find_with(collection, path, bounds, reverse, |snapshot, id| {
+            snapshot.find_range(id, path, bounds, reverse)
         })
     }
 
     fn count_with(
         &mut self,
-        collection: CollectionId,
+        collection: CollectionRef,
         bounds: KeyBounds,
         count: impl FnOnce(&Snapshot, &KeyBounds) -> u64,
     ) -> u64 {
         self.expect_ranges();
+        let id = self.id(collection);
         let snapshot = self.snapshot();
-        let (mut count, until) = (count(snapshot, &bounds), snapshot.next_expiry(collection, &bounds));
+        let (mut count, until) = (count(snapshot, &bounds), snapshot.next_expiry(id, &bounds));
         for (key, write) in self.writes_in(collection, &bounds) {
-            match (write, self.taken().contains(collection, key)) {
+            match (write, self.taken().contains(id, key)) {
                 (Write::Set(..), false) => count += 1,
                 (Write::Delete, true) => count -= 1,
                 (Write::Set(..) | Write::Delete | Write::Expire(_), _) => {}
             }
         }
-        self.note_range(RangeRead::Keys { collection, bounds, documents: false }, until);
+        self.note_range(collection, RangeRead::Keys { collection: id, bounds, documents: false }, until);
         count
     }
 
     /// Reads the first keys of a range, and notes as much of it as that took.
     fn range_with(
         &mut self,
-        collection: CollectionId,
+        collection: CollectionRef,
         bounds: KeyBounds,
         reverse: bool,
         limit: usize,
         documents: bool,
     ) -> Vec<Key> {
         self.expect_ranges();
+        let id = self.id(collection);
         self.snapshot();
-        let scan = Scan::new(self.taken(), collection, bounds.clone());
+        let scan = Scan::new(self.taken(), id, bounds.clone());
         let mut shown = if reverse { scan.reverse() } else { scan }.keys().peekable();
         let written = self.writes_in(collection, &bounds);
         let mut own: Vec<_> = written.filter(|(_, write)| !matches!(write, Write::Expire(_))).collect();
@@ -144,13 +161,13 @@ impl OpenTransaction<'_> {
                 None => keys.extend(next),
             }
         }
-        let until = self.first_expiry(collection, &keys);
+        let until = self.first_expiry(id, &keys);
         let bounds = match keys.last() {
             Some(last) if keys.len() == limit => bounds.up_to(last, reverse),
             _ => bounds,
         };
         if limit > 0 {
-            self.note_range(RangeRead::Keys { collection, bounds, documents }, until);
+            self.note_range(collection, RangeRead::Keys { collection: id, bounds, documents }, until);
         }
         keys
     }
@@ -158,22 +175,23 @@ impl OpenTransaction<'_> {
     /// Finds by the snapshot, and brings that up to what it has written itself.
     fn find_with(
         &mut self,
-        collection: CollectionId,
+        collection: CollectionRef,
         path: &FieldPath,
         bounds: (Bound<&Value>, Bound<&Value>),
         reverse: bool,
-        find: impl FnOnce(&Snapshot) -> Result<Vec<Key>>,
+        find: impl FnOnce(&Snapshot, CollectionId) -> Result<Vec<Key>>,
     ) -> Result<Vec<Key>> {
         self.expect_ranges();
         let range = ValueRange::new(bounds.0, bounds.1)?;
-        let mut keys = find(self.snapshot())?;
-        let is_indexed = self.taken().view().catalog.get(collection, path).is_some();
+        let id = self.id(collection);
+        let mut keys = find(self.snapshot(), id)?;
+        let is_indexed = self.taken().view().catalog.get(id, path).is_some();
         let read = match is_indexed {
-            true => RangeRead::Values { collection, path: path.clone(), range: range.clone() },
-            false => RangeRead::all(collection),
+            true => RangeRead::Values { collection: id, path: path.clone(), range: range.clone() },
+            false => RangeRead::all(id),
         };
-        let until = self.first_expiry(collection, &keys);
-        self.note_range(read, until);
+        let until = self.first_expiry(id, &keys);
+        self.note_range(collection, read, until);
         keys.retain(|key| !matches!(self.written(collection, key), Some(Write::Set(..) | Write::Delete)));
         let found = keys.len();
         let written = self.writes_of(collection);
@@ -191,17 +209,18 @@ impl OpenTransaction<'_> {
     /// Brings keys into the order of the values in a range that their documents hold.
     fn sort(
         &mut self,
-        collection: CollectionId,
+        collection: CollectionRef,
         path: &FieldPath,
         range: &ValueRange,
         reverse: bool,
         keys: &mut Vec<Key>,
     ) -> Result<()> {
+        let id = self.id(collection);
         let mut pairs = Vec::with_capacity(keys.len());
         for key in keys.drain(..) {
             let document = match self.written(collection, &key) {
                 Some(Write::Set(document, _)) => Some(document.uncommitted()),
-                _ => self.snapshot().get(collection, &key)?,
+                _ => self.snapshot().get(id, &key)?,
             };
             let values = document.map_or(Extracted::NONE, |document| extract(document.as_str(), path));
             let mut inside = values.as_slice().iter().filter(|value| range.may_hold(value)).cloned();
@@ -216,19 +235,26 @@ impl OpenTransaction<'_> {
         Ok(())
     }
 
-    fn note_range(&mut self, range: RangeRead, until: Option<Timestamp>) {
+    fn note_range(&mut self, collection: CollectionRef, range: RangeRead, until: Option<Timestamp>) {
+        let id = self.id(collection);
+        let name = match collection {
+            CollectionRef::Named(number) => Some((self.names[number as usize].clone(), id)),
+            CollectionRef::Id(_) => None,
+        };
         let sequence = self.snapshot().sequence();
         let reader = self.range_reader.clone().expect("whoever reads a range says so before");
-        self.ranges.get_or_insert_with(|| RangeReads::new(sequence, reader)).note(range, until);
+        let ranges = self.ranges.get_or_insert_with(|| RangeReads::new(sequence, reader));
+        ranges.note(range, until);
+        name.into_iter().for_each(|(name, id)| ranges.note_name(name, id));
     }
 
     /// When the first of these expires, as far as they are the snapshot's.
-    fn first_expiry(&self, collection: CollectionId, keys: &[Key]) -> Option<Timestamp> {
+    fn first_expiry(&self, id: CollectionId, keys: &[Key]) -> Option<Timestamp> {
         let snapshot = self.taken();
         if snapshot.view().expiring.is_empty() {
             return None;
         }
-        keys.iter().filter_map(|key| snapshot.version(collection, key)?.1).min()
+        keys.iter().filter_map(|key| snapshot.version(id, key)?.1).min()
     }
 
     /// The snapshot, once something was read.
@@ -237,7 +263,7 @@ impl OpenTransaction<'_> {
     }
 
     /// What it has written in a collection, in the order of the keys.
-    fn writes_of(&self, collection: CollectionId) -> impl Iterator<Item = (&Key, &Write)> {
+    fn writes_of(&self, collection: CollectionRef) -> impl Iterator<Item = (&Key, &Write)> {
         let behind = self.keys.range((collection, Key::from(""))..);
         let here = behind.take_while(move |((of, _), _)| *of == collection);
         here.filter_map(|((_, key), access)| Some((key, access.write.as_ref()?)))
@@ -245,7 +271,7 @@ impl OpenTransaction<'_> {
 
     fn writes_in<'t>(
         &'t self,
-        collection: CollectionId,
+        collection: CollectionRef,
         bounds: &'t KeyBounds,
     ) -> impl Iterator<Item = (&'t Key, &'t Write)> {
         self.writes_of(collection).filter(|(key, _)| bounds.contain(key))
