@@ -5,7 +5,11 @@
 //! allows no such thing, it says SKIPPED; `./test` shows that.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used)] // A test may panic.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test may panic, and says what it could not try"
+)]
 
 use std::collections::BTreeMap;
 use std::env;

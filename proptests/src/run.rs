@@ -422,7 +422,7 @@ impl Run {
         }
         // One of them now and then, since it takes so long.
         let index = self.steps as usize / 4 % self.snapshots.len().max(1);
-        if let Some((snapshot, state)) = self.snapshots.get(index).filter(|_| self.steps % 4 == 0) {
+        if let Some((snapshot, state)) = self.snapshots.get(index).filter(|_| self.steps.is_multiple_of(4)) {
             check::keys(snapshot, state).map_err(|reason| format!("a snapshot: {reason}"))?;
         }
         match &self.opened {

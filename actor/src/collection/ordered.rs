@@ -188,7 +188,7 @@ impl Collection {
 
     /// Has the order of the keys kept from now on, if it is not.
     pub(crate) fn want_order(&self, snapshot: &Snapshot, id: CollectionId) {
-        if id != CollectionId::NONE && !snapshot.has_order(id) {
+        if snapshot.count(id) > 0 && !snapshot.has_order(id) {
             self.db.link.want_order(id);
         }
     }
