@@ -130,7 +130,8 @@ mod tests {
         for good in [key.to_vec(), digits.clone().into_bytes(), format!(" {digits}\n").into_bytes()] {
             assert_eq!(parse_key(&good).as_deref(), Some(&key));
         }
-        for bad in [&b""[..], &[7; 31], &[7; 33], &[7; 64], digits[1..].as_bytes(), "é".repeat(32).as_bytes()]
+        for bad in
+            [&b""[..], &[7; 31], &[7; 33], &[7; 64], &digits.as_bytes()[1..], "é".repeat(32).as_bytes()]
         {
             assert_eq!(parse_key(bad), None);
         }
