@@ -25,9 +25,10 @@ const EXAMPLES: &str = r#"Examples:
   ferrumdb ./import                         a prompt on a file that is called like a command
 
 Environment:
-  FERRUMDB_FSYNC   the policy where --fsync is not given
-  NO_COLOR         no colours, and no hints, if set
-  XDG_STATE_HOME   where ferrumdb/history keeps the lines of the prompt [default: ~/.local/state]
+  FERRUMDB_FSYNC        the policy where --fsync is not given
+  FERRUMDB_PASSPHRASE   the passphrase of an encrypted database, where no --key-file is given
+  NO_COLOR              no colours, and no hints, if set
+  XDG_STATE_HOME        where ferrumdb/history keeps the lines of the prompt [default: ~/.local/state]
 
 Exit status:
   0 all went well        2 wrong usage          4 the file is damaged, or no database of this version
@@ -111,6 +112,21 @@ pub(crate) struct Arguments {
     /// When commits are synced to the disk: always, never, or periodic[:MILLISECONDS]
     #[arg(long, value_name = "POLICY", global = true)]
     pub(crate) fsync: Option<FsyncPolicy>,
+
+    #[command(flatten)]
+    pub(crate) key: KeyArguments,
+}
+
+/// Where the key of an encrypted database is. It is never an argument itself: those can be seen by others.
+#[derive(Debug, Args)]
+pub(crate) struct KeyArguments {
+    /// The key of an encrypted database is in this file: 32 bytes, or 64 hexadecimal digits
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) key_file: Option<PathBuf>,
+
+    /// Ask for the passphrase of an encrypted database; FERRUMDB_PASSPHRASE answers, too
+    #[arg(long, global = true, conflicts_with = "key_file")]
+    pub(crate) passphrase: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -268,6 +284,19 @@ impl Arguments {
                 Status::Usage
             }
         })
+    }
+
+    /// The database that is opened, or made; of a restore the backup that is read.
+    pub(crate) fn database(&self) -> &Path {
+        match &self.command {
+            Some(Command::Import(Import { database, .. }))
+            | Some(Command::Export(Export { database, .. }))
+            | Some(Command::Backup(Backup { database, .. }))
+            | Some(Command::Verify(Verify { database, .. }))
+            | Some(Command::Repair(Repair { database, .. })) => database,
+            Some(Command::Restore(Restore { base, .. })) => base,
+            None => self.path(),
+        }
     }
 
     /// The database to prompt for.

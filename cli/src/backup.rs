@@ -1,7 +1,8 @@
 //! The command that backs a database up. Never writes the backup by itself.
 
-use ferrumdb::{FsyncPolicy, Sequence};
+use ferrumdb::Sequence;
 
+use crate::access::Access;
 use crate::arguments::Backup;
 use crate::exit::Status;
 use crate::output::Output;
@@ -9,8 +10,8 @@ use crate::working::Working;
 use crate::{Outcome, opening};
 
 /// Makes the backup that the arguments name.
-pub(crate) fn run(arguments: &Backup, fsync: Option<FsyncPolicy>) -> Outcome {
-    let db = opening::open_existing(&arguments.database, fsync)?;
+pub(crate) fn run(arguments: &Backup, access: &Access) -> Outcome {
+    let db = opening::open_existing(&arguments.database, access)?;
     let working = Working::begin(arguments.progress, "backing up");
     let backup = match arguments.since {
         Some(since) => db.backup_since(Sequence(since), &arguments.to),

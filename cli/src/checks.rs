@@ -7,11 +7,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ferrumdb::{Config, Finding, LostCommits, Pending, Progress, RepairReport, VerifyReport};
+use ferrumdb::{Finding, LostCommits, Pending, Progress, RepairReport, VerifyReport};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::Outcome;
+use crate::access::Access;
 use crate::arguments::{Repair, Verify};
 use crate::exit::{Failure, Status};
 use crate::output::{self, Output, typed};
@@ -19,9 +20,9 @@ use crate::output::{self, Output, typed};
 const TICK: Duration = Duration::from_millis(100);
 
 /// Verifies the file that the arguments name.
-pub(crate) fn verify(arguments: &Verify) -> Outcome {
+pub(crate) fn verify(arguments: &Verify, access: &Access) -> Outcome {
     let progress = Progress::new();
-    let config = Config::new(&arguments.database).with_progress(&progress);
+    let config = access.config(&arguments.database)?.with_progress(&progress);
     let report = watched(ferrumdb::verify(config), &progress)?;
     let mut output = Output::standard();
     if arguments.json {
@@ -53,9 +54,9 @@ pub(crate) fn verify(arguments: &Verify) -> Outcome {
 }
 
 /// Repairs the file that the arguments name.
-pub(crate) fn repair(arguments: &Repair) -> Outcome {
+pub(crate) fn repair(arguments: &Repair, access: &Access) -> Outcome {
     let progress = Progress::new();
-    let config = Config::new(&arguments.database).with_progress(&progress);
+    let config = access.config(&arguments.database)?.with_progress(&progress);
     let report = watched(ferrumdb::repair(config, &arguments.to), &progress)?;
     let status = if report.is_complete() { Status::Good } else { Status::Damaged };
     let mut output = Output::standard();

@@ -67,7 +67,11 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::new(Status::of(error.kind()), error.to_string())
+        let advice = match error.kind() {
+            ErrorKind::KeyNeeded => ": --key-file FILE, or --passphrase",
+            _ => "",
+        };
+        Self::new(Status::of(error.kind()), format!("{error}{advice}"))
     }
 }
 

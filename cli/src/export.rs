@@ -5,8 +5,9 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use ferrumdb::{FerrumDB, FsyncPolicy};
+use ferrumdb::FerrumDB;
 
+use crate::access::Access;
 use crate::arguments::Export;
 use crate::exit::{Failure, Status};
 use crate::working::Working;
@@ -17,9 +18,9 @@ const BUFFER_BYTES: usize = 256 << 10;
 const PROGRESS_DOCUMENTS: u64 = 500;
 
 /// Exports the database that the arguments name.
-pub(crate) fn run(arguments: &Export, fsync: Option<FsyncPolicy>) -> Outcome {
+pub(crate) fn run(arguments: &Export, access: &Access) -> Outcome {
     let start = Instant::now();
-    let db = opening::open_existing(&arguments.database, fsync)?;
+    let db = opening::open_existing(&arguments.database, access)?;
     let working = Working::begin(arguments.progress, "exported documents:");
     let exported = if arguments.to == Path::new("-") {
         export(&db, io::stdout().lock(), &working)

@@ -1,6 +1,7 @@
 //! The `ferrumdb` command: it turns its arguments into one run of the prompt or of a command, and the outcome into an
 //! exit status. Never touches a database file by itself.
 
+mod access;
 mod arguments;
 mod backup;
 mod checks;
@@ -17,6 +18,7 @@ mod working;
 
 use std::process::ExitCode;
 
+use crate::access::Access;
 use crate::arguments::{Arguments, Command};
 use crate::exit::Status;
 
@@ -25,16 +27,7 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(status) => return status.into(),
     };
-    let outcome = match &arguments.command {
-        Some(Command::Import(import)) => import::run(import, arguments.fsync),
-        Some(Command::Export(export)) => export::run(export, arguments.fsync),
-        Some(Command::Backup(backup)) => backup::run(backup, arguments.fsync),
-        Some(Command::Restore(restore)) => restore::run(restore),
-        Some(Command::Verify(verify)) => checks::verify(verify),
-        Some(Command::Repair(repair)) => checks::repair(repair),
-        None => repl::run(arguments.path(), arguments.fsync),
-    };
-    outcome
+    run(&arguments)
         .unwrap_or_else(|failure| {
             if !failure.is_quiet() {
                 output::error(&failure.message);
@@ -42,6 +35,19 @@ fn main() -> ExitCode {
             failure.status
         })
         .into()
+}
+
+fn run(arguments: &Arguments) -> Outcome {
+    let access = Access::of(arguments.fsync, &arguments.key, arguments.database())?;
+    match &arguments.command {
+        Some(Command::Import(import)) => import::run(import, &access),
+        Some(Command::Export(export)) => export::run(export, &access),
+        Some(Command::Backup(backup)) => backup::run(backup, &access),
+        Some(Command::Restore(restore)) => restore::run(restore, &access),
+        Some(Command::Verify(verify)) => checks::verify(verify, &access),
+        Some(Command::Repair(repair)) => checks::repair(repair, &access),
+        None => repl::run(arguments.path(), &access),
+    }
 }
 
 /// What a run ends with: a status, or the failure that stopped it.

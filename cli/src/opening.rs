@@ -2,27 +2,23 @@
 
 use std::path::Path;
 
-use ferrumdb::{Config, FerrumDB, FsyncPolicy};
+use ferrumdb::FerrumDB;
 
+use crate::access::Access;
 use crate::exit::{Failure, Status};
 use crate::output;
 
-/// Opens the database with the policy given, or with the one that the environment sets.
-pub(crate) fn open(path: &Path, fsync: Option<FsyncPolicy>) -> Result<FerrumDB, Failure> {
-    let config = Config::new(path);
-    let config = match fsync {
-        Some(policy) => config.with_fsync_policy(policy),
-        None => config.from_env()?,
-    };
-    let db = FerrumDB::open(config).wait()?;
+/// Opens the database.
+pub(crate) fn open(path: &Path, access: &Access) -> Result<FerrumDB, Failure> {
+    let db = FerrumDB::open(access.config(path)?).wait()?;
     warn_of_torn_tail(&db)?;
     Ok(db)
 }
 
 /// Opens a database that must be there.
-pub(crate) fn open_existing(path: &Path, fsync: Option<FsyncPolicy>) -> Result<FerrumDB, Failure> {
+pub(crate) fn open_existing(path: &Path, access: &Access) -> Result<FerrumDB, Failure> {
     if path.exists() {
-        return open(path, fsync);
+        return open(path, access);
     }
     Err(Failure::new(Status::Io, format!("there is no database {}; look at the path", path.display())))
 }

@@ -3,15 +3,16 @@
 use ferrumdb::{Restore as Restoring, Sequence, Timestamp, UpTo};
 
 use crate::Outcome;
+use crate::access::Access;
 use crate::arguments::Restore;
 use crate::exit::Status;
 use crate::output::Output;
 use crate::working::Working;
 
 /// Restores what the arguments name.
-pub(crate) fn run(arguments: &Restore) -> Outcome {
+pub(crate) fn run(arguments: &Restore, access: &Access) -> Outcome {
     let working = Working::begin(arguments.progress, "restoring, bytes read:");
-    let begun = Restoring::new(&arguments.base);
+    let begun = access.restore(Restoring::new(&arguments.base));
     let mut restore = arguments.increments.iter().fold(begun, |restore, path| restore.increment(path));
     let up_to = arguments.up_to.map(|sequence| UpTo::Sequence(Sequence(sequence)));
     if let Some(up_to) = up_to.or(arguments.at.map(|time| UpTo::Time(Timestamp(time)))) {

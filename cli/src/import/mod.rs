@@ -12,8 +12,9 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::time::Instant;
 
-use ferrumdb::{FerrumDB, FsyncPolicy, Key, Timestamp};
+use ferrumdb::{FerrumDB, Key, Timestamp};
 
+use crate::access::Access;
 use crate::arguments::Import;
 use crate::exit::{Failure, Status};
 use crate::output::Output;
@@ -25,10 +26,10 @@ use progress::Bar;
 use source::{Documents, Format};
 
 /// Imports what the arguments name.
-pub(crate) fn run(arguments: &Import, fsync: Option<FsyncPolicy>) -> Outcome {
+pub(crate) fn run(arguments: &Import, access: &Access) -> Outcome {
     let start = Instant::now();
     let (input, bytes) = open(&arguments.file)?;
-    let db = opening::open(&arguments.database, fsync)?;
+    let db = opening::open(&arguments.database, access)?;
     let output = arguments.acknowledge.then(Output::standard);
     let mut commits = Commits::new(&db, output, Bar::new(arguments.progress, bytes));
     let imported = import(arguments, input, &db, &mut commits);

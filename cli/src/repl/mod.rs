@@ -14,15 +14,14 @@ mod terminal;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
-use ferrumdb::FsyncPolicy;
-
+use crate::access::Access;
 use crate::output::Output;
 use crate::{Outcome, opening};
 use session::Session;
 
 /// Opens the database and carries out commands until there are no more.
-pub(crate) fn run(path: &Path, fsync: Option<FsyncPolicy>) -> Outcome {
-    let db = opening::open(path, fsync)?;
+pub(crate) fn run(path: &Path, access: &Access) -> Outcome {
+    let db = opening::open(path, access)?;
     let output = Output::standard();
     let prompting = io::stdin().is_terminal() && output.is_terminal();
     let mut session = Session::new(db.clone(), output);

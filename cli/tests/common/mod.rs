@@ -8,6 +8,7 @@ use std::process::{Command, Output, Stdio};
 pub(crate) fn ferrumdb(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ferrumdb"));
     command.current_dir(folder).env_remove("FERRUMDB_FSYNC").env_remove("CLICOLOR_FORCE");
+    command.env_remove("FERRUMDB_PASSPHRASE");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

@@ -24,6 +24,9 @@ pub(crate) use cases::FileFound;
 pub(crate) use create::free_name;
 pub(crate) use unlock::{Unlocked, unlock};
 
+/// What is said of a file that is no database by itself.
+pub(crate) const INCREMENT: &str = "it is an incremental backup, to be restored together with its full one";
+
 /// How often opening begins anew when another process creates, replaces or removes the file at the same moment.
 const ATTEMPTS_MAX: usize = 100;
 
@@ -143,10 +146,7 @@ pub(crate) fn refusal(path: PathBuf, found: FileFound, header: Option<HeaderStat
             Error::Damaged { path: Arc::from(path), position: 0, reason: "neither copy of its header checks" }
         }
         (FileFound::Empty, _) => Error::NotADatabase { path, found: "it is empty" },
-        (FileFound::Increment, _) => Error::NotADatabase {
-            path,
-            found: "it is an incremental backup, to be restored together with its full one",
-        },
+        (FileFound::Increment, _) => Error::NotADatabase { path, found: INCREMENT },
         (FileFound::Zeros, _) => Error::NotADatabase { path, found: "it begins with nothing but zeros" },
         _ => Error::NotADatabase { path, found: "it begins otherwise" },
     }

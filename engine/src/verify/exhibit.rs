@@ -14,6 +14,7 @@ use crate::log::{
     Chain, ENCRYPTED, Header, HeaderCopy, HeaderState, Kind, LOG_START, LogKeys, Piece, Place, Scanner,
     Survey, VERSION,
 };
+use crate::recovery::INCREMENT;
 use crate::recovery::unlock::{Unlocked, unlock};
 use crate::seal::{EncryptionKey, Keyring};
 
@@ -100,6 +101,10 @@ impl Exhibit {
         exhibit.bad_copies = bad_copies(&start);
         let path = path.to_path_buf();
         match HeaderState::of_file(&start) {
+            // What is saved of one would pass for a database, and hold a part of one.
+            HeaderState::Valid(copies) if copies[0].header.is_increment() => {
+                return Err(Error::NotADatabase { path, found: INCREMENT });
+            }
             HeaderState::Valid(copies) => exhibit.unlock(&start, copies, key)?,
             HeaderState::Newer { version } => {
                 return Err(Error::UnsupportedVersion { path, found: version, supported: VERSION });

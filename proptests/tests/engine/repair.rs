@@ -242,6 +242,28 @@ fn what_must_not_be_repaired_is_refused_and_nothing_is_made() {
 }
 
 #[test]
+fn an_incremental_backup_is_neither_verified_nor_repaired_as_if_it_were_a_database() {
+    let sim = SimFs::new(1);
+    let (mut writer, _) = open_on(&sim).unwrap();
+    for change in ["a=1", "b=2"] {
+        synced(&mut writer, &[change]).unwrap();
+    }
+    for since in [0, 1] {
+        let name = format!("/{since}.inc");
+        crate::backups::since(writer.backup_source(), since, &name, &sim).unwrap();
+        let names = sim.names().len();
+        let verified = Verification::of_file(Path::new(&name), None, &sim).map(drop);
+        let saved = repair(Path::new(&name), Path::new("/saved.db"), None, &sim, &mut |_, _| ()).map(drop);
+        for refused in [verified, saved] {
+            assert!(
+                matches!(refused, Err(Error::NotADatabase { found, .. }) if found.contains("incremental"))
+            );
+        }
+        assert_eq!(sim.names().len(), names);
+    }
+}
+
+#[test]
 fn a_head_that_checks_and_lies_about_its_length_swallows_nothing() {
     let sim = SimFs::new(1);
     let (mut writer, _) = open_on(&sim).unwrap();
