@@ -148,7 +148,7 @@ fn an_export_of_collections_comes_back_as_it_was() {
     // What is of no collection goes where it is told to go.
     let (status, ..) = run(folder, &["import", "b.db", "-", "--collection", "é"], exported);
     let exported = run(folder, &["export", "b.db"], "").1;
-    assert_eq!((status, exported.lines().count()), (0, 4), "{exported}");
+    assert_eq!((status, exported.lines().count()), (0, 5), "{exported}");
     assert!(exported.contains(r#"{"collection":"é","key":"root","value":{"n":0}}"#), "{exported}");
     assert!(exported.contains(r#"{"name":"é","indexes":[["n"]]}"#), "{exported}");
 }

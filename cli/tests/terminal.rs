@@ -246,6 +246,7 @@ fn of_too_many_keys_none_is_filled_in() {
     terminal.prompt("");
     terminal.type_in("get m", "Tab");
     terminal.type_in("", "Tab");
+    terminal.wait_for("many:");
     let screen = terminal.wait_for("\nferrumdb> get m\n\n");
     assert_eq!(screen.matches("many:").count(), 100, "{screen}");
 }
