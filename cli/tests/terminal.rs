@@ -228,6 +228,8 @@ fn tab_completes_commands_keys_and_indexed_fields() {
     terminal.type_in("get tw", "Tab");
     terminal.wait_for("ferrumdb> get \"two words\"");
     terminal.type_in("", "C-c");
+    // What is typed before the next prompt is thrown away with the line.
+    terminal.wait_for("get \"two words\"\nferrumdb>");
     terminal.type_in("find ad", "Tab");
     terminal.type_in(" Ulm", "Enter");
     terminal.wait_for("find address.city Ulm\ncustomer:17\nferrumdb>");
