@@ -99,7 +99,7 @@ impl Snapshot {
         self.held.time
     }
 
-    /// The document under `key`, as [`FerrumDB::get`](crate::FerrumDB::get) gave it then.
+    /// The document under `key`, as [`Collection::get`](crate::Collection::get) gave it then.
     ///
     /// # Errors
     /// [`Damaged`](crate::ErrorKind::Damaged) or [`Io`](crate::ErrorKind::Io) when it cannot be read;
@@ -182,7 +182,7 @@ impl Snapshot {
         Ok(self.look()?.indexes())
     }
 
-    /// The keys of the documents whose field equals `value`, as [`FerrumDB::find`](crate::FerrumDB::find) found them then.
+    /// The keys of the documents whose field equals `value`, as [`Collection::find`](crate::Collection::find) found them then.
     /// An index that was there then answers, though it was dropped since.
     ///
     /// # Errors
@@ -210,7 +210,7 @@ impl Snapshot {
     }
 
     /// The keys of the documents whose field lies in a range of values, as
-    /// [`FerrumDB::find_range`](crate::FerrumDB::find_range) found them then.
+    /// [`Collection::find_range`](crate::Collection::find_range) found them then.
     ///
     /// # Errors
     /// As [`get`](Self::get).
