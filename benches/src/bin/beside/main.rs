@@ -46,7 +46,7 @@ struct Settings {
 /// A row's name on the command line, and what measures it.
 type Measurement = (&'static str, fn(&Settings) -> Result<Vec<Row>>);
 
-const MEASUREMENTS: [Measurement; 9] = [
+const MEASUREMENTS: [Measurement; 10] = [
     ("sets", writes::sets),
     ("gets", reads::gets),
     ("durable", durable::threads),
