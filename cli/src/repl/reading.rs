@@ -51,6 +51,7 @@ fn told(version: &Version) -> String {
         ChangeKind::Set => "set",
         ChangeKind::Deleted => "deleted",
         ChangeKind::Expired => "expired",
+        ChangeKind::Dropped => "dropped",
     };
     let mut text = format!("{{\"sequence\":{},\"kind\":\"{kind}\"", version.sequence);
     let times = [("time", version.time), ("expires_at", version.expires_at)];
