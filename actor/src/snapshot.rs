@@ -247,7 +247,7 @@ impl Snapshot {
     }
 
     fn failed(&self, error: engine::Error, key: &str) -> Error {
-        self.counted(Error::from(error).about(key))
+        self.counted(Error::from(error).about(key).in_collection(self.name.as_ref()))
     }
 
     fn counted(&self, error: Error) -> Error {

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use ferrumdb::fs::MemoryFs;
 use ferrumdb::{
-    Change, ChangeKind, Changes, Config, FerrumDB, FsyncPolicy, History, Sequence, Snapshot, Transaction,
-    WatchOptions,
+    Change, ChangeKind, Changes, Config, Error, ErrorKind, FerrumDB, FsyncPolicy, History, Sequence,
+    Snapshot, Transaction, WatchOptions,
 };
 use serde_json::json;
 
@@ -246,8 +246,9 @@ fn a_follower_tells_and_shows_collections_by_the_same_names() {
     let config = || Config::new("/my.db").with_file_system(Arc::clone(&file_system) as Arc<_>);
     let owner = FerrumDB::open(config().with_fsync_policy(FsyncPolicy::Never)).wait().unwrap();
     let users = owner.collection("users").unwrap();
-    users.set("0", 0).wait().unwrap();
+    let first = users.set("0", 0).wait().unwrap();
     let follower = FerrumDB::open(config().read_only()).wait().unwrap();
+    await_that("the follower shows the first commit", || follower.stats().unwrap().sequence == first);
     let mut changes = follower.changes(Sequence::ZERO, everything()).unwrap();
     let mut only = follower.watch(everything().collection("users")).unwrap();
     let before = follower.snapshot().unwrap();
@@ -262,4 +263,62 @@ fn a_follower_tells_and_shows_collections_by_the_same_names() {
     let now = follower.snapshot().unwrap();
     assert_eq!(now.collection("users").get_as("b").unwrap(), Some(7));
     assert!(now.sequence() > without);
+}
+
+#[test]
+fn errors_name_the_collection_that_is_not_the_root() {
+    let db = FerrumDB::open_in_memory().wait().unwrap();
+    let users = db.collection("users").unwrap();
+    let version = users.set("a", json!({"n": "x"})).wait().unwrap();
+    db.set("a", "root").wait().unwrap();
+    let told = |error: &Error| {
+        let name = |name: Option<&ferrumdb::Key>| name.map(ToString::to_string);
+        (error.kind(), name(error.key()), name(error.collection()))
+    };
+    let of_users = |kind| (kind, Some("a".to_owned()), Some("users".to_owned()));
+    let error = users.insert("a", 1).wait().unwrap_err();
+    assert_eq!((told(&error), error.found()), (of_users(ErrorKind::Conflict), Some(version)));
+    assert!(
+        error.to_string().starts_with(r#"key "a" of collection "users": there was to be no document"#),
+        "{error}"
+    );
+    let error = db.insert("a", 1).wait().unwrap_err();
+    assert_eq!(error.collection(), None);
+    assert!(error.to_string().starts_with(r#"key "a": there was"#), "{error}");
+
+    let unmet = Transaction::new().if_exists("a").in_collection("orders").set("a", 1);
+    let error = db.commit(unmet.in_collection("users").if_absent("a")).wait().unwrap_err();
+    assert_eq!(told(&error), of_users(ErrorKind::Conflict));
+    let broken = Transaction::new().set("b", 1).in_collection("users").set_raw("a", "{");
+    assert_eq!(told(&db.commit(broken).wait().unwrap_err()), of_users(ErrorKind::InvalidJson));
+    assert_eq!(told(&users.set_raw("a", "{").wait().unwrap_err()), of_users(ErrorKind::InvalidJson));
+    assert_eq!(told(&users.get_as::<u64>("a").unwrap_err()), of_users(ErrorKind::TypeMismatch));
+    let snapshot = db.snapshot().unwrap().collection("users");
+    assert_eq!(told(&snapshot.get_as::<u64>("a").unwrap_err()), of_users(ErrorKind::TypeMismatch));
+    let read = db.transact(|tx| tx.in_collection("users")?.get_as::<u64>("a")).wait().unwrap_err();
+    assert_eq!(told(&read), of_users(ErrorKind::TypeMismatch));
+
+    let error = users.drop_index("n").wait().unwrap_err();
+    assert_eq!(
+        (error.kind(), error.key(), error.collection().unwrap().as_str()),
+        (ErrorKind::NoSuchIndex, None, "users")
+    );
+    assert!(error.to_string().starts_with(r#"collection "users": there is no index"#), "{error}");
+    users.create_index("n").wait().unwrap();
+    let error = users.create_index("n").wait().unwrap_err();
+    assert_eq!((error.kind(), error.collection().unwrap().as_str()), (ErrorKind::IndexExists, "users"));
+
+    // A range that has changed while the transaction was made, each time that it was tried.
+    let number = std::cell::Cell::new(0);
+    let moved = db.transact(|tx| -> Result<(), Error> {
+        tx.in_collection("users")?;
+        let _ = tx.range::<&str>(..).documents()?;
+        number.set(number.get() + 1);
+        users.set(format!("{}", number.get()), number.get()).wait()?;
+        tx.set("b", 1)
+    });
+    let error = moved.attempts(2).wait().unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Conflict, Some(2)));
+    assert_eq!(error.collection().unwrap(), "users");
+    assert!(error.to_string().starts_with(r#"key "2" of collection "users": commit"#), "{error}");
 }
