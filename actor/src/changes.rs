@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use ferrumdb_engine::{self as engine, Fed, Feed, Wanted};
+use ferrumdb_engine::{self as engine, Fed, Feed, InCollection, Wanted};
 use futures_core::stream::{FusedStream, Stream};
 
 use crate::error::Result;
 use crate::link::Link;
 use crate::sync::thread;
-use crate::{Change, Sequence};
+use crate::{Change, Key, Sequence};
 
 /// How often a task reads on before it lets others of its runtime go on, in steps of about 256 KiB of the log.
 const READS_MAX: usize = 4;
@@ -74,12 +74,38 @@ pub struct Changes {
 pub struct ChangeStream(Changes);
 
 impl WatchOptions {
-    /// Every change of every key.
+    /// Every change of every key, in all collections.
     pub fn everything() -> Self {
         Self::default()
     }
 
-    /// Of keys only that begin so.
+    /// In the collection of this name only: it need not be there yet, and may be dropped and created again.
+    ///
+    /// ```
+    /// use ferrumdb::{ChangeKind, FerrumDB, WatchOptions};
+    ///
+    /// let db = FerrumDB::open_in_memory().wait()?;
+    /// let mut changes = db.watch(WatchOptions::everything().collection("users"))?;
+    /// db.collection("users")?.set("alice", 1).wait()?;
+    /// db.drop_collection("users").wait()?;
+    /// let change = changes.next().unwrap()?;
+    /// assert_eq!((change.collection.unwrap().as_str(), change.key.as_str()), ("users", "alice"));
+    /// assert_eq!(changes.next().unwrap()?.kind, ChangeKind::Dropped);
+    /// # Ok::<(), ferrumdb::Error>(())
+    /// ```
+    pub fn collection(mut self, name: impl Into<Key>) -> Self {
+        self.0.collection = InCollection::Named(name.into());
+        self
+    }
+
+    /// In the root only.
+    pub fn root(mut self) -> Self {
+        self.0.collection = InCollection::Root;
+        self
+    }
+
+    /// Of keys only that begin so. [`Dropped`](crate::ChangeKind::Dropped) collections are told all the same, since such keys
+    /// may have gone with them.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.0.prefix = prefix.into();
         self

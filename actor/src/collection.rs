@@ -101,7 +101,7 @@ impl Collection {
     }
 
     pub(crate) fn failed(&self, error: engine::Error, key: &str) -> Error {
-        self.counted(Error::from(error).about(key))
+        self.counted(Error::from(error).about(key).in_collection(self.name_key()))
     }
 
     pub(crate) fn counted(&self, error: Error) -> Error {

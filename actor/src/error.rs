@@ -29,9 +29,12 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     cause: Cause,
     key: Option<Key>,
+    /// The name of the key's collection, unless that is the root.
+    collection: Option<Key>,
     /// How often a transaction was run; 0 for what is none that is run again.
     attempts: u32,
 }
@@ -150,12 +153,13 @@ pub(crate) enum Cause {
 
 impl Error {
     pub(crate) fn new(cause: Cause) -> Self {
-        Self(Arc::new(Inner { cause, key: None, attempts: 0 }))
+        Self(Arc::new(Inner { cause, key: None, collection: None, attempts: 0 }))
     }
 
     /// A transaction was refused.
-    pub(crate) fn conflict(refused: Refused) -> Self {
-        match refused {
+    pub(crate) fn conflict(refused: Refused, transaction: &engine::Transaction) -> Self {
+        let name = refused.collection(transaction).cloned();
+        let error = match refused {
             Refused::Unmet { key, condition, found, .. } => {
                 Self::new(Cause::Conflict { condition, found }).about(&key)
             }
@@ -163,19 +167,26 @@ impl Error {
                 Some(key) => Self::new(Cause::Changed { changed }).about(&key),
                 None => Self::new(Cause::Changed { changed }),
             },
-        }
+        };
+        error.in_collection(name.as_ref())
     }
 
     /// The same error, naming the key that the call was about.
     pub(crate) fn about(self, key: &str) -> Self {
-        let Inner { cause, attempts, .. } = &*self.0;
-        Self(Arc::new(Inner { cause: cause.clone(), key: Some(Key::from(key)), attempts: *attempts }))
+        self.with(|inner| inner.key = Some(Key::from(key)))
+    }
+
+    /// The same error, naming the collection that the call was about, unless that was the root.
+    pub(crate) fn in_collection(self, name: Option<&Key>) -> Self {
+        match name {
+            Some(name) => self.with(|inner| inner.collection = Some(name.clone())),
+            None => self,
+        }
     }
 
     /// The same error, after so many attempts.
     pub(crate) fn after(self, attempts: u32) -> Self {
-        let Inner { cause, key, .. } = &*self.0;
-        Self(Arc::new(Inner { cause: cause.clone(), key: key.clone(), attempts }))
+        self.with(|inner| inner.attempts = attempts)
     }
 
     /// What kind of error it is.
@@ -199,6 +210,12 @@ impl Error {
     #[must_use]
     pub fn key(&self) -> Option<&Key> {
         self.0.key.as_ref()
+    }
+
+    /// The name of the collection that the call was about, if it was about one, and that is not the root.
+    #[must_use]
+    pub fn collection(&self) -> Option<&Key> {
+        self.0.collection.as_ref()
     }
 
     /// After a [`ErrorKind::Conflict`]: the version of the document that [`key`](Self::key) had instead of what the
@@ -231,13 +248,23 @@ impl Error {
             Cause::Conflict { .. } | Cause::Changed { .. } | Cause::Setting { .. } | Cause::Path(_) => None,
         }
     }
+
+    fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0.key {
-            Some(key) => write!(formatter, "key {}: {}", Shortened(key), self.0.cause)?,
-            None => fmt::Display::fmt(&self.0.cause, formatter)?,
+        let Inner { cause, key, collection, .. } = &*self.0;
+        match (key, collection) {
+            (Some(key), None) => write!(formatter, "key {}: {cause}", Shortened(key))?,
+            (Some(key), Some(name)) => {
+                write!(formatter, "key {} of collection {}: {cause}", Shortened(key), Shortened(name))?;
+            }
+            (None, Some(name)) => write!(formatter, "collection {}: {cause}", Shortened(name))?,
+            (None, None) => fmt::Display::fmt(cause, formatter)?,
         }
         match self.0.attempts {
             0 => Ok(()),

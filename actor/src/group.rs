@@ -63,8 +63,9 @@ impl Group {
                 debug_assert_eq!(outcomes.len(), self.members.len(), "one outcome for each transaction");
                 self.count(&outcomes, counters);
                 let has_refused = outcomes.iter().any(Result::is_err);
-                let answer = |((member, transaction), outcome): ((Member, _), Outcome)| {
-                    member.reply.answer(outcome.map_err(Error::conflict), transaction);
+                let answer = |((member, transaction), outcome): ((Member, Transaction), Outcome)| {
+                    let outcome = outcome.map_err(|refused| Error::conflict(refused, &transaction));
+                    member.reply.answer(outcome, transaction);
                 };
                 let members = self.members.drain(..).zip(self.transactions.drain(..)).zip(outcomes);
                 if !has_refused {

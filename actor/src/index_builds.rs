@@ -47,7 +47,7 @@ impl IndexBuilds {
                 self.0.push((collection, path, build.canceller()));
                 build_on_a_thread(build, link, reply);
             }
-            Err(error) => reply.answer(Err(link.counted(error.into()))),
+            Err(error) => reply.answer(Err(link.counted(Error::from(error).in_collection(name)))),
         }
     }
 

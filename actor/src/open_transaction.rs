@@ -96,8 +96,8 @@ impl<'d> OpenTransaction<'d> {
     /// # Errors
     /// As [`Collection::get`].
     pub fn get(&mut self, key: impl AsRef<str>) -> Result<Option<Document>> {
-        let (Self { db, open, current, .. }, key) = (self, key.as_ref());
-        db.db.link.counters.get(|| open.get(*current, key).map_err(|error| db.failed(error, key)))
+        let (key, link) = (key.as_ref(), &self.db.db.link);
+        link.counters.get(|| self.open.get(self.current, key).map_err(|error| self.failed(error, key)))
     }
 
     /// As [`Collection::get_as`].
@@ -107,7 +107,7 @@ impl<'d> OpenTransaction<'d> {
     pub fn get_as<T: DeserializeOwned>(&mut self, key: impl AsRef<str>) -> Result<Option<T>> {
         let key = key.as_ref();
         let document = self.get(key)?;
-        document.map(|document| document.to()).transpose().map_err(|error| self.db.failed(error, key))
+        document.map(|document| document.to()).transpose().map_err(|error| self.failed(error, key))
     }
 
     /// As [`Collection::get_many`].
@@ -273,7 +273,7 @@ impl<'d> OpenTransaction<'d> {
     pub(crate) fn add(&mut self, key: Key, path: Option<&FieldPath>, by: i64) -> Result<i64> {
         let document = self.get(&key)?;
         let added = EncodedDocument::with_sum(document.as_ref(), path, by, &self.db.db.limits);
-        let (document, sum) = added.map_err(|error| self.db.failed(error, &key))?;
+        let (document, sum) = added.map_err(|error| self.failed(error, &key))?;
         let at = self.open.expiry(self.current, &key).flatten();
         self.write(key, Ok(document), at)?;
         Ok(sum)
@@ -292,10 +292,15 @@ impl<'d> OpenTransaction<'d> {
         document: engine::Result<EncodedDocument>,
         at: Option<Timestamp>,
     ) -> Result<()> {
-        let document = document.map_err(|error| self.db.failed(error, &key))?;
+        let document = document.map_err(|error| self.failed(error, &key))?;
         self.counts.sets += 1;
         self.open.set(self.current, key, document, at);
         Ok(())
+    }
+
+    fn failed(&self, error: engine::Error, key: &str) -> Error {
+        let name = self.open.name(self.current);
+        self.db.counted(Error::from(error).about(key).in_collection(name))
     }
 
     fn now(&self) -> Timestamp {

@@ -1,6 +1,7 @@
 //! Owns the snapshots that callers hold: reading the database as it was, and how many there are. Never goes to the
 //! writer.
 
+mod collections;
 mod ordered;
 
 use std::collections::BTreeMap;
@@ -20,7 +21,8 @@ use crate::metrics::Counter;
 use crate::{Document, FieldPath, IndexInfo, Key, Keys, Sequence, Timestamp, Ttl};
 
 /// The database as it was after one commit, and at one time, however long it is kept and whatever is written meanwhile:
-/// made by [`FerrumDB::snapshot`](crate::FerrumDB::snapshot). Clones are cheap and stand for the same snapshot; use them
+/// made by [`FerrumDB::snapshot`](crate::FerrumDB::snapshot). It reads the root collection;
+/// [`collection`](Self::collection) gives the same snapshot of another. Clones are cheap and stand for the same snapshot; use them
 /// from as many threads as you like.
 ///
 /// Opening one waits for nothing. While it is open, what it shows is remembered when it is replaced: some 200 bytes of
@@ -48,6 +50,8 @@ use crate::{Document, FieldPath, IndexInfo, Key, Keys, Sequence, Timestamp, Ttl}
 pub struct Snapshot {
     held: Arc<Held>,
     collection: CollectionId,
+    /// The root has none.
+    name: Option<Key>,
 }
 
 struct Held {
@@ -83,7 +87,7 @@ impl Snapshot {
     fn of(link: &Arc<Link>, snapshot: engine::Snapshot, time: Timestamp) -> Self {
         let ticket = link.snapshots.open();
         let held = Arc::new(Held { snapshot: Arc::new(snapshot), time, link: Arc::clone(link), ticket });
-        Self { held, collection: CollectionId::ROOT }
+        Self { held, collection: CollectionId::ROOT, name: None }
     }
 
     /// The number of the newest commit that it shows.
@@ -179,7 +183,9 @@ impl Snapshot {
     /// # Errors
     /// As [`contains`](Self::contains).
     pub fn indexes(&self) -> Result<Vec<IndexInfo>> {
-        Ok(self.look()?.indexes())
+        let mut indexes = self.look()?.indexes();
+        indexes.retain(|index| index.collection == self.collection);
+        Ok(indexes)
     }
 
     /// The keys of the documents whose field equals `value`, as [`Collection::find`](crate::Collection::find) found them then.
@@ -241,7 +247,7 @@ impl Snapshot {
     }
 
     fn failed(&self, error: engine::Error, key: &str) -> Error {
-        self.counted(Error::from(error).about(key))
+        self.counted(Error::from(error).about(key).in_collection(self.name.as_ref()))
     }
 
     fn counted(&self, error: Error) -> Error {
@@ -251,7 +257,12 @@ impl Snapshot {
 
 impl fmt::Debug for Snapshot {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Snapshot").field("sequence", &self.sequence()).finish_non_exhaustive()
+        let (sequence, name) = (self.sequence(), self.name());
+        formatter
+            .debug_struct("Snapshot")
+            .field("sequence", &sequence)
+            .field("name", &name)
+            .finish_non_exhaustive()
     }
 }
 

@@ -47,7 +47,8 @@ pub struct Transaction {
     current: Option<usize>,
     conditions: Vec<(Option<usize>, Key, Condition)>,
     operations: Vec<(Option<usize>, Key, Change)>,
-    deepest: Option<(usize, Key)>,
+    /// How deep the deepest document is, and whose it is.
+    deepest: Option<(usize, Option<usize>, Key)>,
     failure: Option<Error>,
 }
 
@@ -201,10 +202,11 @@ impl Transaction {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
-        if let Some((depth, key)) = self.deepest
-            && depth > limits.depth_max
+        if let Some((depth, number, key)) = &self.deepest
+            && *depth > limits.depth_max
         {
-            return Err(Error::from(engine::Error::TooDeep { max: limits.depth_max }).about(&key));
+            let error = Error::from(engine::Error::TooDeep { max: limits.depth_max });
+            return Err(error.about(key).in_collection(self.name_of(*number)));
         }
         let mut prepared = Prepared::default();
         let named = self.collections.iter().map(|name| prepared.transaction.collection(name));
@@ -231,6 +233,10 @@ impl Transaction {
         })
     }
 
+    fn name_of(&self, number: Option<usize>) -> Option<&Key> {
+        number.map(|number| &self.collections[number])
+    }
+
     fn require(mut self, key: Key, condition: Condition) -> Self {
         self.conditions.push((self.current, key, condition));
         self
@@ -249,13 +255,16 @@ impl Transaction {
         match document {
             Ok(document) => {
                 let depth = depth(document.as_str());
-                if self.deepest.as_ref().is_none_or(|(deepest, _)| depth > *deepest) {
-                    self.deepest = Some((depth, key.clone()));
+                if self.deepest.as_ref().is_none_or(|(deepest, ..)| depth > *deepest) {
+                    self.deepest = Some((depth, self.current, key.clone()));
                 }
                 self.operations.push((self.current, key, change(document)));
             }
             Err(error) => {
-                self.failure.get_or_insert_with(|| Error::from(error).about(&key));
+                if self.failure.is_none() {
+                    let error = Error::from(error).about(&key);
+                    self.failure = Some(error.in_collection(self.name_of(self.current)));
+                }
             }
         }
         self

@@ -209,7 +209,8 @@ impl WriterThread {
         let durability = self.durability();
         let outcome = self.builds.drop_index(&mut self.writer, (name, path), durability);
         self.mark_due = Some(Instant::now() + MARK_AFTER);
-        reply.answer(outcome.map_err(|error| self.link.counted(error.into())));
+        let refused = |error| self.link.counted(Error::from(error).in_collection(name));
+        reply.answer(outcome.map_err(refused));
     }
 
     fn index_round(&mut self, build: IndexBuild, reply: oneshot::Sender<BuildAnswer>) {

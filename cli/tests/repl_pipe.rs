@@ -41,6 +41,45 @@ GET unreached
 }
 
 #[test]
+fn commands_concern_the_collection_that_is_used() {
+    let folder = tempdir().unwrap();
+    let input = r#"SET a 1
+USE users
+COUNT
+SET a {"n":2}
+INDEX n
+GET a
+FIND n 2
+KEYS
+use "two words"
+SET b 3
+USE
+GET a
+INDEXES
+COLLECTIONS
+DROP users
+DROP users
+COLLECTIONS
+use users
+get a
+"#;
+    let answers = concat!(
+        "OK\nOK\n0\nOK\nOK\n{\"n\":2}\na\na\nOK\nOK\nOK\n1\n",
+        "{\"name\":\"two words\",\"documents\":1,\"indexes\":0}\n",
+        "{\"name\":\"users\",\"documents\":1,\"indexes\":1}\n",
+        "OK\n(nil)\n{\"name\":\"two words\",\"documents\":1,\"indexes\":0}\nOK\n(nil)\n",
+    );
+    assert_eq!(run(folder.path(), &[], input), (0, answers.to_owned(), String::new()));
+    let (status, out, err) =
+        run(folder.path(), &[], "USE \"\"\nDROP\nUSE a b\nUSE users\nDROPINDEX n\nCOUNT\n");
+    assert_eq!((status, out.as_str()), (1, "OK\n0\n"));
+    let told: Vec<_> = err.lines().collect();
+    assert!(told[0].contains("no collection can have this name") && told[1].contains("DROP users"), "{err}");
+    assert!(told[2].contains("USE takes one collection"), "{err}");
+    assert!(told[3].contains("collection \"users\": there is no index on n"), "{err}");
+}
+
+#[test]
 fn history_lists_what_a_key_has_held() {
     let folder = tempdir().unwrap();
     let (status, out, err) =
@@ -338,15 +377,17 @@ fn a_document_lives_as_long_as_it_was_told() {
 #[test]
 fn info_is_one_json_document_and_help_tells_of_the_session() {
     let folder = tempdir().unwrap();
-    let (status, out, err) = run(folder.path(), &["a.db"], "SET a 1\nSET b 2\nINDEX x\nGET a\nINFO\nHELP\n");
+    let (status, out, err) =
+        run(folder.path(), &["a.db"], "SET a 1\nSET b 2\nINDEX x\nGET a\nUSE c\nSET d 1\nUSE\nINFO\nHELP\n");
     assert_eq!((status, err.as_str()), (0, ""));
-    let info: serde_json::Value = serde_json::from_str(out.lines().nth(4).unwrap()).unwrap();
-    assert!(info["path"].as_str().unwrap().ends_with("a.db") && info["documents"] == 2, "{info}");
+    let info: serde_json::Value = serde_json::from_str(out.lines().nth(7).unwrap()).unwrap();
+    assert!(info["path"].as_str().unwrap().ends_with("a.db") && info["documents"] == 3, "{info}");
     assert_eq!((&info["recovery"]["clean"], &info["indexes"][0]["field"]), (&true.into(), &"x".into()));
+    assert_eq!(info["collections"], serde_json::json!([{"name": "c", "documents": 1, "indexes": 0}]));
     assert!(info["live_bytes"].as_u64() > Some(0) && info["file_bytes"].as_u64() > Some(0), "{info}");
     assert!(out.contains("FINDRANGE <field> <from> <to>"), "{out}");
     assert!(
-        out.contains("gets 1, sets 2, deletes 0, commits 2, errors 0") && out.contains("commit  p50 "),
+        out.contains("gets 1, sets 3, deletes 0, commits 3, errors 0") && out.contains("commit  p50 "),
         "{out}"
     );
 }

@@ -131,6 +131,26 @@ fn ctrl_c_drops_the_line_and_ctrl_d_leaves() {
 }
 
 #[test]
+fn the_prompt_and_completion_follow_the_collection_that_is_used() {
+    let Some(terminal) = Terminal::start() else { return };
+    terminal.prompt("my.db");
+    terminal.type_in("use users", "Enter");
+    terminal.wait_for("OK\nferrumdb users>");
+    terminal.type_in("set alice 1", "Enter");
+    terminal.wait_for("OK\nferrumdb users>");
+    terminal.type_in("get al", "Tab");
+    terminal.wait_for("ferrumdb users> get alice");
+    terminal.type_in("", "Enter");
+    terminal.wait_for("1\nferrumdb users>");
+    terminal.type_in("use", "Enter");
+    terminal.wait_for("OK\nferrumdb>");
+    terminal.type_in("drop us", "Tab");
+    terminal.wait_for("ferrumdb> drop users");
+    terminal.type_in("", "Enter");
+    terminal.wait_for("OK\nferrumdb>");
+}
+
+#[test]
 fn pasted_lines_are_commands_one_by_one() {
     let Some(terminal) = Terminal::start() else { return };
     terminal.prompt("--fsync=never");

@@ -122,6 +122,10 @@ impl Collections {
         self.0.by_name.get(name).copied()
     }
 
+    pub(crate) fn name(&self, id: CollectionId) -> Option<&Key> {
+        self.0.by_id.get(&id)
+    }
+
     pub(crate) fn has(&self, id: CollectionId) -> bool {
         self.0.by_id.contains_key(&id)
     }

@@ -69,7 +69,7 @@ pub use compaction::{CancelCompaction, Compacted, Compaction, CompactionStep, Hi
 pub use document::{Document, EncodedDocument};
 pub use documents::{Documents, StoredDocument};
 pub use error::{Error, Result};
-pub use feed::{Change, ChangeKind, Fed, Feed, Wanted};
+pub use feed::{Change, ChangeKind, Fed, Feed, InCollection, Wanted};
 pub use field_scan::{FieldKeyScan, FieldScan};
 pub use find::IndexInfo;
 pub use follow::{Follower, OwnerWatch, Polled, follow};

@@ -81,6 +81,15 @@ impl OpenTransaction<'_> {
         CollectionRef::Named(number as u32)
     }
 
+    /// The name by which it calls a collection, if it does.
+    #[must_use]
+    pub fn name(&self, collection: CollectionRef) -> Option<&Key> {
+        match collection {
+            CollectionRef::Id(_) => None,
+            CollectionRef::Named(number) => self.names.get(number as usize),
+        }
+    }
+
     /// Which collection it is for what it reads.
     pub fn id(&mut self, collection: impl Into<CollectionRef>) -> CollectionId {
         match collection.into() {

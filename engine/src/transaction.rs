@@ -152,6 +152,21 @@ pub enum Changed {
 }
 
 impl Refused {
+    /// The name of the collection of the key that this transaction was refused for; nothing for the root, and without a
+    /// key.
+    #[must_use]
+    pub fn collection<'t>(&self, transaction: &'t Transaction) -> Option<&'t Key> {
+        match self {
+            Self::Unmet { collection: CollectionRef::Named(number), .. } => {
+                transaction.names().get(*number as usize)
+            }
+            Self::Changed(Changed::Key { collection, .. }) => {
+                transaction.range_reads().and_then(|reads| reads.name_of(*collection))
+            }
+            Self::Unmet { .. } | Self::Changed(_) => None,
+        }
+    }
+
     /// The version of the document that the key of a condition had, if it had one.
     #[must_use]
     pub fn found(&self) -> Option<Sequence> {

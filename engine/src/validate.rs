@@ -140,6 +140,11 @@ impl RangeReads {
         }
     }
 
+    /// How it called a collection.
+    pub(crate) fn name_of(&self, collection: CollectionId) -> Option<&Key> {
+        self.named.iter().find(|(_, id)| *id == collection).map(|(name, _)| name)
+    }
+
     /// Whether its names stand for other collections now: they were created or dropped.
     pub(crate) fn are_others_named(&self, collections: &Collections) -> bool {
         let now = |name: &Key| collections.find(name).unwrap_or(CollectionId::NONE);

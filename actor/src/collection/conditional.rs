@@ -118,10 +118,13 @@ impl Collection {
         // ORDER: the snapshot first. It keeps the file of whatever the commit will replace.
         let snapshot = self.db.reader.snapshot();
         let pending = self.change(key.clone(), None, change, WriteReply::Replaced);
-        let link = Arc::clone(&self.db.link);
+        let (link, name) = (Arc::clone(&self.db.link), self.name_key().cloned());
         pending.then(move |replaced| {
             let read = |replaced| snapshot.replaced(&key, &replaced);
-            replaced.map(read).transpose().map_err(|error| link.counted(Error::from(error).about(&key)))
+            replaced
+                .map(read)
+                .transpose()
+                .map_err(|error| link.counted(Error::from(error).about(&key).in_collection(name.as_ref())))
         })
     }
 }

@@ -121,7 +121,7 @@ impl Collection {
         });
         match prepared {
             Ok(prepared) => self.send(prepared, reply),
-            Err(error) => link.failed(Error::from(error).about(&key)),
+            Err(error) => link.failed(Error::from(error).about(&key).in_collection(self.name_key())),
         }
     }
 

@@ -99,7 +99,7 @@ impl Snapshot {
     /// Whoever reads a snapshot in order may do so with later ones.
     fn look_in_order(&self) -> Result<&Arc<engine::Snapshot>> {
         let snapshot = self.look()?;
-        if !snapshot.has_order(self.collection) {
+        if snapshot.count(self.collection) > 0 && !snapshot.has_order(self.collection) {
             self.held.link.want_order(self.collection);
         }
         Ok(snapshot)

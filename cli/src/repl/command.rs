@@ -12,21 +12,62 @@ pub(super) use verbs::{Argument, VERBS, Verb, help};
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Command<'a> {
-    Set { key: Cow<'a, str>, value: Value<'a>, lifetime: Option<Duration> },
-    Get { key: Cow<'a, str> },
-    Delete { key: Cow<'a, str> },
-    Keys { prefix: Cow<'a, str> },
-    Range { from: Cow<'a, str>, to: Cow<'a, str> },
+    Set {
+        key: Cow<'a, str>,
+        value: Value<'a>,
+        lifetime: Option<Duration>,
+    },
+    Get {
+        key: Cow<'a, str>,
+    },
+    Delete {
+        key: Cow<'a, str>,
+    },
+    Keys {
+        prefix: Cow<'a, str>,
+    },
+    Range {
+        from: Cow<'a, str>,
+        to: Cow<'a, str>,
+    },
     Count,
-    Expire { key: Cow<'a, str>, lifetime: Duration },
-    Persist { key: Cow<'a, str> },
-    Ttl { key: Cow<'a, str> },
-    History { key: Cow<'a, str> },
-    CreateIndex { field: FieldPath },
-    DropIndex { field: FieldPath },
+    Expire {
+        key: Cow<'a, str>,
+        lifetime: Duration,
+    },
+    Persist {
+        key: Cow<'a, str>,
+    },
+    Ttl {
+        key: Cow<'a, str>,
+    },
+    History {
+        key: Cow<'a, str>,
+    },
+    CreateIndex {
+        field: FieldPath,
+    },
+    DropIndex {
+        field: FieldPath,
+    },
     Indexes,
-    Find { field: FieldPath, value: serde_json::Value },
-    FindRange { field: FieldPath, from: serde_json::Value, to: serde_json::Value },
+    Find {
+        field: FieldPath,
+        value: serde_json::Value,
+    },
+    FindRange {
+        field: FieldPath,
+        from: serde_json::Value,
+        to: serde_json::Value,
+    },
+    /// The root, without a name.
+    Use {
+        name: Option<Cow<'a, str>>,
+    },
+    Collections,
+    Drop {
+        name: Cow<'a, str>,
+    },
     Info,
     Help,
     Exit,
@@ -70,6 +111,10 @@ pub(super) fn parse(line: &str) -> Result<Option<Command<'_>>, String> {
         "INDEXES" => nothing_else(Command::Indexes, "INDEXES", rest)?,
         "FIND" => find(rest)?,
         "FINDRANGE" => find_range(rest)?,
+        "USE" if rest.is_empty() => Command::Use { name: None },
+        "USE" => Command::Use { name: Some(only_name("USE", rest)?) },
+        "COLLECTIONS" => nothing_else(Command::Collections, "COLLECTIONS", rest)?,
+        "DROP" => Command::Drop { name: only_name("DROP", rest)? },
         "INFO" => nothing_else(Command::Info, "INFO", rest)?,
         "HELP" => Command::Help,
         "EXIT" | "QUIT" => nothing_else(Command::Exit, &name, rest)?,
@@ -214,6 +259,14 @@ fn only_key<'a>(name: &str, rest: &'a str) -> Result<Cow<'a, str>, String> {
         "{name} takes one key, and {} follows it; quote a key with spaces: \"two words\"",
         quoted(rest)
     ))
+}
+
+fn only_name<'a>(name: &str, rest: &'a str) -> Result<Cow<'a, str>, String> {
+    let (collection, rest) = take_key(present(rest, &format!("{name} needs a collection: {name} users"))?)?;
+    if rest.is_empty() {
+        return Ok(collection);
+    }
+    Err(format!("{name} takes one collection, and {} follows it; quote a name with spaces", quoted(rest)))
 }
 
 fn only_field(name: &str, rest: &str) -> Result<FieldPath, String> {

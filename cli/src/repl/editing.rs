@@ -17,6 +17,7 @@ pub(super) enum What {
     Command,
     Key,
     Field,
+    Collection,
 }
 
 /// What would complete the line, which ends at the cursor.
@@ -30,6 +31,7 @@ pub(super) fn wanted(line: &str) -> Option<Wanted> {
     let what = match verb(&command[..end])?.arguments.first()? {
         Argument::Key | Argument::Prefix => What::Key,
         Argument::Indexed => What::Field,
+        Argument::Used | Argument::Collection => What::Collection,
         _ => return None,
     };
     let argument = command[end..].trim_ascii_start();
@@ -125,6 +127,7 @@ mod tests {
         assert_eq!(found(" se"), Some((1, What::Command, "se".to_owned())));
         assert_eq!(found("get us"), Some((4, What::Key, "us".to_owned())));
         assert_eq!(found("del  \"two w"), Some((5, What::Key, "two w".to_owned())));
+        assert_eq!(found("drop us"), Some((5, What::Collection, "us".to_owned())));
         assert_eq!(found("FIND "), Some((5, What::Field, String::new())));
         for line in ["set a ", "set a b", "get \"a\"", "count ", "index f", "nonsense x"] {
             assert_eq!(found(line), None, "{line}");
@@ -149,6 +152,8 @@ mod tests {
             ("setex k 60 ", "<json>"),
             ("findrange age ", "<from> <to>"),
             ("keys", " [prefix]"),
+            ("use ", "[collection]"),
+            ("drop", " <collection>"),
         ];
         for (line, left) in cases {
             assert_eq!(usage_left(line).as_deref(), Some(left), "{line}");

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use anstyle::Style;
-use ferrumdb::FerrumDB;
+use ferrumdb::{Collection, FerrumDB};
 use rustyline::completion::{Completer, Pair};
 use rustyline::highlight::Highlighter;
 use rustyline::hint::{Hint, Hinter};
@@ -26,6 +26,7 @@ const HINT_BYTES_MAX: usize = 4 << 10;
 
 pub(super) struct LineHelper {
     db: FerrumDB,
+    used: Collection,
     /// Hints are told from what was typed by their colour alone.
     hints: bool,
 }
@@ -35,14 +36,20 @@ pub(super) struct Usage(String);
 
 impl LineHelper {
     pub(super) fn new(db: FerrumDB, hints: bool) -> Self {
-        Self { db, hints }
+        let used = (*db).clone();
+        Self { db, used, hints }
+    }
+
+    /// From now on, the keys and indexes are those of this collection.
+    pub(super) fn follow(&mut self, used: &Collection) {
+        self.used.clone_from(used);
     }
 
     /// The keys that begin so, and whether these are all.
     fn keys(&self, begun: &str) -> (Vec<String>, bool) {
         let start = Instant::now();
         let mut found = Vec::new();
-        let Ok(keys) = self.db.keys() else { return (found, true) };
+        let Ok(keys) = self.used.keys() else { return (found, true) };
         for (place, key) in keys.enumerate() {
             let too_late = place % KEYS_PER_LOOK == KEYS_PER_LOOK - 1 && start.elapsed() > SEARCH_TIME_MAX;
             if found.len() == CANDIDATES_MAX || too_late {
@@ -55,8 +62,14 @@ impl LineHelper {
         (found, true)
     }
 
+    fn collections(&self, begun: &str) -> Vec<String> {
+        let collections = self.db.collections().unwrap_or_default();
+        let names = collections.iter().filter(|collection| collection.name.starts_with(begun));
+        names.map(|collection| output::typed(&collection.name).into_owned()).collect()
+    }
+
     fn fields(&self, begun: &str) -> Vec<String> {
-        let indexes = self.db.indexes().unwrap_or_default();
+        let indexes = self.used.indexes().unwrap_or_default();
         let fields = indexes.iter().map(|index| index.path.to_string());
         fields.filter(|field| field.starts_with(begun)).map(|field| typed_field(&field)).collect()
     }
@@ -72,6 +85,7 @@ impl Completer for LineHelper {
             What::Command => (editing::commands(&begun), true),
             What::Key => self.keys(&begun),
             What::Field => (self.fields(&begun), true),
+            What::Collection => (self.collections(&begun), true),
         };
         names.sort_unstable();
         // What some candidates have in common, others may not have: then nothing is filled in.

@@ -2,44 +2,49 @@
 
 use std::io;
 
-use ferrumdb::{ChangeKind, FerrumDB, Result, Ttl, Version};
+use ferrumdb::{ChangeKind, Collection, FerrumDB, Result, Ttl, Version};
 
 use super::command::{Command, help};
 use super::report;
 use super::session::NIL;
 use crate::output::Output;
 
-/// Answers a command that reads.
+/// Answers a command that reads, of the collection that is used.
 ///
 /// # Errors
 /// When the database does not answer. What is inside fails when the answer cannot be written.
-pub(super) fn answer(db: &FerrumDB, output: &mut Output, command: &Command<'_>) -> Result<io::Result<()>> {
+pub(super) fn answer(
+    (db, used): (&FerrumDB, &Collection),
+    output: &mut Output,
+    command: &Command<'_>,
+) -> Result<io::Result<()>> {
     Ok(match command {
-        Command::Get { key } => match db.get(key)? {
+        Command::Get { key } => match used.get(key)? {
             Some(document) => output.document(document.as_str()),
             None => output.line(NIL),
         },
-        Command::Keys { prefix } => db.prefix(prefix)?.keys().try_for_each(|key| output.key(&key)),
+        Command::Keys { prefix } => used.prefix(prefix)?.keys().try_for_each(|key| output.key(&key)),
         Command::Range { from, to } => {
             let range = std::ops::Range::<&str> { start: from, end: to };
-            db.range(range)?.keys().try_for_each(|key| output.key(&key))
+            used.range(range)?.keys().try_for_each(|key| output.key(&key))
         }
-        Command::Count => output.line(&db.count()?.to_string()),
-        Command::Ttl { key } => output.line(&ttl(db.ttl(key)?)),
+        Command::Count => output.line(&used.count()?.to_string()),
+        Command::Ttl { key } => output.line(&ttl(used.ttl(key)?)),
         Command::History { key } => {
-            for version in db.history(key)? {
+            for version in used.history(key)? {
                 if let Err(error) = output.document(&told(&version?)) {
                     return Ok(Err(error));
                 }
             }
             Ok(())
         }
-        Command::Find { field, value } => list(output, &db.find(field.clone(), value)?),
+        Command::Find { field, value } => list(output, &used.find(field.clone(), value)?),
         Command::FindRange { field, from, to } => {
-            list(output, &db.find_range(field.clone(), from.clone()..=to.clone())?)
+            list(output, &used.find_range(field.clone(), from.clone()..=to.clone())?)
         }
-        Command::Indexes => report::indexes(db, output)?,
-        Command::Info => output.document(&report::info(db)?),
+        Command::Indexes => report::indexes(used, output)?,
+        Command::Collections => report::collections(db, output)?,
+        Command::Info => output.document(&report::info(db, used)?),
         Command::Help => output.line(&format!("{}\n\n{}", help(), report::metrics(&db.metrics()))),
         _ => Ok(()),
     })
@@ -51,6 +56,7 @@ fn told(version: &Version) -> String {
         ChangeKind::Set => "set",
         ChangeKind::Deleted => "deleted",
         ChangeKind::Expired => "expired",
+        ChangeKind::Dropped => "dropped",
     };
     let mut text = format!("{{\"sequence\":{},\"kind\":\"{kind}\"", version.sequence);
     let times = [("time", version.time), ("expires_at", version.expires_at)];

@@ -1,10 +1,10 @@
-//! Owns what INFO, INDEXES and HELP tell of a database and its session. Never measures anything itself.
+//! Owns what INFO, INDEXES, COLLECTIONS and HELP tell of a database and its session. Never measures anything itself.
 
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use ferrumdb::{Distribution, FerrumDB, IndexInfo, Metrics, Result};
+use ferrumdb::{Collection, CollectionInfo, Distribution, FerrumDB, IndexInfo, Metrics, Result};
 use serde::Serialize;
 
 use crate::output::Output;
@@ -27,7 +27,16 @@ struct Info {
     undo_versions: u64,
     undo_bytes: u64,
     recovery: Recovery,
+    collections: Vec<Listed>,
+    /// Those of the collection that is used.
     indexes: Vec<Index>,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    name: String,
+    documents: u64,
+    indexes: u64,
 }
 
 #[derive(Serialize)]
@@ -47,7 +56,7 @@ struct Index {
 }
 
 /// The file, its sizes, how it was opened, and the indexes, as JSON.
-pub(super) fn info(db: &FerrumDB) -> Result<String> {
+pub(super) fn info(db: &FerrumDB, used: &Collection) -> Result<String> {
     let stats = db.stats()?;
     let text = |path: &Path| path.to_string_lossy().into_owned();
     Ok(json(&Info {
@@ -72,19 +81,32 @@ pub(super) fn info(db: &FerrumDB) -> Result<String> {
             torn_bytes: stats.recovery.torn_bytes,
             torn_file: stats.recovery.torn_file.as_deref().map(text),
         },
-        indexes: sorted(db)?,
+        collections: listed(db)?,
+        indexes: sorted(used)?,
     }))
 }
 
 /// The indexes: a line for each, for people on a terminal and as JSON elsewhere.
-pub(super) fn indexes(db: &FerrumDB, output: &mut Output) -> Result<io::Result<()>> {
-    let indexes = sorted(db)?;
+pub(super) fn indexes(used: &Collection, output: &mut Output) -> Result<io::Result<()>> {
+    let indexes = sorted(used)?;
     if !output.is_terminal() {
         return Ok(indexes.iter().try_for_each(|index| output.line(&json(index))));
     }
     let width = indexes.iter().map(|index| index.field.chars().count()).max().unwrap_or_default();
     Ok(indexes.iter().try_for_each(|Index { field, entries, uses, bytes }| {
         output.text(&format!("{field:<width$}  {entries} entries, {uses} uses, {bytes} bytes"))
+    }))
+}
+
+/// The collections besides the root: a line for each, as of the indexes.
+pub(super) fn collections(db: &FerrumDB, output: &mut Output) -> Result<io::Result<()>> {
+    let collections = listed(db)?;
+    if !output.is_terminal() {
+        return Ok(collections.iter().try_for_each(|collection| output.line(&json(collection))));
+    }
+    let width = collections.iter().map(|listed| listed.name.chars().count()).max().unwrap_or_default();
+    Ok(collections.iter().try_for_each(|Listed { name, documents, indexes }| {
+        output.text(&format!("{name:<width$}  {documents} documents, {indexes} indexes"))
     }))
 }
 
@@ -114,8 +136,17 @@ fn percentiles(distribution: &Distribution) -> String {
     }
 }
 
-fn sorted(db: &FerrumDB) -> Result<Vec<Index>> {
-    let mut indexes: Vec<_> = db.indexes()?.into_iter().map(Index::from).collect();
+fn listed(db: &FerrumDB) -> Result<Vec<Listed>> {
+    let told = |info: CollectionInfo| Listed {
+        name: info.name.to_string(),
+        documents: info.documents,
+        indexes: info.indexes,
+    };
+    Ok(db.collections()?.into_iter().map(told).collect())
+}
+
+fn sorted(used: &Collection) -> Result<Vec<Index>> {
+    let mut indexes: Vec<_> = used.indexes()?.into_iter().map(Index::from).collect();
     indexes.sort_by(|one, other| one.field.cmp(&other.field));
     Ok(indexes)
 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 
-use ferrumdb::{Error, FerrumDB, Sequence};
+use ferrumdb::{Collection, Error, FerrumDB, Sequence};
 
 use super::command::{self, Command, Value};
 use super::reading;
@@ -21,6 +21,8 @@ pub(super) const NIL: &str = "(nil)";
 /// One run of commands against one database.
 pub(super) struct Session {
     db: FerrumDB,
+    /// What the commands read and write.
+    used: Collection,
     output: Output,
     in_flight: VecDeque<Write>,
     status: Status,
@@ -56,7 +58,8 @@ enum WriteAnswer {
 
 impl Session {
     pub(super) fn new(db: FerrumDB, output: Output) -> Self {
-        Self { db, output, in_flight: VecDeque::new(), status: Status::Good }
+        let used = (*db).clone();
+        Self { db, used, output, in_flight: VecDeque::new(), status: Status::Good }
     }
 
     /// The worst that has happened.
@@ -66,6 +69,11 @@ impl Session {
 
     pub(super) fn database(&self) -> &FerrumDB {
         &self.db
+    }
+
+    /// The collection that commands read and write.
+    pub(super) fn used(&self) -> &Collection {
+        &self.used
     }
 
     pub(super) fn output(&mut self) -> &mut Output {
@@ -85,7 +93,10 @@ impl Session {
                 None => {
                     // ORDER: a read sees the writes before it, and answers after them.
                     self.settle()?;
-                    self.read(&command, origin)?;
+                    match &command {
+                        Command::Use { name } => self.use_collection(name.as_deref(), origin)?,
+                        command => self.read(command, origin)?,
+                    }
                 }
             },
             Err(message) => self.fail(origin, Status::Failed, &message)?,
@@ -144,7 +155,7 @@ impl Session {
 
     /// Sets a write going; `None` for what only reads.
     fn begin(&self, command: &Command<'_>) -> Option<WriteAnswer> {
-        let db = &self.db;
+        let db = &self.used;
         let found = |pending| Some(WriteAnswer::Found(Answer::Coming(pending)));
         let done = |pending, as_text| Some(WriteAnswer::Done { answer: Answer::Coming(pending), as_text });
         match command {
@@ -157,6 +168,7 @@ impl Session {
             Command::Delete { key } => found(db.delete(&**key)),
             Command::Expire { key, lifetime } => found(db.expire(&**key, *lifetime)),
             Command::Persist { key } => found(db.persist(&**key)),
+            Command::Drop { name } => found(self.db.drop_collection(&**name)),
             Command::CreateIndex { field } => done(db.create_index(field.clone()), false),
             Command::DropIndex { field } => done(db.drop_index(field.clone()), false),
             _ => None,
@@ -178,8 +190,19 @@ impl Session {
     }
 
     fn read(&mut self, command: &Command<'_>, origin: Origin) -> io::Result<()> {
-        match reading::answer(&self.db, &mut self.output, command) {
+        match reading::answer((&self.db, &self.used), &mut self.output, command) {
             Ok(written) => written,
+            Err(error) => self.tell_error(origin, &error),
+        }
+    }
+
+    /// Lets the commands behind this one concern a collection, or the root.
+    fn use_collection(&mut self, name: Option<&str>, origin: Origin) -> io::Result<()> {
+        match name.map_or_else(|| Ok((*self.db).clone()), |name| self.db.collection(name)) {
+            Ok(used) => {
+                self.used = used;
+                self.output.line("OK")
+            }
             Err(error) => self.tell_error(origin, &error),
         }
     }

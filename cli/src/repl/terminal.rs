@@ -8,8 +8,7 @@ use super::helper::LineHelper;
 use super::history::{History, LINES_MAX};
 use super::session::{Flow, Origin, Session};
 use crate::exit::{Failure, Status};
-
-const PROMPT: &str = "ferrumdb> ";
+use crate::output;
 
 /// Prompts for commands until one leaves, or Ctrl-D does.
 pub(super) fn run(session: &mut Session) -> Result<(), Failure> {
@@ -19,11 +18,12 @@ pub(super) fn run(session: &mut Session) -> Result<(), Failure> {
     editor.set_helper(Some(LineHelper::new(session.database().clone(), coloured)));
     let mut history = History::load(&mut editor);
     loop {
-        match editor.readline(PROMPT) {
+        match editor.readline(&prompt(session)) {
             Ok(line) => {
                 history.keep(&mut editor, &line);
                 let flow = session.execute(&line, Origin::Prompt)?;
                 session.settle()?;
+                editor.helper_mut().expect("it was set above").follow(session.used());
                 session.flush()?;
                 if flow == Flow::Leave {
                     return Ok(());
@@ -33,6 +33,14 @@ pub(super) fn run(session: &mut Session) -> Result<(), Failure> {
             Err(ReadlineError::Eof) => return Ok(()),
             Err(error) => return Err(unusable(error)),
         }
+    }
+}
+
+/// What is asked, and of which collection.
+fn prompt(session: &Session) -> String {
+    match session.used().name() {
+        None => "ferrumdb> ".to_owned(),
+        Some(name) => format!("ferrumdb {}> ", output::typed(name)),
     }
 }
 

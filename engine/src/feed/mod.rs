@@ -6,6 +6,7 @@
 //! behind the same commit.
 
 mod hold;
+mod names;
 mod reading;
 
 use std::collections::VecDeque;
@@ -20,6 +21,7 @@ use crate::reader::Reader;
 use crate::view::{Shared, View};
 use hold::Hold;
 pub(crate) use hold::Holds;
+use names::Names;
 use reading::{At, NOT_TEXT, Reading, Ready};
 
 /// How much of the log one look reads, unless a commit is longer.
@@ -28,9 +30,9 @@ const LOOK_BYTES: u64 = 256 << 10;
 /// Which changes are wanted, and what of them.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
-    /// Of one collection only.
-    pub collection: Option<CollectionId>,
-    /// Of keys only that begin so.
+    /// In which collection.
+    pub collection: InCollection,
+    /// Of keys only that begin so. That a collection was dropped is told all the same, since its keys went with it.
     pub prefix: String,
     /// With the documents before.
     pub before: bool,
@@ -38,7 +40,19 @@ pub struct Wanted {
     pub after: bool,
 }
 
-/// One change of one key, as it was committed.
+/// In which collection changes are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum InCollection {
+    /// In all of them.
+    #[default]
+    Any,
+    /// In the root.
+    Root,
+    /// In those of this name, one after the other: it may be dropped and created again.
+    Named(Key),
+}
+
+/// One change of one key, as it was committed, or the drop of a collection with all its keys.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Change {
@@ -46,9 +60,9 @@ pub struct Change {
     pub sequence: Sequence,
     /// The time of its commit.
     pub time: Timestamp,
-    /// The collection of the key.
-    pub collection: CollectionId,
-    /// The key.
+    /// The name of the collection of the key; nothing for the root.
+    pub collection: Option<Key>,
+    /// The key: an empty one, if the collection was dropped.
     pub key: Key,
     /// What became of it.
     pub kind: ChangeKind,
@@ -72,6 +86,8 @@ pub enum ChangeKind {
     Deleted,
     /// Its document has expired, and was purged.
     Expired,
+    /// Its collection was dropped, with all that was in it. This is told once, whatever keys there were, and of none.
+    Dropped,
 }
 
 /// What a look at the log has brought.
@@ -91,6 +107,7 @@ pub enum Fed {
 pub struct Feed {
     shared: Arc<Shared>,
     wanted: Wanted,
+    names: Names,
     hold: Arc<Hold>,
     /// How far the log was read.
     place: At,
@@ -115,8 +132,15 @@ impl Reader {
             asked: UpTo::Sequence(since.next()),
             floor: generation.floor(),
         })?;
-        let hold = shared.holds.hold(generation);
-        Ok(Feed { shared: Arc::clone(shared), wanted, hold, place: place.into(), ready: VecDeque::new() })
+        let (names, hold) = (Names::begin(&view, place.position), shared.holds.hold(generation));
+        Ok(Feed {
+            shared: Arc::clone(shared),
+            wanted,
+            names,
+            hold,
+            place: place.into(),
+            ready: VecDeque::new(),
+        })
     }
 }
 
@@ -139,7 +163,9 @@ impl Feed {
         if !self.is_next_known() && !self.read()? {
             return Ok(Fed::End);
         }
-        let Some(Ready { change, previous }) = self.ready.front().filter(|_| self.is_next_known()) else {
+        let Some(Ready { change, previous, collection }) =
+            self.ready.front().filter(|_| self.is_next_known())
+        else {
             return Ok(Fed::More);
         };
         let before = match *previous {
@@ -147,7 +173,7 @@ impl Feed {
             _ if !self.wanted.before => None,
             previous => {
                 let generation = self.hold.generation().ok_or_else(|| self.lagged())?;
-                self.document_before(&generation, change, previous)?
+                self.document_before(&generation, change, *collection, previous)?
             }
         };
         let Ready { change, .. } = self.ready.pop_front().expect("it was just looked at");
@@ -175,7 +201,8 @@ impl Feed {
         let failed = |source| Error::io("read", &self.shared.path, source);
         let start = generation.first_place();
         let mut scanner = Scanner::until(&*generation.file, &generation.keys, start, end).map_err(failed)?;
-        let mut reading = Reading { place: self.place, ready: Vec::new(), wanted: &self.wanted };
+        let Self { wanted, names, .. } = self;
+        let mut reading = Reading { place: self.place, ready: Vec::new(), wanted, names };
         let stop = self.place.position.saturating_add(LOOK_BYTES);
         while reading.place.position < stop && reading.place.sequence < view.sequence {
             let is_between = reading.place.within.is_none();
@@ -185,8 +212,10 @@ impl Feed {
                 }
                 return self.go_on(&generation, &view).map(|()| true);
             }
-            if let Err(bad) = reading.record(&mut scanner).map_err(failed)? {
-                return Err(self.damaged(reading.place.position, bad));
+            match reading.record(&mut scanner).map_err(failed)? {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err((position, bad)) => return Err(self.damaged(position, bad)),
             }
         }
         let Reading { place, ready, .. } = reading;
@@ -204,6 +233,7 @@ impl Feed {
         let place = self.shared.place_behind(&next, self.place.sequence, end)?;
         self.place = place.ok_or_else(|| self.lagged())?.into();
         self.hold.go_on(next);
+        self.names.go_on();
         Ok(())
     }
 
@@ -212,11 +242,12 @@ impl Feed {
         &self,
         generation: &Generation,
         change: &Change,
+        collection: CollectionId,
         previous: u64,
     ) -> Result<Option<Document>> {
         let (file, keys) = (&*generation.file, &generation.keys);
         let read = read_record(file, keys, previous, |head, _, payload| {
-            let is_its = (payload.collection, payload.key) == (change.collection, &*change.key);
+            let is_its = (payload.collection, payload.key) == (collection, &*change.key);
             let is_there = change.kind == ChangeKind::Expired
                 || payload.expires_at.is_none_or(|expires_at| expires_at > change.time);
             let is_document = head.kind == Kind::Set && is_its;

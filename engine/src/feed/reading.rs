@@ -3,8 +3,9 @@
 
 use std::io;
 
-use super::{Change, ChangeKind, Wanted, document};
-use crate::key::{Key, Sequence, Timestamp};
+use super::names::Names;
+use super::{Change, ChangeKind, InCollection, Wanted, document};
+use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::log::{Head, Kind, Payload, Place, Scanner, Step};
 
 /// What is wrong with a document in a record that checks.
@@ -32,53 +33,76 @@ pub(super) struct Reading<'w> {
     pub(super) place: At,
     pub(super) ready: Vec<Ready>,
     pub(super) wanted: &'w Wanted,
+    pub(super) names: &'w mut Names,
 }
 
-/// A change, and where the document before is.
+/// A change, its collection, and where the document before is.
 #[derive(Debug)]
 pub(super) struct Ready {
     pub(super) change: Change,
+    pub(super) collection: CollectionId,
     pub(super) previous: u64,
 }
 
+/// What a record says.
+enum Said {
+    Nothing,
+    Change(Box<Ready>),
+    /// A collection of this name is there.
+    Created(CollectionId, Key),
+    /// Something of a collection whose name the log ahead has.
+    OfUnknown,
+    NotText,
+}
+
 impl Reading<'_> {
-    /// Reads the next record, or says what is wrong with it.
-    pub(super) fn record(&mut self, scanner: &mut Scanner<'_>) -> io::Result<std::result::Result<(), Step>> {
+    /// Reads the next record, or a part of the log ahead for a name, and says whether it was the record; or what is wrong
+    /// with one.
+    pub(super) fn record(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+    ) -> io::Result<std::result::Result<bool, (u64, Step)>> {
         let At { position, sequence, within } = self.place;
-        let wanted = self.wanted;
+        let (wanted, names) = (self.wanted, &*self.names);
+        let bad = |bad| Ok(Err((position, bad)));
         let looked = scanner.look_at(position, |head, mark, payload| {
-            let payload = payload.filter(|payload| wanted.is_wanted(payload));
-            let is_text = payload.is_none_or(|payload| std::str::from_utf8(payload.document).is_ok());
-            let ready = payload.and_then(|payload| wanted.ready(head, &payload));
-            is_text.then_some((*head, mark.copied(), ready))
+            let said = payload.map_or(Said::Nothing, |payload| wanted.said(head, &payload, names, position));
+            (*head, mark.copied(), said)
         })?;
-        let (head, mark, ready) = match looked {
-            Ok(Some(looked)) => looked,
-            Ok(None) => return Ok(Err(NOT_TEXT)),
-            Err(bad) => return Ok(Err(bad)),
+        let (head, mark, said) = match looked {
+            Ok(looked) => looked,
+            Err(step) => return bad(step),
         };
         let ordinal = within.map_or(0, |within| within.ordinal);
         if (head.sequence, head.ordinal) != (sequence.next(), ordinal) || head.kind == Kind::BaseEnd {
-            return Ok(Err(Step::Bad("a record is out of order")));
+            return bad(Step::Bad("a record is out of order"));
         }
-        let position = position + head.record_bytes();
+        let end = position + head.record_bytes();
         let time = match (mark, within) {
             (Some(mark), _) => mark.time,
             (None, Some(within)) => within.time,
             // The last record of the commit knows.
-            (None, None) => match scanner.mark_from(position)? {
+            (None, None) => match scanner.mark_from(end)? {
                 Some(mark) => mark.time,
-                None => return Ok(Err(Step::Bad("a commit has no end"))),
+                None => return bad(Step::Bad("a commit has no end")),
             },
         };
-        if let Some(ready) = ready {
-            self.ready.push(Ready { change: Change { time, ..ready.change }, ..ready });
+        match said {
+            Said::Nothing => {}
+            Said::Change(ready) => {
+                self.ready.push(Ready { change: Change { time, ..ready.change }, ..*ready });
+            }
+            Said::Created(collection, name) => self.names.note(collection, name),
+            Said::OfUnknown => {
+                return Ok(self.names.look_ahead(position, scanner)?.map(|()| false));
+            }
+            Said::NotText => return bad(NOT_TEXT),
         }
         self.place = match mark {
-            Some(_) => At { position, sequence: head.sequence, within: None },
-            None => At { position, sequence, within: Some(Within { ordinal: ordinal + 1, time }) },
+            Some(_) => At { position: end, sequence: head.sequence, within: None },
+            None => At { position: end, sequence, within: Some(Within { ordinal: ordinal + 1, time }) },
         };
-        Ok(Ok(()))
+        Ok(Ok(true))
     }
 }
 
@@ -89,28 +113,62 @@ impl From<Place> for At {
 }
 
 impl Wanted {
-    fn is_wanted(&self, payload: &Payload<'_>) -> bool {
-        let is_in_collection = self.collection.is_none_or(|wanted| wanted == payload.collection);
-        is_in_collection && payload.key.starts_with(&self.prefix)
+    fn said(&self, head: &Head, payload: &Payload<'_>, names: &Names, position: u64) -> Said {
+        let (collection, key) = (payload.collection, payload.key);
+        match (head.kind, ChangeKind::of(head)) {
+            (Kind::CollectionCreated, _) => Said::Created(collection, Key::from(key)),
+            // The name stands in the place of the key.
+            (Kind::CollectionDropped, _) if self.is_in(Some(key)) => {
+                let name = Some(Key::from(key));
+                let change = self.change(head, payload, name, ChangeKind::Dropped);
+                Said::Change(Box::new(Ready {
+                    change: Change { key: Key::from(""), ..change },
+                    collection,
+                    previous: 0,
+                }))
+            }
+            (_, Some(kind)) if key.starts_with(&self.prefix) => {
+                let Some(name) = names.find(collection, position) else { return Said::OfUnknown };
+                if !self.is_in(name.map(Key::as_str)) {
+                    return Said::Nothing;
+                }
+                if std::str::from_utf8(payload.document).is_err() {
+                    return Said::NotText;
+                }
+                let change = self.change(head, payload, name.cloned(), kind);
+                Said::Change(Box::new(Ready { change, collection, previous: head.previous }))
+            }
+            _ => Said::Nothing,
+        }
     }
 
-    /// The change that a record says, if it says one.
-    fn ready(&self, head: &Head, payload: &Payload<'_>) -> Option<Ready> {
-        let kind = ChangeKind::of(head)?;
-        let Payload { collection, expires_at, key, document: text } = *payload;
+    fn is_in(&self, name: Option<&str>) -> bool {
+        match &self.collection {
+            InCollection::Any => true,
+            InCollection::Root => name.is_none(),
+            InCollection::Named(wanted) => name == Some(&**wanted),
+        }
+    }
+
+    fn change(
+        &self,
+        head: &Head,
+        payload: &Payload<'_>,
+        collection: Option<Key>,
+        kind: ChangeKind,
+    ) -> Change {
+        let Payload { expires_at, key, document: text, .. } = *payload;
         let is_given = kind == ChangeKind::Set && self.after;
-        let after = if is_given { document(head, text) } else { None };
-        let change = Change {
+        Change {
             sequence: head.sequence,
             time: Timestamp(0),
             collection,
             key: Key::from(key),
             kind,
             before: None,
-            after,
+            after: if is_given { document(head, text) } else { None },
             expires_at,
             ends_commit: false,
-        };
-        Some(Ready { change, previous: head.previous })
+        }
     }
 }

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use ferrumdb_engine::fs::{Effect, Fate, Fault, FileSystem, SimFs, SimOperation};
 use ferrumdb_engine::{
-    CollectionId, CollectionRef, Durability, Error, FieldPath, Follower, History, Key, ManualClock, Options,
-    Reader, Restore, Sequence, Snapshot, Timestamp, Transaction, Untidy, Verification, VerifyReport,
-    VerifyStep, Writer, follow, open, repair,
+    CollectionId, CollectionRef, Durability, Error, FieldPath, Follower, History, Key, KeyBounds,
+    ManualClock, Options, Reader, Restore, Scan, Sequence, Snapshot, Timestamp, Transaction, Untidy,
+    Verification, VerifyReport, VerifyStep, Writer, follow, open, repair,
 };
 use ferrumdb_proptests::Random;
 use serde_json::json;
@@ -18,6 +18,7 @@ use serde_json::json;
 use crate::backups::{FULL, INCREMENT, RESTORED, full, since};
 use crate::common::{LOG_START, PATH, ROOT, bytes_of, disk_with, document, open_at, open_on};
 use crate::compaction::{advance, compact, relocate};
+use crate::ordered::keep_order;
 
 const HINT: &str = "/my.db.hint";
 const NAMES: [&str; 5] =
@@ -623,4 +624,49 @@ fn a_follower_sees_collections_come_and_go_and_its_snapshots_stay() {
         assert_eq!(reader.keys(now).map(String::from).collect::<Vec<_>>(), ["b"]);
         assert_eq!(before.get(before.collection("users"), "a").unwrap().unwrap().as_str(), "1");
     }
+}
+
+#[test]
+fn an_order_goes_with_its_collection_for_followers_too_and_another_of_its_name_has_none() {
+    let sim = SimFs::new(1);
+    let (mut writer, owner) = open_on(&sim).unwrap();
+    effective(&mut writer, &[named(&[("users", "a", Some(1)), ("users", "b", Some(2)), ("", "r", Some(3))])]);
+    writer.write_live();
+    let (mut follower, reader) = follow(Options::new(PATH), Arc::new(sim.process())).unwrap();
+    let (users, _) = owner.collection("users");
+    for id in [users, ROOT] {
+        keep_order(&mut writer, id);
+        let mut build = follower.begin_order(id).unwrap();
+        build.run().unwrap();
+        let round = follower.order_round(&build);
+        follower.install_order(build, round).unwrap();
+    }
+    assert!(follower.begin_order(reader.collection("nowhere").0).is_none(), "there is no such collection");
+    let before = [owner.snapshot(), reader.snapshot()];
+    for is_compacted in [false, true] {
+        let anew = named(&[("users", "c", Some(4)), ("users", "d", Some(5))]);
+        effective(&mut writer, &[dropping("users"), anew]);
+        if is_compacted {
+            compact(&mut writer, History::None);
+        }
+        writer.write_live();
+        follower.poll().unwrap();
+        follower.poll().unwrap();
+        for reader in [&owner, &reader] {
+            let snapshot = reader.snapshot();
+            let now = snapshot.collection("users");
+            assert!(now != users && !snapshot.has_order(users) && !snapshot.has_order(now));
+            assert!(snapshot.has_order(ROOT), "that of another collection stays");
+            let keys =
+                |snapshot, id| Scan::new(snapshot, id, KeyBounds::all()).keys().map(String::from).collect();
+            let told: Vec<String> = keys(snapshot, now);
+            assert_eq!(told, ["c", "d"]);
+        }
+    }
+    for snapshot in before {
+        assert!(snapshot.has_order(users));
+        let told: Vec<_> = Scan::new(&snapshot, users, KeyBounds::all()).keys().map(String::from).collect();
+        assert_eq!(told, ["a", "b"], "who looked before reads it in order still");
+    }
+    assert_sound(&owner, "behind the drops");
 }

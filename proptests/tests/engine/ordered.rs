@@ -19,7 +19,7 @@ use crate::common::{PATH, ROOT, appended, contents, document, open_on, synced};
 const KEYS: [&str; 14] =
     ["", "\0", "\0\0", "a", "a\0", "a\0b", "aa", "ab", "b", "é", "é\u{10ffff}", "ö", "\u{fffd}", "\u{10000}"];
 
-fn keep_order(writer: &mut Writer, collection: CollectionId) {
+pub(crate) fn keep_order(writer: &mut Writer, collection: CollectionId) {
     let Some(mut build) = writer.begin_order(collection).unwrap() else { return };
     build.run().unwrap();
     let round = writer.index_round(&build);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ferrumdb_engine::{Change, ChangeKind, CollectionId, Sequence, Wanted};
+use ferrumdb_engine::{Change, ChangeKind, InCollection, Sequence, Wanted};
 
 /// What a test compares of a change.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +18,12 @@ pub(crate) struct Told {
     pub(crate) expires_at: Option<u64>,
     pub(crate) ends_commit: bool,
 }
+
+/// The root, and the first collection that is created.
+pub(crate) const ROOT: u32 = 0;
+pub(crate) const NAMED: u32 = 1;
+/// How that one is called.
+pub(crate) const NAME: &str = "c";
 
 /// A key in its collection.
 pub(crate) type Id = (u32, String);
@@ -54,7 +60,10 @@ impl Told {
         Self {
             sequence: change.sequence.0,
             time: change.time.0,
-            collection: change.collection.0,
+            collection: change.collection.as_ref().map_or(ROOT, |name| {
+                assert_eq!(*name, NAME);
+                NAMED
+            }),
             key: change.key.to_string(),
             kind: change.kind,
             before: change.before.as_ref().map(|before| (before.as_str().to_owned(), before.version().0)),
@@ -109,9 +118,14 @@ impl Model {
     /// What a feed must tell of the commits behind `since`, up to `newest`.
     pub(crate) fn told(&self, since: Sequence, newest: u64, wanted: &Wanted) -> Vec<Told> {
         let is_wanted = |told: &&Told| {
-            let Wanted { collection, prefix, .. } = wanted;
+            let prefix = &wanted.prefix;
+            let collection_is_wanted = |told: &Told| match &wanted.collection {
+                InCollection::Any => true,
+                InCollection::Root => told.collection == ROOT,
+                InCollection::Named(name) => *name == NAME && told.collection == NAMED,
+            };
             (since.0 < told.sequence && told.sequence <= newest)
-                && collection.is_none_or(|CollectionId(wanted)| wanted == told.collection)
+                && collection_is_wanted(told)
                 && told.key.starts_with(prefix)
         };
         let mut told: Vec<_> = self.changes.iter().filter(is_wanted).cloned().collect();

@@ -8,7 +8,7 @@ use ferrumdb_engine::{
 use ferrumdb_proptests::Random;
 use serde_json::json;
 
-use crate::model::Told;
+use crate::model::{NAMED, ROOT, Told};
 use crate::world::World;
 
 /// The commit behind which the log tells of every one.
@@ -79,7 +79,7 @@ pub(crate) fn check_past(world: &World, reader: &Reader, random: &mut Random) {
     let states = world.model.at(sequence);
     let last = times.range(..=sequence).next_back().map_or(0, |(_, time)| *time);
     let expired = |at: Option<u64>| at.is_some_and(|at| at <= last);
-    for collection in [0, 7] {
+    for collection in [ROOT, NAMED] {
         let of_it = states.iter().filter(|((of, _), _)| *of == collection);
         for ((_, key), held) in of_it.clone() {
             let found = snapshot.get(CollectionId(collection), key).unwrap();

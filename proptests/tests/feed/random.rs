@@ -3,12 +3,12 @@
 //! is told of is what the model says.
 
 use ferrumdb_engine::{
-    CollectionId, Durability, EncryptionKey, Error, Follower, History, Reader, Sequence, Wanted,
+    Durability, EncryptionKey, Error, Follower, History, InCollection, Key, Reader, Sequence, Wanted,
 };
 use ferrumdb_proptests::Random;
 use std::time::Duration;
 
-use crate::model::{Id, Operation};
+use crate::model::{Id, NAME, NAMED, Operation, ROOT};
 use crate::past::{check_past, check_versions};
 use crate::watchers::Watcher;
 use crate::world::World;
@@ -27,7 +27,7 @@ struct Run {
 impl Run {
     fn id(&mut self) -> Id {
         let prefix = if self.random.once_in(2) { "a" } else { "b" };
-        let collection = if self.random.once_in(4) { 7 } else { 0 };
+        let collection = if self.random.once_in(4) { NAMED } else { ROOT };
         (collection, format!("{prefix}{}", self.random.below(KEYS)))
     }
 
@@ -57,7 +57,11 @@ impl Run {
     fn wanted(&mut self) -> Wanted {
         let prefix = if self.random.once_in(3) { "a" } else { "" };
         Wanted {
-            collection: self.random.once_in(4).then_some(CollectionId::ROOT),
+            collection: match self.random.below(8) {
+                0 => InCollection::Root,
+                1 => InCollection::Named(Key::from(NAME)),
+                _ => InCollection::Any,
+            },
             prefix: prefix.to_owned(),
             before: self.random.once_in(2),
             after: self.random.once_in(2),

@@ -10,7 +10,7 @@ use ferrumdb_engine::{
     follow, open,
 };
 
-use crate::model::{Id, Model, Operation};
+use crate::model::{Id, Model, NAME, Operation, ROOT};
 
 pub(crate) const PATH: &str = "/my.db";
 
@@ -170,7 +170,11 @@ fn transaction(operations: &[Operation]) -> Transaction {
     let mut transaction = Transaction::new();
     for operation in operations {
         let (Operation::Set(id, ..) | Operation::Expire(id, _) | Operation::Delete(id)) = operation;
-        let (collection, key) = (CollectionId(id.0), Key::from(id.1.as_str()));
+        let collection = match id.0 {
+            ROOT => CollectionId::ROOT.into(),
+            _ => transaction.collection(&Key::from(NAME)),
+        };
+        let key = Key::from(id.1.as_str());
         match operation {
             Operation::Set(_, json, at) => {
                 let document = EncodedDocument::from_json(json.as_bytes(), &Limits::default()).unwrap();

@@ -14,6 +14,10 @@ pub(in crate::repl) struct Verb {
 pub(in crate::repl) enum Argument {
     Key,
     Prefix,
+    /// The name of a collection, or nothing.
+    Used,
+    /// The name of a collection that is there.
+    Collection,
     /// The name of a field that has an index.
     Indexed,
     Field,
@@ -24,7 +28,7 @@ pub(in crate::repl) enum Argument {
     To,
 }
 
-use Argument::{Field, From, Indexed, Json, Key, Prefix, Seconds, To};
+use Argument::{Collection, Field, From, Indexed, Json, Key, Prefix, Seconds, To, Used};
 
 pub(in crate::repl) const VERBS: &[Verb] = &[
     verb("SET", &[Key, Json], "store a document; OK comes when it is committed"),
@@ -43,6 +47,9 @@ pub(in crate::repl) const VERBS: &[Verb] = &[
     verb("INDEXES", &[], "list the indexes: entries, uses, memory"),
     verb("FIND", &[Indexed, Json], "list the keys of the documents whose field has this value"),
     verb("FINDRANGE", &[Indexed, From, To], "the same for values between two, which count in"),
+    verb("USE", &[Used], "read and write this collection from now on, or the root again"),
+    verb("COLLECTIONS", &[], "list the collections: documents, indexes"),
+    verb("DROP", &[Collection], "drop a collection with all that is in it; OK, or (nil) if there was none"),
     verb("INFO", &[], "show the file, its sizes, how it was opened, and the indexes"),
     verb("HELP", &[], "show this, and how fast the session has been so far"),
     verb("EXIT", &[], "leave (also QUIT, or Ctrl-D; Ctrl-C drops the line being typed)"),
@@ -53,7 +60,8 @@ A key is one word, or quoted as in JSON: "two words", "tab\there". A field is a 
 or a JSON list of names: address.city, ["name.with.dots", "city"]. Seconds may have a fraction.
 A value that is not JSON is stored as a string: SET name Alice stores "Alice". But what begins with { or [ or a quote
 is meant as JSON and refused if it is broken, and so is a number that cannot be kept exactly. FIND reads values alike.
-On a terminal, Tab completes commands, keys and indexed fields, a line goes on until its brackets are closed, and lines
+The first SET creates a collection that is USEd. On a terminal, Tab completes commands, keys, collections and indexed
+fields, a line goes on until its brackets are closed, and lines
 are remembered for later sessions, except those that begin with a space.
 Examples:
   SET user:1 {"name": "Alice", "age": 34}
@@ -84,6 +92,8 @@ impl Argument {
         match self {
             Self::Key => "<key>",
             Self::Prefix => "[prefix]",
+            Self::Used => "[collection]",
+            Self::Collection => "<collection>",
             Self::Indexed | Self::Field => "<field>",
             Self::Seconds => "<seconds>",
             Self::Json => "<json>",
