@@ -1,6 +1,7 @@
 //! Owns the kinds of records, and their numbers. Never knows what is made of one.
 
 use super::format::kind;
+use crate::key::CollectionId;
 
 /// What a record says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,5 +54,12 @@ impl Kind {
             Self::SyncMark => kind::SYNC_MARK,
             Self::CloseMark => kind::CLOSE_MARK,
         }
+    }
+
+    /// Whether a writer makes such a record of this collection: the root is always there, and is neither created nor
+    /// dropped.
+    pub(super) fn is_possible_in(self, collection: CollectionId) -> bool {
+        let is_change = matches!(self, Self::CollectionCreated | Self::CollectionDropped);
+        !is_change || (collection != CollectionId::ROOT && collection != CollectionId::NONE)
     }
 }

@@ -353,7 +353,8 @@ impl<'f> Scanner<'f> {
         if plain.is_empty() {
             return Ok(None);
         }
-        Payload::decode(plain).map(Some).ok_or(Step::Bad("the payload of a record is malformed"))
+        let payload = Payload::decode(plain).filter(|payload| head.kind.is_possible_in(payload.collection));
+        payload.map(Some).ok_or(Step::Bad("the payload of a record is malformed"))
     }
 
     pub(super) fn zeros_from(&mut self, position: u64) -> io::Result<bool> {

@@ -320,7 +320,7 @@ fn a_file_that_cannot_be_read_is_an_error_and_no_finding() {
 
 /// A base section may leave out ordinals and sequences, so nothing but their size tells that these are none.
 #[test]
-fn a_record_with_a_number_that_no_writer_gives_is_damage() {
+fn a_record_that_no_writer_makes_is_damage() {
     let (file, _) = compaction::compacted(true);
     let decoded = Decoded::read(&file);
     let first = decoded.base[0].position;
@@ -330,9 +330,12 @@ fn a_record_with_a_number_that_no_writer_gives_is_damage() {
         (last_of_commit, 24, (1_u64 << 31).to_le_bytes()),
         (first, 8, 0_u64.to_le_bytes()),
         (first, 8, (1_u64 << 63).to_le_bytes()),
+        // The root is neither created nor dropped.
+        (first, 2, 5_u64.to_le_bytes()),
+        (first, 2, 6_u64.to_le_bytes()),
     ] {
         let mut bad = file.clone();
-        let width = if field == 24 { 4 } else { 8 };
+        let width = [(2, 1), (8, 8), (24, 4)].iter().find(|(at, _)| *at == field).unwrap().1;
         bad[position + field..position + field + width].copy_from_slice(&bytes[..width]);
         seal_log(&mut bad);
         assert_damaged(&bad, position);
