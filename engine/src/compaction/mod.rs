@@ -43,7 +43,8 @@ pub enum History {
     /// Nothing.
     #[default]
     None,
-    /// Of each document that is there, so many of its last versions, the newest included.
+    /// Of each document that is there, so many of its last versions, the newest included, and none from before it was
+    /// last deleted.
     Versions(u32),
     /// Every version that was the newest at some time within this long.
     For(Duration),

@@ -61,8 +61,8 @@ or a JSON list of names: address.city, ["name.with.dots", "city"]. Seconds may h
 A value that is not JSON is stored as a string: SET name Alice stores "Alice". But what begins with { or [ or a quote
 is meant as JSON and refused if it is broken, and so is a number that cannot be kept exactly. FIND reads values alike.
 The first SET creates a collection that is USEd. On a terminal, Tab completes commands, keys, collections and indexed
-fields, a line goes on until its brackets are closed, and lines
-are remembered for later sessions, except those that begin with a space.
+fields, a line goes on until its brackets are closed, and lines are remembered for later sessions, except those that
+begin with a space.
 Examples:
   SET user:1 {"name": "Alice", "age": 34}
   GET user:1
