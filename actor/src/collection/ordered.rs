@@ -19,8 +19,8 @@ impl Collection {
     /// start is part of the range and the end is not, unless the range says otherwise (`..=`, or two [`Bound`]s), and if the
     /// end comes before the start there are none. For all documents there is [`prefix("")`](Self::prefix).
     ///
-    /// The order of the keys is kept from its first use on, in memory: some 10 bytes for each key beside its own, and
-    /// about a microsecond for each key that comes or goes, but nothing where a document is replaced. Until it is there,
+    /// The order of the keys is kept from its first use on, in memory: some 40 bytes for each key, and a
+    /// third of a microsecond for each key that comes or goes, but nothing where a document is replaced. Until it is there,
     /// which takes a third of a second for a million keys and holds up nobody, this sorts a copy of the keys in the range.
     /// So does a scan of a snapshot that was taken before.
     ///
@@ -129,7 +129,7 @@ impl Collection {
     /// how many there were.
     ///
     /// What it needs does not depend on how many there are, but for some 200 bytes of memory for each until it is done, and
-    /// for as long as a snapshot needs them. Other commits wait for it: about two seconds for a million documents, and more
+    /// for as long as a snapshot needs them. Other commits wait for it: two to three seconds for a million documents, and more
     /// if indexes are to be told what each of them held.
     ///
     /// ```
