@@ -11,8 +11,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::collection::Collection;
+use crate::command::WriteReply;
 use crate::error::{Error, Result};
 use crate::expiry::{expires_at, time_left};
+use crate::pending::Pending;
 use crate::scan::key_bounds;
 use crate::transaction::{Counts, Prepared};
 use crate::{Document, FieldPath, Key, Sequence, Timestamp, Ttl};
@@ -268,6 +270,29 @@ impl<'d> OpenTransaction<'d> {
     pub fn delete(&mut self, key: impl Into<Key>) {
         self.counts.deletes += 1;
         self.open.delete(self.current, key.into());
+    }
+
+    /// Says that it will read ranges, or search, before the first read. One that does so unsaid may be refused, if others
+    /// commit meanwhile, for changes that nobody took note of; whoever begins it anew after that had better say so.
+    pub fn expect_ranges(&mut self) {
+        self.open.expect_ranges();
+    }
+
+    /// Commits what it has written: all of it, or, if others have changed what it has read, nothing. The answer is the number
+    /// of the commit; if it has written nothing, that of the commit whose state it has read, and nobody is asked.
+    ///
+    /// # Errors
+    /// [`Conflict`](crate::ErrorKind::Conflict); otherwise as [`FerrumDB::commit`](crate::FerrumDB::commit).
+    pub fn commit(mut self) -> Pending<Sequence> {
+        let (db, read) = (self.db, self.sequence());
+        if let Err(error) = db.check_many() {
+            return Pending::ready(Err(error));
+        }
+        let (Some(prepared), _) = self.finish() else { return Pending::ready(Ok(read)) };
+        match prepared.transaction.check(&db.db.limits) {
+            Ok(()) => db.send(prepared, WriteReply::Sequence),
+            Err(error) => Pending::ready(Err(db.counted(error.into()))),
+        }
     }
 
     pub(crate) fn add(&mut self, key: Key, path: Option<&FieldPath>, by: i64) -> Result<i64> {

@@ -112,6 +112,16 @@ impl Snapshot {
         self.look_up(key.as_ref())
     }
 
+    /// What [`get`](Self::get) would answer, if that is known without reading the file, as
+    /// [`Collection::get_cached`](crate::Collection::get_cached) knows it of the present.
+    ///
+    /// # Errors
+    /// [`Forked`](crate::ErrorKind::Forked); the error with which the database was closed.
+    pub fn get_cached(&self, key: impl AsRef<str>) -> Result<Option<Option<Document>>> {
+        let Some(known) = self.look()?.get_cached(self.collection, key.as_ref()) else { return Ok(None) };
+        self.held.link.counters.get(|| Ok(known)).map(Some)
+    }
+
     /// The document under `key` as a value of type `T`, straight from its text.
     ///
     /// # Errors

@@ -94,6 +94,26 @@ impl FerrumDB {
     {
         Transact::new(self, run)
     }
+
+    /// A transaction that reads and writes, for callers who cannot give [`transact`](Self::transact) a closure, since they
+    /// have to wait between one read and the next: what it has come to is committed by [`OpenTransaction::commit`], and
+    /// dropping it changes nothing. From its first read on it holds back what a snapshot does.
+    ///
+    /// ```
+    /// use ferrumdb::{ErrorKind, FerrumDB};
+    ///
+    /// let db = FerrumDB::open_in_memory().wait()?;
+    /// let mut tx = db.begin();
+    /// let visits = tx.get_as("visits")?.unwrap_or(0);
+    /// db.set("visits", 7).wait()?; // somebody else
+    /// tx.set("visits", visits + 1)?;
+    /// assert_eq!(tx.commit().wait().unwrap_err().kind(), ErrorKind::Conflict); // begin anew
+    /// # Ok::<(), ferrumdb::Error>(())
+    /// ```
+    #[must_use = "it changes nothing until it is committed"]
+    pub fn begin(&self) -> OpenTransaction<'_> {
+        OpenTransaction::begin(self, false)
+    }
 }
 
 impl<'d, T, E, F> Transact<'d, T, E, F>

@@ -160,3 +160,22 @@ fn the_names_in_json_are_these() {
     let names: Vec<_> = json["get_nanos"].as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(names, ["count", "p50", "p90", "p99", "p99_9", "max"]);
 }
+
+#[test]
+fn a_look_into_the_cache_is_a_get_only_if_it_answers() {
+    let db = FerrumDB::open_in_memory().wait().unwrap();
+    db.set("one", 1).wait().unwrap();
+    let snapshot = db.snapshot().unwrap();
+    assert_eq!(db.get_cached("one").unwrap(), None);
+    assert_eq!(snapshot.get_cached("one").unwrap(), None);
+    assert_eq!(db.metrics().gets, 0);
+    let read = db.get("one").unwrap();
+    db.set("one", 2).wait().unwrap();
+    assert_eq!(db.get_cached("one").unwrap(), None, "the new version was not read");
+    assert_eq!(snapshot.get_cached("one").unwrap(), Some(read));
+    assert_eq!(db.get_cached("two").unwrap(), Some(None));
+    let metrics = db.metrics();
+    assert_eq!((metrics.gets, metrics.cache_hits, metrics.cache_misses), (3, 1, 1));
+    db.close().wait().unwrap();
+    assert_eq!(db.get_cached("one").unwrap_err().kind(), ferrumdb::ErrorKind::Closed);
+}

@@ -396,3 +396,38 @@ fn a_follower_and_a_closed_database_say_what_they_are() {
     assert_eq!(read.wait().unwrap(), Some(1));
     assert_eq!(follower.increment("a", 1).wait().unwrap_err().kind(), ErrorKind::ReadOnly);
 }
+
+#[test]
+fn one_that_the_caller_begins_and_commits_is_refused_where_another_run_would_follow() {
+    let db = database();
+    db.set("a", 1).wait().unwrap();
+    let mut read_only = db.begin();
+    assert_eq!(read_only.get_as("a").unwrap(), Some(1));
+    let mut late = db.begin();
+    late.expect_ranges();
+    assert_eq!(late.prefix("").count(), 1);
+    late.set("sum", 1).unwrap();
+
+    let mut first = db.begin();
+    let a: i32 = first.get_as("a").unwrap().unwrap();
+    first.set("a", a + 1).unwrap();
+    first.set("b", 1).unwrap();
+    let committed = first.commit().wait().unwrap();
+    assert_eq!(db.get_as("a").unwrap(), Some(2));
+
+    let error = late.commit().wait().unwrap_err();
+    assert_eq!((error.kind(), error.key().unwrap().as_str()), (ErrorKind::Conflict, "b"));
+    assert_eq!(db.get("sum").unwrap(), None);
+    let read = read_only.commit().wait().unwrap();
+    assert!(read < committed, "it has read what was there before, and needs no commit");
+
+    drop(db.begin());
+    let mut unfinished = db.begin();
+    unfinished.set("a", 9).unwrap();
+    drop(unfinished);
+    assert_eq!(db.stats().unwrap().pins, 0);
+    let mut closed = db.begin();
+    closed.set("a", 9).unwrap();
+    db.close().wait().unwrap();
+    assert_eq!(closed.commit().wait().unwrap_err().kind(), ErrorKind::Closed);
+}

@@ -30,6 +30,12 @@ impl Reader {
         self.shared.newest_document(&self.shared.keydir.hash(collection, key))
     }
 
+    /// The newest document of a key, or that it has none, if either is known without reading the file.
+    #[must_use]
+    pub fn get_cached(&self, collection: CollectionId, key: &str) -> Option<Option<Document>> {
+        self.shared.newest_cached(&self.shared.keydir.hash(collection, key))
+    }
+
     /// Whether a key has a document.
     #[must_use]
     pub fn contains(&self, collection: CollectionId, key: &str) -> bool {

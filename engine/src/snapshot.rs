@@ -63,6 +63,16 @@ impl Snapshot {
         self.entry(&hashed).map(|entry| self.document(&hashed, &entry)).transpose()
     }
 
+    /// The document of a key, or that it has none, if either is known without reading the file.
+    #[must_use]
+    pub fn get_cached(&self, collection: CollectionId, key: &str) -> Option<Option<Document>> {
+        let hashed = self.shared.keydir.hash(collection, key);
+        match self.entry(&hashed) {
+            None => Some(None),
+            Some(entry) => self.shared.cache.get(entry.id()).map(Some),
+        }
+    }
+
     /// The documents of several keys, in the keys' order.
     ///
     /// # Errors

@@ -227,6 +227,14 @@ impl Shared {
         }
     }
 
+    /// The same, if it is known without reading the file.
+    pub(crate) fn newest_cached(&self, key: &Hashed<'_>) -> Option<Option<Document>> {
+        match self.newest(key) {
+            None => Some(None),
+            Some(entry) => self.cache.get(entry.id()).map(Some),
+        }
+    }
+
     /// The document that `entry` leads to: from the cache, or from one of these generations. Nothing, if it leads to an
     /// earlier one: then the entry is out of date.
     pub(crate) fn document(

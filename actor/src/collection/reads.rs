@@ -21,6 +21,31 @@ impl Collection {
         self.look_up(key.as_ref())
     }
 
+    /// What [`get`](Self::get) would answer, if that is known without reading the file: the document is in the cache, or there
+    /// is none. Otherwise nothing, and it is not counted. It is for those who must not wait for a disk, as the thread of an event
+    /// loop, and have `get` called elsewhere if they must.
+    ///
+    /// ```
+    /// use ferrumdb::FerrumDB;
+    ///
+    /// let db = FerrumDB::open_in_memory().wait()?;
+    /// db.set("one", 1).wait()?;
+    /// assert!(db.get_cached("one")?.is_none(), "nobody has read it yet");
+    /// db.get("one")?;
+    /// assert_eq!(db.get_cached("one")?.unwrap().unwrap(), serde_json::json!(1));
+    /// assert_eq!(db.get_cached("two")?, Some(None));
+    /// # Ok::<(), ferrumdb::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Closed`](crate::ErrorKind::Closed).
+    pub fn get_cached(&self, key: impl AsRef<str>) -> Result<Option<Option<Document>>> {
+        let Inner { link, reader, .. } = &**self.db;
+        link.check_readable().map_err(|error| self.counted(error))?;
+        let Some(known) = reader.get_cached(self.id(), key.as_ref()) else { return Ok(None) };
+        link.counters.get(|| Ok(known)).map(Some)
+    }
+
     /// The document under `key` as a value of type `T`, straight from its text.
     ///
     /// # Errors
