@@ -250,9 +250,12 @@ impl Writer {
         let now = self.shared.now_after(self.log.time);
         self.applier.forget_expired(now, limit);
         let mut purge = Transaction::new();
-        for Expiring { collection, key, .. } in self.applier.expired(now).take(limit) {
+        let (expired, collections) = (self.applier.expired(now), self.applier.collections());
+        for Expiring { collection, key, .. } in expired.take(limit) {
             // What is left of dropped collections is forgotten by the next call.
-            purge.delete(collection, key);
+            if !collections.is_dropped(collection) {
+                purge.delete(collection, key);
+            }
         }
         let count = purge.len() as u64;
         if count > 0 {

@@ -513,6 +513,27 @@ fn a_dropped_collection_is_seen_by_older_snapshots_and_leaves_the_memory_behind_
 }
 
 #[test]
+fn what_has_expired_in_a_dropped_collection_is_not_counted_as_purged() {
+    let clock = ManualClock::new(Timestamp(1_000));
+    let mut options = Options::new(PATH);
+    options.clock = Arc::new(clock.clone());
+    let (mut writer, reader) = open(options, Arc::new(SimFs::new(1))).unwrap();
+    let mut expiring = Transaction::new();
+    let users = expiring.collection(&Key::from("users"));
+    for key in ["a", "b", "c"] {
+        expiring.set(users, Key::from(key), document("1"), Some(Timestamp(1_001)));
+    }
+    expiring.set(ROOT, Key::from("d"), document("1"), Some(Timestamp(1_002)));
+    effective(&mut writer, &[expiring, dropping("users")]);
+    clock.set(Timestamp(2_000));
+    let (before, mut purged) = (writer.sequence().0, 0);
+    for _round in 0..4 {
+        purged += writer.purge_expired(1, Durability::Synced).unwrap();
+    }
+    assert_eq!((purged, writer.sequence().0 - before, reader.count(ROOT)), (1, 1, 0));
+}
+
+#[test]
 fn an_index_that_is_being_built_is_cancelled_by_the_drop_of_its_collection() {
     let (mut writer, reader) = open_on(&SimFs::new(1)).unwrap();
     effective(&mut writer, &[named(&[("users", "a", Some(1))])]);
