@@ -4,9 +4,9 @@ use ferrumdb_engine::{Durability, Error, History, Sequence, Wanted};
 use ferrumdb_proptests::Random;
 use std::time::Duration;
 
-use crate::model::{Model, Operation};
+use crate::model::{Model, Operation, Place, ROOT};
 use crate::watchers::Watcher;
-use crate::world::{World, root};
+use crate::world::World;
 
 fn wanted() -> Wanted {
     Wanted { before: true, after: true, ..Wanted::default() }
@@ -16,9 +16,11 @@ fn wanted() -> Wanted {
 fn work(world: &mut World, random: &mut Random) {
     for _ in 0..random.below(30) {
         let operations = (0..=random.below(3)).map(|_| {
-            let id = root(&format!("k{}", random.below(6)));
-            match random.below(4) {
-                0 => Operation::Delete(id),
+            let place = if random.once_in(3) { 1 + random.below(2) as Place } else { ROOT };
+            let id = (place, format!("k{}", random.below(6)));
+            match random.below(8) {
+                0 if place != ROOT => Operation::Drop(place),
+                0 | 1 => Operation::Delete(id),
                 _ => Operation::Set(id, random.below(100).to_string(), None),
             }
         });

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use ferrumdb_engine::{Change, ChangeKind, InCollection, Sequence, Wanted};
+use ferrumdb_engine::{Change, ChangeKind, CollectionId, InCollection, Sequence, Wanted};
 
 /// What a test compares of a change.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Told {
     pub(crate) sequence: u64,
     pub(crate) time: u64,
-    pub(crate) collection: u32,
+    pub(crate) place: Place,
     pub(crate) key: String,
     pub(crate) kind: ChangeKind,
     /// The document before, and the commit that wrote it.
@@ -19,14 +19,13 @@ pub(crate) struct Told {
     pub(crate) ends_commit: bool,
 }
 
-/// The root, and the first collection that is created.
-pub(crate) const ROOT: u32 = 0;
-pub(crate) const NAMED: u32 = 1;
-/// How that one is called.
-pub(crate) const NAME: &str = "c";
+/// The root, or the collection with one of the names; it may be dropped, and another of the same name created.
+pub(crate) type Place = usize;
+pub(crate) const ROOT: Place = 0;
+pub(crate) const NAMES: [&str; 3] = ["", "c", "other"];
 
 /// A key in its collection.
-pub(crate) type Id = (u32, String);
+pub(crate) type Id = (Place, String);
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Held {
@@ -40,12 +39,25 @@ pub(crate) enum Operation {
     Set(Id, String, Option<u64>),
     Expire(Id, Option<u64>),
     Delete(Id),
+    /// Of the whole collection.
+    Drop(Place),
+}
+
+/// What there is after a commit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct State {
+    /// Expired documents that were not purged included.
+    pub(crate) documents: BTreeMap<Id, Held>,
+    /// The collections but the root, each with its number.
+    collections: BTreeMap<Place, CollectionId>,
+    /// The highest number that a collection has had.
+    highest: u32,
 }
 
 /// Everything that was committed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Model {
-    pub(crate) state: BTreeMap<Id, Held>,
+    pub(crate) state: State,
     pub(crate) changes: Vec<Told>,
 }
 
@@ -60,9 +72,8 @@ impl Told {
         Self {
             sequence: change.sequence.0,
             time: change.time.0,
-            collection: change.collection.as_ref().map_or(ROOT, |name| {
-                assert_eq!(*name, NAME);
-                NAMED
+            place: change.collection.as_ref().map_or(ROOT, |name| {
+                NAMES.iter().position(|known| *name == **known).expect("it is one of the names")
             }),
             key: change.key.to_string(),
             kind: change.kind,
@@ -73,6 +84,36 @@ impl Told {
             }),
             expires_at: change.expires_at.map(|at| at.0),
             ends_commit: change.ends_commit,
+        }
+    }
+}
+
+impl State {
+    /// The collection of this name, if it is there.
+    pub(crate) fn number(&self, place: Place) -> CollectionId {
+        match place {
+            ROOT => CollectionId::ROOT,
+            _ => self.collections.get(&place).copied().unwrap_or(CollectionId::NONE),
+        }
+    }
+
+    /// Does what a change says.
+    fn follow(&mut self, told: &Told) {
+        let id = (told.place, told.key.clone());
+        match &told.after {
+            Some(json) => {
+                let (json, version, expires_at) = (json.clone(), told.sequence, told.expires_at);
+                self.documents.insert(id, Held { json, version, expires_at });
+                if self.number(told.place) == CollectionId::NONE {
+                    self.highest += 1;
+                    self.collections.insert(told.place, CollectionId(self.highest));
+                }
+            }
+            None if told.kind == ChangeKind::Dropped => {
+                self.documents.retain(|(place, _), _| *place != told.place);
+                self.collections.remove(&told.place);
+            }
+            None => drop(self.documents.remove(&id)),
         }
     }
 }
@@ -99,20 +140,18 @@ impl Model {
         self.state = self.at(newest);
     }
 
-    /// What there was after a commit, expired documents that were not purged included.
-    pub(crate) fn at(&self, sequence: u64) -> BTreeMap<Id, Held> {
-        let mut state = BTreeMap::new();
-        for told in self.changes.iter().take_while(|told| told.sequence <= sequence) {
-            let id = (told.collection, told.key.clone());
-            match &told.after {
-                Some(json) => {
-                    let (json, version, expires_at) = (json.clone(), told.sequence, told.expires_at);
-                    state.insert(id, Held { json, version, expires_at });
-                }
-                None => drop(state.remove(&id)),
-            }
-        }
+    /// What there was after a commit.
+    pub(crate) fn at(&self, sequence: u64) -> State {
+        let mut state = State::default();
+        self.changes.iter().take_while(|told| told.sequence <= sequence).for_each(|told| state.follow(told));
         state
+    }
+
+    /// What was committed of a key since its collection is there, up to a commit.
+    pub(crate) fn versions(&self, place: Place, key: &str, newest: u64) -> Vec<&Told> {
+        let there = self.changes.iter().rev().skip_while(|told| told.sequence > newest);
+        let of_it = there.filter(|told| told.place == place);
+        of_it.take_while(|told| told.kind != ChangeKind::Dropped).filter(|told| told.key == key).collect()
     }
 
     /// What a feed must tell of the commits behind `since`, up to `newest`.
@@ -121,12 +160,12 @@ impl Model {
             let prefix = &wanted.prefix;
             let collection_is_wanted = |told: &Told| match &wanted.collection {
                 InCollection::Any => true,
-                InCollection::Root => told.collection == ROOT,
-                InCollection::Named(name) => *name == NAME && told.collection == NAMED,
+                InCollection::Root => told.place == ROOT,
+                InCollection::Named(name) => told.place != ROOT && *name == NAMES[told.place],
             };
             (since.0 < told.sequence && told.sequence <= newest)
                 && collection_is_wanted(told)
-                && told.key.starts_with(prefix)
+                && (told.kind == ChangeKind::Dropped || told.key.starts_with(prefix))
         };
         let mut told: Vec<_> = self.changes.iter().filter(is_wanted).cloned().collect();
         for index in 0..told.len() {
@@ -140,15 +179,18 @@ impl Model {
     }
 
     fn change(&mut self, operation: &Operation, sequence: u64, time: u64) -> Option<Told> {
-        let (Operation::Set(id, ..) | Operation::Expire(id, _) | Operation::Delete(id)) = operation;
-        let stored = self.state.get(id).cloned();
+        let id = match operation {
+            Operation::Set(id, ..) | Operation::Expire(id, _) | Operation::Delete(id) => id.clone(),
+            Operation::Drop(place) => (*place, String::new()),
+        };
+        let stored = self.state.documents.get(&id).cloned();
         let live = stored.clone().filter(|held| held.is_there(time));
         let document = |held: Held| (held.json, held.version);
         let mut told = Told {
             sequence,
             time,
-            collection: id.0,
-            key: id.1.clone(),
+            place: id.0,
+            key: id.1,
             kind: ChangeKind::Set,
             before: live.clone().map(document),
             after: None,
@@ -166,14 +208,12 @@ impl Model {
                 told.kind = if live.is_some() { ChangeKind::Deleted } else { ChangeKind::Expired };
                 told.before = Some(document(stored?));
             }
-        }
-        match told.after.clone() {
-            Some(json) => {
-                let held = Held { json, version: sequence, expires_at: told.expires_at };
-                self.state.insert(id.clone(), held);
+            Operation::Drop(place) => {
+                told.kind = ChangeKind::Dropped;
+                self.state.collections.get(place)?;
             }
-            None => drop(self.state.remove(id)),
         }
+        self.state.follow(&told);
         Some(told)
     }
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use ferrumdb_engine::{
-    ChangeKind, CollectionId, Error, FieldPath, History, Reader, Sequence, Timestamp, UpTo, Wanted,
+    ChangeKind, CollectionId, Error, FieldPath, History, Reader, Sequence, Snapshot, Timestamp, UpTo, Wanted,
 };
 use ferrumdb_proptests::Random;
 use serde_json::json;
 
-use crate::model::{NAMED, ROOT, Told};
+use crate::model::{Held, Id, NAMES, Place};
 use crate::world::World;
 
 /// The commit behind which the log tells of every one.
@@ -21,11 +21,11 @@ pub(crate) fn floor(reader: &Reader) -> u64 {
 }
 
 /// That the versions of a key are what was committed: all of them behind the floor, and before it what is kept.
-pub(crate) fn check_versions(world: &World, reader: &Reader, collection: u32, key: &str, history: History) {
+pub(crate) fn check_versions(world: &World, reader: &Reader, place: Place, key: &str, history: History) {
     let newest = reader.sequence().0;
-    let is_its = |told: &&Told| told.collection == collection && told.key == key && told.sequence <= newest;
-    let all: Vec<_> = world.model.changes.iter().filter(is_its).rev().collect();
-    let found: Vec<_> = reader.versions(CollectionId(collection), key).collect::<Result<_, _>>().unwrap();
+    let all = world.model.versions(place, key, newest);
+    let collection = world.model.at(newest).number(place);
+    let found: Vec<_> = reader.versions(collection, key).collect::<Result<_, _>>().unwrap();
     let floor = floor(reader);
     assert!(found.len() <= all.len(), "{found:?}\n{all:#?}");
     for (found, told) in found.iter().zip(&all) {
@@ -79,11 +79,14 @@ pub(crate) fn check_past(world: &World, reader: &Reader, random: &mut Random) {
     let states = world.model.at(sequence);
     let last = times.range(..=sequence).next_back().map_or(0, |(_, time)| *time);
     let expired = |at: Option<u64>| at.is_some_and(|at| at <= last);
-    for collection in [ROOT, NAMED] {
-        let of_it = states.iter().filter(|((of, _), _)| *of == collection);
+    for (place, name) in NAMES.into_iter().enumerate() {
+        let number = states.number(place);
+        if !name.is_empty() {
+            assert_eq!(snapshot.collection(name), number, "{name}");
+        }
+        let of_it = states.documents.iter().filter(|((of, _), _)| *of == place);
         for ((_, key), held) in of_it.clone() {
-            let found = snapshot.get(CollectionId(collection), key).unwrap();
-            match found {
+            match snapshot.get(number, key).unwrap() {
                 Some(found) => {
                     assert!(!expired(held.expires_at));
                     assert_eq!((found.as_str(), found.version().0), (&*held.json, held.version));
@@ -91,18 +94,27 @@ pub(crate) fn check_past(world: &World, reader: &Reader, random: &mut Random) {
                 None => assert!(held.expires_at.is_some()),
             }
         }
-        let there = of_it.filter(|((_, key), _)| snapshot.contains(CollectionId(collection), key)).count();
-        assert_eq!(snapshot.count(CollectionId(collection)), there as u64);
+        let there = of_it.clone().filter(|((_, key), _)| snapshot.contains(number, key)).count();
+        assert_eq!(snapshot.count(number), there as u64);
+        check_index(&snapshot, number, of_it);
     }
+    let named = snapshot.collections().into_iter().map(|info| info.name.to_string());
+    let there = NAMES.into_iter().enumerate().skip(1);
+    let there = there.filter(|(place, _)| states.number(*place) != CollectionId::NONE).map(|(_, name)| name);
+    assert_eq!(named.collect::<Vec<_>>(), there.collect::<Vec<_>>());
+}
+
+/// That an index of a past state, if there is one, finds what there was.
+fn check_index<'m>(
+    snapshot: &Snapshot,
+    collection: CollectionId,
+    documents: impl Iterator<Item = (&'m Id, &'m Held)>,
+) {
     let path = FieldPath::parse("n").unwrap();
-    let is_indexed = snapshot.indexes().iter().any(|index| index.path == path);
-    if is_indexed {
-        let found = snapshot.find(CollectionId::ROOT, &path, &json!(3)).unwrap();
-        let expected = states.iter().filter(|((collection, key), held)| {
-            *collection == 0
-                && held.json.starts_with("{\"n\":3,")
-                && snapshot.contains(CollectionId::ROOT, key)
-        });
-        assert_eq!(found.len(), expected.count());
+    if snapshot.indexes().iter().any(|index| (index.collection, &index.path) == (collection, &path)) {
+        let found = snapshot.find(collection, &path, &json!(3)).unwrap();
+        let is_found =
+            |id: &Id, held: &Held| held.json.starts_with("{\"n\":3,") && snapshot.contains(collection, &id.1);
+        assert_eq!(found.len(), documents.filter(|(id, held)| is_found(id, held)).count());
     }
 }

@@ -8,7 +8,7 @@ use ferrumdb_engine::{
 use ferrumdb_proptests::Random;
 use std::time::Duration;
 
-use crate::model::{Id, NAME, NAMED, Operation, ROOT};
+use crate::model::{Id, NAMES, Operation, Place, ROOT};
 use crate::past::{check_past, check_versions};
 use crate::watchers::Watcher;
 use crate::world::World;
@@ -25,13 +25,23 @@ struct Run {
 }
 
 impl Run {
+    fn place(&mut self) -> Place {
+        if self.random.once_in(3) { self.named() } else { ROOT }
+    }
+
+    fn named(&mut self) -> Place {
+        1 + self.random.below(NAMES.len() as u64 - 1) as Place
+    }
+
     fn id(&mut self) -> Id {
         let prefix = if self.random.once_in(2) { "a" } else { "b" };
-        let collection = if self.random.once_in(4) { NAMED } else { ROOT };
-        (collection, format!("{prefix}{}", self.random.below(KEYS)))
+        (self.place(), format!("{prefix}{}", self.random.below(KEYS)))
     }
 
     fn operation(&mut self) -> Operation {
+        if self.random.once_in(40) {
+            return Operation::Drop(self.named());
+        }
         let id = self.id();
         let expires_at = self.random.once_in(4).then(|| self.world.now + self.random.below(30));
         match self.random.below(8) {
@@ -59,7 +69,7 @@ impl Run {
         Wanted {
             collection: match self.random.below(8) {
                 0 => InCollection::Root,
-                1 => InCollection::Named(Key::from(NAME)),
+                1 => InCollection::Named(Key::from(NAMES[self.named()])),
                 _ => InCollection::Any,
             },
             prefix: prefix.to_owned(),
@@ -147,13 +157,13 @@ impl Run {
         match self.random.below(100) {
             0..40 => self.commit(),
             40..45 => self.world.pass(10),
-            45..48 => {
-                let limit = 1 + self.random.below(4) as usize;
-                self.world.purge(limit);
-            }
+            45..48 => self.world.purge(),
             48..60 => self.world.step_compaction(self.history),
             60..62 => self.reopen(),
-            62..64 => self.world.index("n"),
+            62..64 => {
+                let place = self.place();
+                self.world.index(place, "n");
+            }
             64..66 => {
                 self.world.writer().sync().unwrap();
                 self.world.writer().append_sync_mark().unwrap();
@@ -166,8 +176,8 @@ impl Run {
                 self.follower = Some((follower, reader, Vec::new()));
             }
             90..98 => {
-                let (collection, key) = self.id();
-                check_versions(&self.world, self.world.reader(), collection, &key, self.history);
+                let (place, key) = self.id();
+                check_versions(&self.world, self.world.reader(), place, &key, self.history);
             }
             _ => check_past(&self.world, self.world.reader(), &mut self.random),
         }

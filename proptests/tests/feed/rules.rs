@@ -38,7 +38,7 @@ fn a_purge_is_told_as_an_expiry_and_what_had_expired_was_not_there_before() {
     world.pass(5);
     world.change(&["replaced=5"]);
     world.change(&["deleted"]);
-    world.purge(10);
+    world.purge();
     world.change(&["stays"]);
     world.change(&["stays=6"]);
     watcher.drain().unwrap();

@@ -10,7 +10,7 @@ use ferrumdb_engine::{
     follow, open,
 };
 
-use crate::model::{Id, Model, NAME, Operation, ROOT};
+use crate::model::{Id, Model, NAMES, Operation, Place, ROOT};
 
 pub(crate) const PATH: &str = "/my.db";
 
@@ -97,30 +97,35 @@ impl World {
         self.clock.set(Timestamp(self.now));
     }
 
-    pub(crate) fn purge(&mut self, limit: usize) {
-        let mut expired: Vec<_> = (self.model.state.iter())
+    /// Purges all that has expired: how much of less than that was of dropped collections, no model knows.
+    pub(crate) fn purge(&mut self) {
+        let state = &self.model.state;
+        let mut expired: Vec<_> = (state.documents.iter())
             .filter(|(_, held)| !held.is_there(self.now))
-            .map(|(id, held)| (held.expires_at, id.clone()))
+            .map(|(id, held)| (held.expires_at, state.number(id.0), id.clone()))
             .collect();
         expired.sort_unstable();
-        let purge: Vec<_> = expired.into_iter().take(limit).map(|(_, id)| Operation::Delete(id)).collect();
+        let purge: Vec<_> = expired.into_iter().map(|(.., id)| Operation::Delete(id)).collect();
         let sequence = self.newest();
-        let purged = self.writer().purge_expired(limit, Durability::Appended).unwrap();
+        let purged = self.writer().purge_expired(usize::MAX, Durability::Appended).unwrap();
         assert_eq!(purged, purge.len() as u64);
         self.model.commit(&purge, sequence + 1, self.now);
     }
 
-    /// Creates an index, or drops it.
-    pub(crate) fn index(&mut self, name: &str) {
-        let path = FieldPath::parse(name).unwrap();
+    /// Creates an index of a collection, if that is there, or drops it.
+    pub(crate) fn index(&mut self, place: Place, name: &str) {
+        let (path, collection) = (FieldPath::parse(name).unwrap(), self.model.state.number(place));
+        if collection == CollectionId::NONE {
+            return;
+        }
         let writer = self.writer();
-        match writer.begin_index(CollectionId::ROOT, path.clone()) {
+        match writer.begin_index(collection, path.clone()) {
             Ok(mut build) => {
                 build.run().unwrap();
                 let round = writer.index_round(&build);
                 writer.install_index(build, round, Durability::Appended).unwrap();
             }
-            Err(_) => drop(writer.drop_index(CollectionId::ROOT, &path, Durability::Appended).unwrap()),
+            Err(_) => drop(writer.drop_index(collection, &path, Durability::Appended).unwrap()),
         }
     }
 
@@ -163,18 +168,21 @@ impl World {
 }
 
 pub(crate) fn root(key: &str) -> Id {
-    (CollectionId::ROOT.0, key.to_owned())
+    (ROOT, key.to_owned())
 }
 
 fn transaction(operations: &[Operation]) -> Transaction {
     let mut transaction = Transaction::new();
     for operation in operations {
-        let (Operation::Set(id, ..) | Operation::Expire(id, _) | Operation::Delete(id)) = operation;
-        let collection = match id.0 {
-            ROOT => CollectionId::ROOT.into(),
-            _ => transaction.collection(&Key::from(NAME)),
+        let (place, key) = match operation {
+            Operation::Set(id, ..) | Operation::Expire(id, _) | Operation::Delete(id) => (id.0, &*id.1),
+            Operation::Drop(place) => (*place, ""),
         };
-        let key = Key::from(id.1.as_str());
+        let collection = match place {
+            ROOT => CollectionId::ROOT.into(),
+            _ => transaction.collection(&Key::from(NAMES[place])),
+        };
+        let key = Key::from(key);
         match operation {
             Operation::Set(_, json, at) => {
                 let document = EncodedDocument::from_json(json.as_bytes(), &Limits::default()).unwrap();
@@ -182,6 +190,7 @@ fn transaction(operations: &[Operation]) -> Transaction {
             }
             Operation::Expire(_, at) => transaction.expire(collection, key, at.map(Timestamp)),
             Operation::Delete(_) => transaction.delete(collection, key),
+            Operation::Drop(_) => transaction.drop_collection(collection),
         }
     }
     transaction
