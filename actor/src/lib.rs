@@ -110,7 +110,7 @@ pub use ferrumdb_engine::{
 pub use fsync_policy::FsyncPolicy;
 pub use lag::Lag;
 pub use metrics::{Distribution, Metrics};
-pub use open_transaction::{OpenRange, OpenTransaction};
+pub use open_transaction::{OpenFieldRange, OpenRange, OpenTransaction};
 pub use pending::Pending;
 pub use restore::{Restore, RestoreReport};
 pub use scan::{FieldKeyScan, FieldScan, KeyScan, Scan};

@@ -1,6 +1,10 @@
 //! Owns what the closure of a `transact` sees: reads as of one moment, and writes that are collected. Never sends
 //! anything to the writer.
 
+mod ranges;
+
+pub use ranges::{OpenFieldRange, OpenRange};
+
 use std::cell::OnceCell;
 use std::ops::{Bound, RangeBounds};
 use std::time::Duration;
@@ -171,13 +175,8 @@ impl<'d> OpenTransaction<'d> {
         F: TryInto<FieldPath>,
         Error: From<F::Error>,
     {
-        let mut found = Vec::new();
-        for key in self.find(field, value)? {
-            if let Some(document) = self.get(&key)? {
-                found.push((key, document));
-            }
-        }
-        Ok(found)
+        let keys = self.find(field, value)?;
+        self.documents_of(keys)
     }
 
     /// As [`Collection::find_range`], and as [`find`](Self::find) where others change something.
@@ -193,6 +192,21 @@ impl<'d> OpenTransaction<'d> {
         let bounds: (Bound<&Value>, Bound<&Value>) = (range.start_bound(), range.end_bound());
         let current = self.current;
         self.told(|open| open.find_range(current, &path, bounds, false))
+    }
+
+    /// The documents whose field holds a value in a range, in the order of the values, and of the keys where values are
+    /// equal: see [`Collection::range_by`]. If others change meanwhile which there are in the part that was read, or their
+    /// order, the transaction is run again; without an index on the field, if they change anything.
+    ///
+    /// # Errors
+    /// [`InvalidPath`](crate::ErrorKind::InvalidPath).
+    pub fn range_by<F>(&mut self, field: F, range: impl RangeBounds<Value>) -> Result<OpenFieldRange<'_, 'd>>
+    where
+        F: TryInto<FieldPath>,
+        Error: From<F::Error>,
+    {
+        let bounds = (range.start_bound().cloned(), range.end_bound().cloned());
+        Ok(OpenFieldRange::new(self, field.try_into()?, bounds))
     }
 
     /// Adds: `key` holds `value` from now on.
@@ -304,11 +318,20 @@ impl<'d> OpenTransaction<'d> {
         Ok(sum)
     }
 
+    fn documents_of(&mut self, keys: Vec<Key>) -> Result<Vec<(Key, Document)>> {
+        let mut found = Vec::with_capacity(keys.len());
+        for key in keys {
+            let document = self.get(&key)?;
+            found.extend(document.map(|document| (key, document)));
+        }
+        Ok(found)
+    }
+
     fn range_of(&mut self, bounds: KeyBounds) -> OpenRange<'_, 'd> {
         let id = self.open.id(self.current);
         // As for any scan: from now on, it is to cost what it reads.
         self.db.want_order(self.open.snapshot(), id);
-        OpenRange { open: self, bounds, reverse: false, limit: usize::MAX }
+        OpenRange::new(self, bounds)
     }
 
     fn write(
@@ -337,65 +360,5 @@ impl<'d> OpenTransaction<'d> {
         read: impl FnOnce(&mut engine::OpenTransaction<'d>) -> engine::Result<T>,
     ) -> Result<T> {
         read(&mut self.open).map_err(|error| self.db.counted(error.into()))
-    }
-}
-
-/// A range of keys that a transaction is about to read: see [`OpenTransaction::range`].
-///
-/// ```
-/// use ferrumdb::{Error, FerrumDB};
-///
-/// let db = FerrumDB::open_in_memory().wait()?;
-/// db.set("queue:1", "wash").wait()?;
-/// db.set("queue:2", "iron").wait()?;
-/// let job = db.transact(|tx| {
-///     let Some((key, job)) = tx.prefix("queue:").limit(1).documents()?.pop() else { return Ok(None) };
-///     tx.delete(key);
-///     Ok::<_, Error>(Some(job.to::<String>()?))
-/// });
-/// assert_eq!(job.wait()?.as_deref(), Some("wash")); // nobody else gets it
-/// # Ok::<(), ferrumdb::Error>(())
-/// ```
-#[derive(Debug)]
-#[must_use = "nothing is read before the documents, the keys or their number are asked for"]
-pub struct OpenRange<'t, 'd> {
-    open: &'t mut OpenTransaction<'d>,
-    bounds: KeyBounds,
-    reverse: bool,
-    limit: usize,
-}
-
-impl OpenRange<'_, '_> {
-    /// The same in reverse order. The bounds stay what they are.
-    pub fn reverse(self) -> Self {
-        Self { reverse: true, ..self }
-    }
-
-    /// No more than so many. What comes behind them counts as not read.
-    pub fn limit(self, documents: usize) -> Self {
-        Self { limit: documents, ..self }
-    }
-
-    /// The documents with their keys.
-    ///
-    /// # Errors
-    /// As [`Collection::get`].
-    pub fn documents(self) -> Result<Vec<(Key, Document)>> {
-        let Self { open, bounds, reverse, limit } = self;
-        let current = open.current;
-        open.told(|open| open.range(current, bounds, reverse, limit))
-    }
-
-    /// The keys alone: others may replace the documents meanwhile.
-    #[must_use]
-    pub fn keys(self) -> Vec<Key> {
-        let Self { open, bounds, reverse, limit } = self;
-        open.open.range_keys(open.current, bounds, reverse, limit)
-    }
-
-    /// How many documents there are in the range, whatever the limit.
-    #[must_use]
-    pub fn count(self) -> u64 {
-        self.open.open.count_range(self.open.current, self.bounds)
     }
 }

@@ -238,6 +238,42 @@ fn each_job_of_a_queue_is_taken_once_and_a_limit_reads_no_more_than_it_says() {
 }
 
 #[test]
+fn the_order_of_a_field_shows_what_was_written_itself_with_an_index_and_without() {
+    for is_indexed in [false, true] {
+        let db = database();
+        if is_indexed {
+            db.create_index("v").wait().unwrap();
+        }
+        let all =
+            [("a", json!([5, 1])), ("b", json!(2)), ("c", json!(3)), ("d", json!("text")), ("e", json!(4))];
+        for (key, v) in all {
+            db.set(key, json!({"v": v})).wait().unwrap();
+        }
+        let orders = db.transact(|tx| {
+            tx.set("c", json!({"v": 0}))?;
+            tx.set("f", json!({"v": [2, 9]}))?;
+            tx.set("g", json!({"v": null}))?;
+            tx.delete("b");
+            tx.persist("e");
+            let keys = |keys: Vec<ferrumdb::Key>| keys.iter().map(|key| key.to_string()).collect::<String>();
+            let page = tx.range_by("v", json!(1)..)?.limit(2).documents()?;
+            assert_eq!(
+                page.iter().map(|(_, found)| found.version() == Sequence::ZERO).collect::<Vec<_>>(),
+                [false, true]
+            );
+            Ok::<_, Error>([
+                keys(tx.range_by("v", json!(0)..json!(4))?.keys()?),
+                keys(tx.range_by("v", ..)?.reverse().keys()?),
+                keys(tx.range_by("v", json!(2)..=json!(9))?.reverse().limit(3).keys()?),
+                keys(page.into_iter().map(|(key, _)| key).collect()),
+                keys(tx.range_by("v", ..)?.limit(0).keys()?),
+            ])
+        });
+        assert_eq!(orders.wait().unwrap(), ["caf", "afdecg", "fae", "af", ""], "indexed: {is_indexed}");
+    }
+}
+
+#[test]
 fn a_transaction_spans_collections_that_come_and_go() {
     let db = database();
     let users = db.collection("users").unwrap();

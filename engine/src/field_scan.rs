@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::document::Document;
 use crate::error::Result;
 use crate::index::definition::IndexDefinition;
-use crate::index::extract::{extract, matches_range};
+use crate::index::extract::{extract, matches_range, told_at};
 use crate::index::path::FieldPath;
 use crate::index::value::{Operand, ValueRange};
 use crate::index::{Index, IndexBuilder, IndexEntry, Walk, entry_bytes};
@@ -102,30 +102,30 @@ impl<S: Borrow<Snapshot>> FieldScan<S> {
         FieldKeyScan(self)
     }
 
-    /// The next document; without its contents, if they are not wanted and it was not read.
-    fn next_found(&mut self, is_wanted: bool) -> Result<Option<(Key, Option<Document>)>> {
+    /// The next document, by the value at which it is told; without its contents, if they are not wanted and it was not
+    /// read.
+    pub(crate) fn next_found(&mut self, is_wanted: bool) -> Result<Option<(IndexEntry, Option<Document>)>> {
         loop {
             let Some(entry) = self.next_entry()? else { return Ok(None) };
             let needs_document = self.walking.as_ref().is_some_and(|walking| walking.needs_document);
             if !needs_document && !is_wanted {
                 self.left -= 1;
-                return Ok(Some((entry.key, None)));
+                return Ok(Some((entry, None)));
             }
             if let Some(document) = self.snapshot.borrow().get(self.collection, &entry.key)?
                 && (!needs_document || self.is_told_at(&entry, document.as_str()))
             {
                 self.left -= 1;
-                return Ok(Some((entry.key, Some(document))));
+                return Ok(Some((entry, Some(document))));
             }
         }
     }
 
     /// Whether this is the entry of its document that the scan tells.
     fn is_told_at(&self, entry: &IndexEntry, text: &str) -> bool {
-        let values = extract(text, &self.path);
-        let mut values = values.as_slice().iter().filter(|value| self.range.may_hold(value));
-        let told = if self.reverse { values.next_back() } else { values.next() };
-        told == Some(&entry.value) && (self.range.is_exact() || matches_range(text, &self.path, &self.range))
+        let told = told_at(text, &self.path, &self.range, self.reverse);
+        told.as_ref() == Some(&entry.value)
+            && (self.range.is_exact() || matches_range(text, &self.path, &self.range))
     }
 
     fn next_entry(&mut self) -> Result<Option<IndexEntry>> {
@@ -191,7 +191,7 @@ impl<S: Borrow<Snapshot>> Iterator for FieldScan<S> {
             // It could not even begin.
             self.left = 0;
         }
-        Some(found.map(|(key, document)| (key, document.expect("it was wanted"))))
+        Some(found.map(|(entry, document)| (entry.key, document.expect("it was wanted"))))
     }
 }
 
@@ -203,7 +203,7 @@ impl<S: Borrow<Snapshot>> Iterator for FieldKeyScan<S> {
         if self.0.walking.is_none() {
             self.0.left = 0;
         }
-        Some(found.map(|(key, _)| key))
+        Some(found.map(|(entry, _)| entry.key))
     }
 }
 

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::bounds::KeyBounds;
 use crate::collections::Collections;
+use crate::index::IndexEntry;
 use crate::index::catalog::{Catalog, IndexChange, OldValues};
 use crate::index::extract::Extracted;
 use crate::index::path::FieldPath;
@@ -46,8 +47,16 @@ pub(crate) struct RangeReads {
 pub(crate) enum RangeRead {
     /// Keys, and the documents there if they were read too.
     Keys { collection: CollectionId, bounds: KeyBounds, documents: bool },
-    /// The keys of the documents with a value in a range at a path.
-    Values { collection: CollectionId, path: FieldPath, range: ValueRange },
+    /// The keys of the documents with a value in a range at a path; in the order of the values no further than to an
+    /// entry, if there is one.
+    Values { collection: CollectionId, path: FieldPath, range: ValueRange, last: Option<LastRead> },
+}
+
+/// The last entry that was read in the order of values.
+#[derive(Clone, Debug)]
+pub(crate) struct LastRead {
+    pub(crate) entry: IndexEntry,
+    pub(crate) reverse: bool,
 }
 
 /// How many open transactions read ranges.
@@ -186,6 +195,14 @@ impl RangeReads {
     }
 }
 
+impl LastRead {
+    /// Whether the entry of a document at a value was read, or would have been if it had been there.
+    fn is_behind(&self, value: &IndexValue, key: &Key) -> bool {
+        let order = value.cmp(&self.entry.value).then_with(|| key.cmp(&self.entry.key));
+        if self.reverse { order.is_ge() } else { order.is_le() }
+    }
+}
+
 impl RangeRead {
     /// All documents of a collection.
     pub(crate) fn all(collection: CollectionId) -> Self {
@@ -206,10 +223,10 @@ impl RangeRead {
             Self::Keys { bounds, documents, .. } => {
                 (*documents || touch.alters_keys) && bounds.contain(touch.key)
             }
-            Self::Values { collection, path, range } => {
+            Self::Values { collection, path, range, last } => {
                 match (touch.index_change, catalog.position(*collection, path)) {
                     (Some(change), Some(index)) => {
-                        are_values_touched(range, change, index, touch.alters_keys)
+                        are_values_touched(range, last.as_ref(), change, index, touch)
                     }
                     // Without an index, now or then, it is not known which values they were.
                     _ => true,
@@ -299,13 +316,20 @@ impl<'c> Touch<'c> {
     }
 }
 
-/// Whether a change may be one of which documents have a value in the range, or of their order.
-fn are_values_touched(range: &ValueRange, change: &IndexChange, index: usize, alters_keys: bool) -> bool {
+/// Whether a change may be one of which documents have a value in the range, as far as it was read, or of their order.
+fn are_values_touched(
+    range: &ValueRange,
+    last: Option<&LastRead>,
+    change: &IndexChange,
+    index: usize,
+    touch: &Touch<'_>,
+) -> bool {
     let OldValues::Known(old) = &change.old else { return true };
     let (old, new) = (old[index].as_slice(), change.new[index].as_slice());
     // Two values that were cut may differ behind the cut.
-    if !alters_keys && old == new && new.iter().all(IndexValue::is_exact) {
+    if !touch.alters_keys && old == new && new.iter().all(IndexValue::is_exact) {
         return false;
     }
-    old.iter().chain(new).any(|value| range.may_hold(value))
+    let was_read = |value| last.is_none_or(|last| last.is_behind(value, touch.key));
+    old.iter().chain(new).any(|value| range.may_hold(value) && was_read(value))
 }

@@ -2,7 +2,7 @@
 //! order of the commits. Never looks at a database.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 /// What a document holds: a field that may have an index, and one that tells it from every other document ever written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,7 +13,10 @@ pub struct Item {
     pub w: i64,
 }
 
-/// One thing that a transaction did, with what it got.
+/// A collection: 0 is the root, and each other number stands for one name.
+pub type Place = u8;
+
+/// One thing that a transaction did in a collection, with what it got.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// It looked at a key.
@@ -28,6 +31,8 @@ pub enum Step {
     Read(Range<String>, bool, usize, Vec<(String, Item)>),
     /// It counted the documents in a range.
     CountRange(Range<String>, u64),
+    /// It read the first keys in the order of `v`, both ends included, no more than so many, in reverse or not.
+    ByV(i64, i64, bool, usize, Vec<String>),
     /// It looked for values of `v`, both ends included.
     FindV(i64, i64, BTreeSet<String>),
     /// It looked for a value of `w`.
@@ -38,15 +43,27 @@ pub enum Step {
     Expire(String, Option<u64>),
     /// It deleted a document.
     Delete(String),
+    /// It dropped the collection.
+    Drop,
 }
 
-/// The documents, and when they expire.
-pub type State = BTreeMap<String, (Item, Option<u64>)>;
+impl Step {
+    /// Whether it changes something, or could.
+    #[must_use]
+    pub fn is_write(&self) -> bool {
+        matches!(self, Self::Set(..) | Self::Expire(..) | Self::Delete(_) | Self::Drop)
+    }
+}
+
+/// The documents of all collections, and when they expire.
+pub type State = BTreeMap<(Place, String), (Item, Option<u64>)>;
 
 /// What a transaction sees and leaves behind, if it runs alone at a time.
 pub struct Alone<'s> {
     base: &'s State,
-    own: BTreeMap<String, Write>,
+    /// The collections of which nothing is left.
+    dropped: BTreeSet<Place>,
+    own: BTreeMap<(Place, String), Write>,
     now: u64,
 }
 
@@ -61,20 +78,20 @@ impl<'s> Alone<'s> {
     /// A transaction that begins with this state, at this time.
     #[must_use]
     pub fn new(base: &'s State, now: u64) -> Self {
-        Self { base, own: BTreeMap::new(), now }
+        Self { base, dropped: BTreeSet::new(), own: BTreeMap::new(), now }
     }
 
     /// Does all of this.
     ///
     /// # Errors
     /// Names the first step that must have gone otherwise.
-    pub fn run(&mut self, steps: &[Step]) -> Result<(), String> {
-        steps.iter().enumerate().try_for_each(|(number, step)| {
-            let would_be = self.step(step);
+    pub fn run(&mut self, steps: &[(Place, Step)]) -> Result<(), String> {
+        steps.iter().enumerate().try_for_each(|(number, (place, step))| {
+            let would_be = self.step(*place, step);
             if would_be == *step {
                 return Ok(());
             }
-            Err(format!("step {number}: {step:?} would have been {would_be:?}"))
+            Err(format!("step {number} in {place}: {step:?} would have been {would_be:?}"))
         })
     }
 
@@ -82,6 +99,7 @@ impl<'s> Alone<'s> {
     #[must_use]
     pub fn leaves(self) -> State {
         let mut state = self.base.clone();
+        state.retain(|(place, _), _| !self.dropped.contains(place));
         for (key, write) in self.own {
             match write {
                 Write::Set(item, expires) => drop(state.insert(key, (item, expires))),
@@ -97,64 +115,73 @@ impl<'s> Alone<'s> {
         state
     }
 
-    fn step(&mut self, step: &Step) -> Step {
+    fn step(&mut self, place: Place, step: &Step) -> Step {
         match step.clone() {
-            Step::Get(key, _) => Step::Get(key.clone(), self.get(&key)),
-            Step::Contains(key, _) => Step::Contains(key.clone(), self.get(&key).is_some()),
-            Step::Count(_) => Step::Count(self.all().count() as u64),
+            Step::Get(key, _) => Step::Get(key.clone(), self.get(place, &key)),
+            Step::Contains(key, _) => Step::Contains(key.clone(), self.get(place, &key).is_some()),
+            Step::Count(_) => Step::Count(self.all(place).count() as u64),
             Step::Range(range, reverse, limit, _) => {
-                let found = self.range(&range, reverse, limit).into_iter().map(|(key, _)| key);
+                let found = self.range(place, &range, reverse, limit).into_iter().map(|(key, _)| key);
                 Step::Range(range.clone(), reverse, limit, found.collect())
             }
             Step::Read(range, reverse, limit, _) => {
-                let found = self.range(&range, reverse, limit);
+                let found = self.range(place, &range, reverse, limit);
                 Step::Read(range, reverse, limit, found)
             }
             Step::CountRange(range, _) => {
-                let found = self.range(&range, false, usize::MAX).len() as u64;
+                let found = self.range(place, &range, false, usize::MAX).len() as u64;
                 Step::CountRange(range, found)
             }
+            Step::ByV(from, to, reverse, limit, _) => {
+                Step::ByV(from, to, reverse, limit, self.by_v(place, from..=to, reverse, limit))
+            }
             Step::FindV(from, to, _) => {
-                let found = self.all().filter(|(_, item)| (from..=to).contains(&item.v));
-                Step::FindV(from, to, found.map(|(key, _)| key).collect())
+                Step::FindV(from, to, self.by_v(place, from..=to, false, usize::MAX).into_iter().collect())
             }
             Step::FindW(w, _) => {
-                let found = self.all().filter(|(_, item)| item.w == w);
+                let found = self.all(place).filter(|(_, item)| item.w == w);
                 Step::FindW(w, found.map(|(key, _)| key).collect())
             }
             Step::Set(key, item, expires) => {
-                self.own.insert(key, Write::Set(item, expires));
+                self.own.insert((place, key), Write::Set(item, expires));
                 step.clone()
             }
             Step::Delete(key) => {
-                self.own.insert(key, Write::Delete);
+                self.own.insert((place, key), Write::Delete);
                 step.clone()
             }
             Step::Expire(key, at) => {
-                let write = match self.own.get(&key) {
+                let write = match self.own.get(&(place, key.clone())) {
                     Some(Write::Set(item, _)) => Write::Set(*item, at),
                     Some(Write::Delete) => Write::Delete,
                     Some(Write::Expire(_)) | None => Write::Expire(at),
                 };
-                self.own.insert(key, write);
+                self.own.insert((place, key), write);
+                step.clone()
+            }
+            Step::Drop => {
+                self.dropped.insert(place);
+                self.own.retain(|(of, _), _| *of != place);
                 step.clone()
             }
         }
     }
 
-    fn get(&self, key: &str) -> Option<Item> {
-        match self.own.get(key) {
+    fn get(&self, place: Place, key: &str) -> Option<Item> {
+        let id = (place, key.to_owned());
+        match self.own.get(&id) {
             Some(Write::Set(item, _)) => Some(*item),
             Some(Write::Delete) => None,
+            Some(Write::Expire(_)) | None if self.dropped.contains(&place) => None,
             Some(Write::Expire(_)) | None => {
-                let (item, expires) = self.base.get(key)?;
+                let (item, expires) = self.base.get(&id)?;
                 is_live(*expires, self.now).then_some(*item)
             }
         }
     }
 
-    fn range(&self, range: &Range<String>, reverse: bool, limit: usize) -> Vec<(String, Item)> {
-        let mut found: Vec<_> = self.all().filter(|(key, _)| range.contains(key)).collect();
+    fn range(&self, place: Place, range: &Range<String>, reverse: bool, limit: usize) -> Vec<(String, Item)> {
+        let mut found: Vec<_> = self.all(place).filter(|(key, _)| range.contains(key)).collect();
         if reverse {
             found.reverse();
         }
@@ -162,9 +189,18 @@ impl<'s> Alone<'s> {
         found
     }
 
-    fn all(&self) -> impl Iterator<Item = (String, Item)> {
-        let keys: BTreeSet<&String> = self.base.keys().chain(self.own.keys()).collect();
-        keys.into_iter().filter_map(|key| Some((key.clone(), self.get(key)?)))
+    fn by_v(&self, place: Place, range: RangeInclusive<i64>, reverse: bool, limit: usize) -> Vec<String> {
+        let mut found: Vec<_> = self.all(place).filter(|(_, item)| range.contains(&item.v)).collect();
+        found.sort_by_key(|(key, item)| (item.v, key.clone()));
+        if reverse {
+            found.reverse();
+        }
+        found.into_iter().take(limit).map(|(key, _)| key).collect()
+    }
+
+    fn all(&self, place: Place) -> impl Iterator<Item = (String, Item)> {
+        let ids: BTreeSet<_> = self.base.keys().chain(self.own.keys()).filter(|id| id.0 == place).collect();
+        ids.into_iter().filter_map(move |(_, key)| Some((key.clone(), self.get(place, key)?)))
     }
 }
 
@@ -176,20 +212,24 @@ fn is_live(expires: Option<u64>, now: u64) -> bool {
 mod tests {
     use super::*;
 
-    fn read(key: &str, w: Option<i64>) -> Step {
-        Step::Get(key.to_owned(), w.map(|w| Item { v: 0, w }))
+    fn read(key: &str, w: Option<i64>) -> (Place, Step) {
+        (0, Step::Get(key.to_owned(), w.map(|w| Item { v: 0, w })))
     }
 
     #[test]
     fn a_transaction_that_read_what_was_gone_is_found() {
         let mut state = State::new();
-        state.insert("a".to_owned(), (Item { v: 0, w: 1 }, None));
-        let write = Step::Set("a".to_owned(), Item { v: 0, w: 2 }, None);
+        state.insert((0, "a".to_owned()), (Item { v: 0, w: 1 }, None));
+        let write = (0, Step::Set("a".to_owned(), Item { v: 0, w: 2 }, None));
         let mut first = Alone::new(&state, 0);
         first.run(&[read("a", Some(1)), write.clone(), read("a", Some(2))]).expect("it ran alone");
         let state = first.leaves();
-        assert!(Alone::new(&state, 0).run(&[read("a", Some(1)), write]).is_err(), "an update was lost");
-        assert!(Alone::new(&state, 0).run(&[Step::Count(2)]).is_err());
-        assert!(Alone::new(&state, 0).run(&[Step::FindV(0, 0, BTreeSet::new())]).is_err());
+        let fails = |steps: &[(Place, Step)]| Alone::new(&state, 0).run(steps).is_err();
+        assert!(fails(&[read("a", Some(1)), write]), "an update was lost");
+        assert!(fails(&[(0, Step::Count(2))]));
+        assert!(fails(&[(0, Step::FindV(0, 0, BTreeSet::new()))]));
+        assert!(fails(&[(0, Step::ByV(0, 1, false, 1, Vec::new()))]));
+        assert!(fails(&[(1, Step::Get("a".to_owned(), Some(Item { v: 0, w: 2 })))]), "of another collection");
+        assert!(fails(&[(0, Step::Drop), read("a", Some(2))]), "of one that was dropped");
     }
 }

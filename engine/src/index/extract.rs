@@ -103,6 +103,19 @@ pub(crate) fn matches_range(document: &str, path: &FieldPath, range: &ValueRange
     any(document, path, |cursor| range.contains(&cursor))
 }
 
+/// The value at which a document is told by whoever reads those in the range in their order: the smallest of it there, or, in
+/// reverse, the largest. One of more than [`VALUE_BYTES_MAX`](super::value::VALUE_BYTES_MAX) bytes may lie beside the range.
+pub(crate) fn told_at(
+    document: &str,
+    path: &FieldPath,
+    range: &ValueRange,
+    reverse: bool,
+) -> Option<IndexValue> {
+    let values = extract(document, path);
+    let mut inside = values.as_slice().iter().filter(|value| range.may_hold(value));
+    if reverse { inside.next_back() } else { inside.next() }.cloned()
+}
+
 fn extract_from(cursor: Cursor<'_>, path: &[Segment]) -> Extracted {
     let mut extracted = Extracted::NONE;
     let _ = walk(cursor, path, &mut |reached| {

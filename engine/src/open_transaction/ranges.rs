@@ -10,14 +10,16 @@ use super::{OpenTransaction, Write};
 use crate::bounds::KeyBounds;
 use crate::document::Document;
 use crate::error::Result;
-use crate::index::extract::{Extracted, extract, matches_range};
+use crate::field_scan::FieldScan;
+use crate::index::IndexEntry;
+use crate::index::extract::{matches_range, told_at};
 use crate::index::path::FieldPath;
 use crate::index::value::ValueRange;
 use crate::key::{CollectionId, Key, Timestamp};
 use crate::scan::Scan;
 use crate::snapshot::Snapshot;
 use crate::transaction::CollectionRef;
-use crate::validate::{RangeRead, RangeReads};
+use crate::validate::{LastRead, RangeRead, RangeReads};
 
 impl OpenTransaction<'_> {
     /// How many documents a collection has.
@@ -104,6 +106,60 @@ impl OpenTransaction<'_> {
         })
     }
 
+    /// The keys of the first documents, no more than so many, with a value between two bounds at `path`, in the order of the
+    /// values and then of the keys, or in reverse: see [`FieldScan`]. What comes behind them counts as not read, if there
+    /// is an index.
+    ///
+    /// # Errors
+    /// As [`Snapshot::find`].
+    pub fn range_by(
+        &mut self,
+        collection: impl Into<CollectionRef>,
+        path: &FieldPath,
+        bounds: (Bound<&Value>, Bound<&Value>),
+        reverse: bool,
+        limit: usize,
+    ) -> Result<Vec<Key>> {
+        self.expect_ranges();
+        let collection = collection.into();
+        let range = ValueRange::new(bounds.0, bounds.1)?;
+        let id = self.id(collection);
+        self.snapshot();
+        let scan = FieldScan::new(self.taken(), id, path.clone(), bounds)?;
+        let mut scan = if reverse { scan.reverse() } else { scan };
+        let mut own = self.entries_of(collection, path, &range, reverse);
+        let mut found = Vec::new();
+        let mut shown = None;
+        while found.len() < limit {
+            while shown.is_none()
+                && let Some((entry, _)) = scan.next_found(false)?
+            {
+                // What it has written is its own entry, or none.
+                let is_own =
+                    matches!(self.written(collection, &entry.key), Some(Write::Set(..) | Write::Delete));
+                shown = (!is_own).then_some(entry);
+            }
+            let is_shown_next = match (&shown, own.last()) {
+                (Some(shown), Some(own)) => (shown < own) != reverse,
+                (shown, _) => shown.is_some(),
+            };
+            let Some(next) = (if is_shown_next { shown.take() } else { own.pop() }) else { break };
+            found.push(next);
+        }
+        if limit > 0 {
+            let last = found.last().filter(|_| found.len() == limit).cloned();
+            let last = last.map(|entry| LastRead { entry, reverse });
+            let read = match self.taken().view().catalog.get(id, path) {
+                Some(_) => RangeRead::Values { collection: id, path: path.clone(), range, last },
+                None => RangeRead::all(id),
+            };
+            let keys: Vec<_> = found.iter().map(|entry| entry.key.clone()).collect();
+            let until = self.first_expiry(id, &keys);
+            self.note_range(collection, read, until);
+        }
+        Ok(found.into_iter().map(|entry| entry.key).collect())
+    }
+
     fn count_with(
         &mut self,
         collection: CollectionRef,
@@ -187,7 +243,9 @@ impl OpenTransaction<'_> {
         let mut keys = find(self.snapshot(), id)?;
         let is_indexed = self.taken().view().catalog.get(id, path).is_some();
         let read = match is_indexed {
-            true => RangeRead::Values { collection: id, path: path.clone(), range: range.clone() },
+            true => {
+                RangeRead::Values { collection: id, path: path.clone(), range: range.clone(), last: None }
+            }
             false => RangeRead::all(id),
         };
         let until = self.first_expiry(id, &keys);
@@ -222,9 +280,7 @@ impl OpenTransaction<'_> {
                 Some(Write::Set(document, _)) => Some(document.uncommitted()),
                 _ => self.snapshot().get(id, &key)?,
             };
-            let values = document.map_or(Extracted::NONE, |document| extract(document.as_str(), path));
-            let mut inside = values.as_slice().iter().filter(|value| range.may_hold(value)).cloned();
-            let value = if reverse { inside.next_back() } else { inside.next() };
+            let value = document.and_then(|document| told_at(document.as_str(), path, range, reverse));
             pairs.push((value, key));
         }
         pairs.sort_unstable();
@@ -233,6 +289,28 @@ impl OpenTransaction<'_> {
         }
         keys.extend(pairs.into_iter().map(|(_, key)| key));
         Ok(())
+    }
+
+    /// What it has written with a value in the range, by the values at which it is told: what comes first stands last.
+    fn entries_of(
+        &self,
+        collection: CollectionRef,
+        path: &FieldPath,
+        range: &ValueRange,
+        reverse: bool,
+    ) -> Vec<IndexEntry> {
+        let entry = |(key, write): (&Key, &Write)| {
+            let Write::Set(document, _) = write else { return None };
+            let value = told_at(document.as_str(), path, range, reverse)?;
+            let matches = range.is_exact() || matches_range(document.as_str(), path, range);
+            matches.then(|| IndexEntry { value, key: key.clone() })
+        };
+        let mut entries: Vec<_> = self.writes_of(collection).filter_map(entry).collect();
+        entries.sort_unstable();
+        if !reverse {
+            entries.reverse();
+        }
+        entries
     }
 
     fn note_range(&mut self, collection: CollectionRef, range: RangeRead, until: Option<Timestamp>) {

@@ -5,24 +5,28 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::thread;
 
-use ferrumdb::{Error, FerrumDB, OpenTransaction};
+use ferrumdb::{Error, FerrumDB, OpenTransaction, Sequence, Transaction};
 use ferrumdb_proptests::Random;
-use ferrumdb_proptests::serial::{Alone, Item, State, Step};
+use ferrumdb_proptests::serial::{Alone, Item, Place, State, Step};
 use serde_json::{Value, json};
 
 const THREADS: u64 = 4;
 const TRANSACTIONS: u64 = 150;
 const KEYS: u64 = 6;
+/// The collection beside the root.
+const NAME: &str = "c";
 
 /// Does a few things at random, and notes what it got. The first writing transaction of this number leaves a mark, so
 /// that its commit can be told.
-fn work(tx: &mut OpenTransaction<'_>, random: &mut Random, number: i64) -> Result<Vec<Step>, Error> {
+fn work(tx: &mut OpenTransaction<'_>, random: &mut Random, number: i64) -> Result<Vec<(Place, Step)>, Error> {
     let mut steps = Vec::new();
     let (count, mut written) = (1 + random.below(5), 0);
     for _ in 0..count {
         let key = format!("key:{}", random.below(KEYS));
         let v = random.below(4) as i64;
-        steps.push(match random.below(16) {
+        let place = Place::from(random.once_in(3));
+        let tx = if place == 0 { tx.in_root() } else { tx.in_collection(NAME)? };
+        let step = match random.below(18) {
             0..=4 => {
                 let found = tx.get(&key)?;
                 Step::Get(key, found.map(|document| item(document.value())))
@@ -46,20 +50,39 @@ fn work(tx: &mut OpenTransaction<'_>, random: &mut Random, number: i64) -> Resul
                 tx.delete(key.as_str());
                 Step::Delete(key)
             }
+            12 | 13 => {
+                let (reverse, limit) = (random.once_in(2), 1 + random.below(2) as usize);
+                let found = tx.range_by("v", json!(v)..=json!(v + 2))?.limit(limit);
+                let found = if reverse { found.reverse() } else { found }.keys()?;
+                Step::ByV(v, v + 2, reverse, limit, found.into_iter().map(String::from).collect())
+            }
             _ => {
                 written += 1;
                 set(tx, key, Item { v, w: number * 10 + written })?
             }
-        });
+        };
+        steps.push((place, step));
     }
-    if steps.iter().any(|step| matches!(step, Step::Set(..) | Step::Delete(_))) {
-        steps.push(set(tx, mark(number), Item { v: -1, w: number * 10 })?);
+    if steps.iter().any(|(_, step)| step.is_write()) {
+        steps.push((0, set(tx.in_root(), mark(number), marked(number))?));
     }
     Ok(steps)
 }
 
+/// Drops the collection, and leaves a mark.
+fn drop_one(db: &FerrumDB, number: i64) -> Result<Vec<(Place, Step)>, Error> {
+    let item = marked(number);
+    let all = Transaction::new().drop_collection(NAME).set(mark(number), json!({"v": item.v, "w": item.w}));
+    db.commit(all).wait()?;
+    Ok(vec![(1, Step::Drop), (0, Step::Set(mark(number), item, None))])
+}
+
 fn mark(number: i64) -> String {
     format!("mark:{number}")
+}
+
+fn marked(number: i64) -> Item {
+    Item { v: -1, w: number * 10 }
 }
 
 fn set(tx: &mut OpenTransaction<'_>, key: String, item: Item) -> Result<Step, Error> {
@@ -92,7 +115,10 @@ fn transactions_of_several_threads_could_have_run_one_after_the_other() {
                         let steps = work(tx, &mut random, number)?;
                         Ok::<_, Error>((tx.sequence(), steps))
                     };
-                    let (sequence, steps) = db.transact(run).attempts(u32::MAX).wait().unwrap();
+                    let (sequence, steps) = match number % 20 {
+                        19 => (Sequence::ZERO, drop_one(db, number).unwrap()),
+                        _ => db.transact(run).attempts(u32::MAX).wait().unwrap(),
+                    };
                     match db.get(mark(number)).unwrap() {
                         Some(mark) => {
                             let before = committed.lock().unwrap().insert(mark.version(), steps);
@@ -104,7 +130,7 @@ fn transactions_of_several_threads_could_have_run_one_after_the_other() {
             });
         }
     });
-    let mut states = BTreeMap::from([(ferrumdb::Sequence::ZERO, State::new())]);
+    let mut states = BTreeMap::from([(Sequence::ZERO, State::new())]);
     for (sequence, steps) in committed.into_inner().unwrap() {
         let (_, state) = states.last_key_value().unwrap();
         let mut alone = Alone::new(state, 0);
@@ -117,6 +143,8 @@ fn transactions_of_several_threads_could_have_run_one_after_the_other() {
         Alone::new(state, 0).run(&steps).unwrap_or_else(|error| panic!("a reader at {sequence}: {error}"));
     }
     let (_, state) = states.last_key_value().unwrap();
-    assert_eq!(db.count().unwrap(), state.len() as u64);
+    let count = |place| state.keys().filter(|id| id.0 == place).count() as u64;
+    assert_eq!(db.count().unwrap(), count(0));
+    assert_eq!(db.collection(NAME).unwrap().count().unwrap(), count(1));
     assert!(db.metrics().conflicts > 0, "threads that never meet prove nothing");
 }
