@@ -1,0 +1,152 @@
+// Owns one chart: uPlot in the page's colours, and its figures in words. Loaded after the first drawing.
+
+import { useEffect, useRef, useState } from "preact/hooks";
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+import { theme } from "../../app/theme.ts";
+import type { Column, Past } from "./history.ts";
+
+export interface Line {
+  column: Column;
+  name: string;
+  /** The custom property that holds its colour. */
+  colour: string;
+}
+
+interface ChartProps {
+  title: string;
+  lines: readonly Line[];
+  format: (value: number) => string;
+  max?: number;
+  past: Past;
+  /** How far back it looks, in milliseconds. */
+  length: number;
+  /** Grows with each new sample. */
+  tick: number;
+}
+
+const HEIGHT = 150;
+
+export function Chart({ title, lines, format, max, past, length, tick }: ChartProps) {
+  const host = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | undefined>(undefined);
+  const [at, setAt] = useState<number | null>(null);
+  const [scheme, setScheme] = useState(0);
+  const end = (past.columns.time.at(-1) ?? Date.now()) as number;
+  const data = past.since(
+    end - length,
+    lines.map(({ column }) => column),
+  );
+  const chosen = theme.value;
+
+  useEffect(() => {
+    const query = matchMedia("(prefers-color-scheme: dark)");
+    const turned = () => setScheme((n) => n + 1);
+    query.addEventListener("change", turned);
+    return () => query.removeEventListener("change", turned);
+  }, []);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: drawn anew for other colours or another step, not for new samples
+  useEffect(() => {
+    const element = host.current;
+    if (!element) return;
+    const chart = new uPlot(options(element, lines, format, max, setAt), data as uPlot.AlignedData, element);
+    plot.current = chart;
+    const observer = new ResizeObserver(() => chart.setSize({ width: element.clientWidth, height: HEIGHT }));
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+      chart.destroy();
+    };
+  }, [past, chosen, scheme]);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the data is new with each of these
+  useEffect(() => {
+    plot.current?.setData(data as uPlot.AlignedData, false);
+    plot.current?.setScale("x", { min: (end - length) / 1000, max: end / 1000 });
+  }, [tick, length, past, chosen, scheme]);
+
+  const index = at ?? (data[0]?.length ?? 0) - 1;
+  const values = lines.map((line, place) => ({ ...line, value: data[place + 1]?.[index] }));
+  const told = values
+    .map(({ name, value }) => `${name} ${value == null ? "none" : format(value)}`)
+    .join(", ");
+  return (
+    <>
+      <p class="legend small number">
+        {values.map(({ name, colour, value }) => (
+          <span key={name} class="row">
+            <span class="swatch" aria-hidden="true" style={{ background: `var(${colour})` }} />
+            <span class="soft">{name}</span>
+            <strong>{value == null ? "–" : format(value)}</strong>
+          </span>
+        ))}
+      </p>
+      <div ref={host} class="chart-space" role="img" aria-label={`${title}: ${told}`} />
+    </>
+  );
+}
+
+function options(
+  element: HTMLElement,
+  lines: readonly Line[],
+  format: (value: number) => string,
+  max: number | undefined,
+  setAt: (index: number | null) => void,
+): uPlot.Options {
+  const colour = (name: string) => resolved(element, name);
+  const axis = {
+    stroke: colour("--ink-faint"),
+    font: `11px ${getComputedStyle(element).fontFamily}`,
+    ticks: { show: false },
+  };
+  return {
+    width: element.clientWidth,
+    height: HEIGHT,
+    padding: [8, 8, 0, 0],
+    legend: { show: false },
+    cursor: { sync: { key: "ferrum" }, y: false, drag: { x: false, y: false }, points: { size: 6 } },
+    scales: { y: { range: (_, low, high) => [0, max ?? Math.max(1, high * 1.15, low)] } },
+    axes: [
+      { ...axis, size: 22, space: 70, grid: { show: false }, values: (_, splits) => splits.map(clock) },
+      {
+        ...axis,
+        size: 56,
+        space: 36,
+        grid: { stroke: colour("--line"), width: 1 },
+        values: (_, splits) => splits.map((value) => (value === 0 ? "0" : format(value))),
+      },
+    ],
+    series: [
+      {},
+      ...lines.map(({ colour: name }, index) => ({
+        stroke: colour(name),
+        width: 1.5,
+        points: { show: false },
+        spanGaps: false,
+        ...(index === 0 && {
+          fill: colour(name)
+            .replace(/^rgb\((.*)\)$/, "rgb($1 / 10%)")
+            .replaceAll(",", " "),
+        }),
+      })),
+    ],
+    hooks: { setCursor: [(chart) => setAt(chart.cursor.idx ?? null)] },
+  };
+}
+
+const HOURS = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const SECONDS = new Intl.DateTimeFormat("en-GB", { minute: "2-digit", second: "2-digit" });
+
+function clock(seconds: number): string {
+  return seconds % 60 === 0 ? HOURS.format(seconds * 1000) : SECONDS.format(seconds * 1000);
+}
+
+/** A canvas knows no custom properties, and those of the page depend on its scheme. */
+function resolved(element: HTMLElement, name: string): string {
+  const before = element.style.color;
+  element.style.color = `var(${name})`;
+  const colour = getComputedStyle(element).color;
+  element.style.color = before;
+  return colour;
+}

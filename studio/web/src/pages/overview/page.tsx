@@ -1,0 +1,120 @@
+// Owns the overview: how large the database is, what it does now, and how both have gone.
+
+import { useEffect } from "preact/hooks";
+import "./overview.css";
+import { overview, refreshOverview, sample, session } from "../../app/live.ts";
+import { href } from "../../app/router.ts";
+import { bytes, nanos, percent, short, span, whole } from "../../ui/format.ts";
+import { JobList } from "../../ui/jobs.tsx";
+import { Facts, PageHead, Panel } from "../../ui/parts.tsx";
+import { Charts } from "./charts.tsx";
+import { LogStrip } from "./log-strip.tsx";
+
+export default function OverviewPage() {
+  useEffect(() => {
+    void refreshOverview();
+    const timer = setInterval(refreshOverview, 5000);
+    return () => clearInterval(timer);
+  }, []);
+  const all = overview.value;
+  if (!all) return <div class="page" aria-busy="true" />;
+  return (
+    <div class="page">
+      <PageHead title={session.value?.name ?? ""}>
+        <span class="small faint mono wrap">{all.file.path}</span>
+      </PageHead>
+      <Notices />
+      <Figures />
+      <Panel title="The file" aside={<a href={href("upkeep")}>Compact, verify, back up</a>}>
+        <LogStrip sizes={sizes()} />
+      </Panel>
+      <JobList running />
+      <Charts />
+      <Panel title="Held in memory">
+        <Facts
+          facts={[
+            ["Cache of documents", bytes(all.memory.cache_bytes)],
+            ["Open snapshots", whole(all.memory.snapshots)],
+            [
+              "The oldest of them",
+              all.memory.oldest_snapshot_ms === null ? "none" : `${span(all.memory.oldest_snapshot_ms)} old`,
+            ],
+            ["Snapshots and iterations", whole(all.memory.pins)],
+            ["Old versions kept for them", whole(all.memory.undo_versions)],
+            ["What those take", bytes(all.memory.undo_bytes)],
+          ]}
+        />
+      </Panel>
+    </div>
+  );
+}
+
+/** The sizes as of the last second, where there are figures already. */
+function sizes() {
+  const known = overview.value?.bytes ?? { file: 0, log: 0, live: 0, dead: 0, held: 0 };
+  const now = sample.value;
+  return now ? { ...known, live: now.live_bytes, dead: now.dead_bytes, file: now.file_bytes } : known;
+}
+
+function Notices() {
+  const { lag, recovery } = overview.value ?? {};
+  return (
+    <>
+      {lag?.error && <p class="note bad">It does not come any further: {lag.error}</p>}
+      {lag && !lag.error && (
+        <p class="note">
+          Another process has this file open. What it commits shows up here as it happens
+          {lag.published > lag.sequence
+            ? `; ${whole(lag.published - lag.sequence)} commits are still to come.`
+            : "."}
+        </p>
+      )}
+      {recovery && recovery.torn_bytes > 0 && (
+        <p class="note warn">
+          When it was opened, an unfinished end of {bytes(recovery.torn_bytes)} was cut off
+          {recovery.torn_file ? `, and saved as ${recovery.torn_file}` : ""}.
+        </p>
+      )}
+    </>
+  );
+}
+
+function Figures() {
+  const now = sample.value;
+  const all = overview.value;
+  const documents = now?.documents ?? all?.documents ?? 0;
+  const figures: [string, string, string][] = [
+    [
+      "Documents",
+      whole(documents),
+      `in ${whole((all?.collections ?? 0) + 1)} ${all?.collections ? "collections" : "collection"}`,
+    ],
+    ["Reads", now ? short(now.gets_per_second) : "–", "a second"],
+    ["Writes", now ? short(now.writes_per_second) : "–", "a second"],
+    ["Commit", time(now?.commit_p50_ns), `${time(now?.commit_p99_ns)} at p99`],
+    ["Sync", time(now?.sync_p50_ns), `${time(now?.sync_p99_ns)} at p99`],
+    ["Cache hits", now?.cache_hit_ratio == null ? "–" : percent(now.cache_hit_ratio, 1), "of document reads"],
+  ];
+  if (now?.lag_ms != null)
+    figures.push([
+      "Behind the owner",
+      `${Math.round(now.lag_ms)} ms`,
+      `${whole(now.lag_commits ?? 0)} commits`,
+    ]);
+  return (
+    <dl class="figures">
+      {figures.map(([name, value, more]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd class="number">
+            <strong>{value}</strong> <span class="small faint">{more}</span>
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function time(value: number | null | undefined): string {
+  return value == null ? "–" : nanos(value);
+}

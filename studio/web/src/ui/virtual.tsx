@@ -1,0 +1,141 @@
+// Owns the list of which only what is seen exists: rows of one height, any number of them, walked through by keys.
+
+import type { ComponentChildren } from "preact";
+import { useEffect, useLayoutEffect, useMemo, useReducer, useRef } from "preact/hooks";
+import { ScrollSpan } from "./scroll.ts";
+
+export const ROW_HEIGHT = 30;
+const OVERSCAN = 8;
+
+interface VirtualProps {
+  label: string;
+  role: "listbox" | "tree";
+  count: number;
+  /** The row that the keys start from; none if it is negative. */
+  current: number;
+  row: (index: number) => ComponentChildren;
+  /** The keys lead to another row. */
+  onMove: (index: number) => void;
+  /** A key that moves nowhere. */
+  onKey?: (event: KeyboardEvent) => void;
+  /** Rows from the first to before the last will be shown. */
+  onRange?: (from: number, to: number) => void;
+  rowId: (index: number) => string;
+  multi?: boolean;
+}
+
+export function Virtual(props: VirtualProps) {
+  const { label, role, count, current, row, onRange } = props;
+  const element = useRef<HTMLDivElement>(null);
+  const [, redraw] = useReducer((n: number, _: undefined) => n + 1, 0);
+  const span = useMemo(() => new ScrollSpan(0, 600), []);
+  span.total = count * ROW_HEIGHT;
+  const from = Math.max(0, Math.floor(span.top / ROW_HEIGHT) - OVERSCAN);
+  const to = Math.min(count, Math.ceil((span.top + span.view) / ROW_HEIGHT) + OVERSCAN);
+
+  useEffect(() => onRange?.(from, to), [from, to, onRange]);
+
+  useLayoutEffect(() => {
+    const node = element.current;
+    if (!node) return;
+    const observer = new ResizeObserver(() => {
+      span.view = node.clientHeight;
+      redraw(undefined);
+    });
+    observer.observe(node);
+    return () => observer.disconnect();
+  }, [span]);
+
+  // A list that has become shorter: the browser has moved already, and its event comes too late for this drawing.
+  useLayoutEffect(() => {
+    const node = element.current;
+    if (node && span.top > Math.max(0, span.total - span.view)) {
+      node.scrollTop = span.moveTo(span.total);
+      redraw(undefined);
+    }
+  });
+
+  useLayoutEffect(() => {
+    const node = element.current;
+    if (!node || current < 0) return;
+    const top = current * ROW_HEIGHT;
+    const wanted =
+      top < span.top
+        ? top
+        : top + ROW_HEIGHT > span.top + span.view
+          ? top + ROW_HEIGHT - span.view
+          : undefined;
+    if (wanted === undefined) return;
+    node.scrollTop = span.moveTo(wanted);
+    redraw(undefined);
+  }, [current, span]);
+
+  const settling = useRef(0);
+  const onScroll = () => {
+    const node = element.current;
+    if (!node || Math.abs(node.scrollTop - span.physical) < 1) return;
+    span.scrolled(node.scrollTop);
+    redraw(undefined);
+    clearTimeout(settling.current);
+    if (span.total > span.height) {
+      settling.current = window.setTimeout(() => {
+        node.scrollTop = span.settle();
+        redraw(undefined);
+      }, 200);
+    }
+  };
+  useEffect(() => () => clearTimeout(settling.current), []);
+
+  const rows = [];
+  for (let index = from; index < to; index++) {
+    rows.push(
+      <div
+        key={index}
+        class="item"
+        role="presentation"
+        style={{ transform: `translateY(${span.place(index * ROW_HEIGHT)}px)` }}
+      >
+        {row(index)}
+      </div>,
+    );
+  }
+  return (
+    <div
+      ref={element}
+      class="virtual"
+      role={role}
+      aria-label={label}
+      aria-multiselectable={props.multi ?? false}
+      tabIndex={0}
+      aria-activedescendant={current >= from && current < to ? props.rowId(current) : undefined}
+      onScroll={onScroll}
+      onKeyDown={(event) => moveByKey(event, props, Math.max(1, Math.floor(span.view / ROW_HEIGHT) - 1))}
+    >
+      <div class="spacer" role="presentation" style={{ height: `${span.height}px` }}>
+        {rows}
+      </div>
+    </div>
+  );
+}
+
+function moveByKey(
+  event: KeyboardEvent,
+  { count, current, onMove, onKey }: VirtualProps,
+  page: number,
+): void {
+  const steps: Record<string, number> = {
+    ArrowDown: current + 1,
+    ArrowUp: current < 0 ? 0 : current - 1,
+    PageDown: current + page,
+    PageUp: current - page,
+    Home: 0,
+    End: count - 1,
+  };
+  const to = event.ctrlKey || event.metaKey || event.altKey ? undefined : steps[event.key];
+  if (to === undefined || count === 0) {
+    onKey?.(event);
+    return;
+  }
+  event.preventDefault();
+  onMove(Math.max(0, Math.min(to, count - 1)));
+}
