@@ -13,6 +13,13 @@ export default defineConfig({
     assetsInlineLimit: 0,
     reportCompressedSize: false,
     license: { fileName: "licenses.md" },
+    rolldownOptions: {
+      output: {
+        // Each page's part is named after its folder.
+        chunkFileNames: ({ name, facadeModuleId }) =>
+          `assets/${name === "page" ? (facadeModuleId?.split("/").at(-2) ?? name) : name}-[hash].js`,
+      },
+    },
   },
   test: {
     projects: [

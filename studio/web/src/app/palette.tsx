@@ -53,7 +53,7 @@ function Palette({ choose }: { choose: (entry: Entry) => void }) {
     [current, id],
   );
   return (
-    <div class="palette-body palette">
+    <div class="palette">
       <input
         type="text"
         role="combobox"

@@ -2,6 +2,7 @@
 
 import { diffLines } from "diff";
 import { useMemo } from "preact/hooks";
+import "./diff.css";
 import { tryParseJson } from "../json/parse.ts";
 import { printJson } from "../json/print.ts";
 

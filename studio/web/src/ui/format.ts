@@ -43,7 +43,7 @@ export function nanos(value: number): string {
 }
 
 export function percent(part: number, all: number): string {
-  return all === 0 ? "–" : `${((100 * part) / all).toFixed(part === all ? 0 : 1)} %`;
+  return all === 0 ? "–" : `${((100 * part) / all).toFixed(1).replace(/\.0$/, "")} %`;
 }
 
 /** A span of time in its two greatest units. */
@@ -73,7 +73,9 @@ export function clock(milliseconds: number): string {
 }
 
 function digits(value: number): string {
-  return value >= 99.95 ? String(Math.round(value)) : value >= 9.995 ? value.toFixed(1) : value.toFixed(2);
+  const text =
+    value >= 99.95 ? String(Math.round(value)) : value >= 9.995 ? value.toFixed(1) : value.toFixed(2);
+  return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
 }
 
 /** A key on one line, with what cannot be seen made visible. */

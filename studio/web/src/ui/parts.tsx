@@ -16,11 +16,13 @@ export function PageHead({
   children?: ComponentChildren;
 }) {
   return (
-    <div class="page-head">
-      <h1 class="grow">{title}</h1>
-      {children}
-      {text && <p>{text}</p>}
-    </div>
+    <>
+      <div class="page-head">
+        <h1>{title}</h1>
+        {children}
+      </div>
+      {text && <p class="head-text">{text}</p>}
+    </>
   );
 }
 

@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useReducer, useRef } from "preact/hooks";
 import { ScrollSpan } from "./scroll.ts";
 
-export const ROW_HEIGHT = 30;
+const ROW_HEIGHT = 30;
 const OVERSCAN = 8;
 
 interface VirtualProps {
@@ -22,16 +22,17 @@ interface VirtualProps {
   onRange?: (from: number, to: number) => void;
   rowId: (index: number) => string;
   multi?: boolean;
+  rowHeight?: number;
 }
 
 export function Virtual(props: VirtualProps) {
-  const { label, role, count, current, row, onRange } = props;
+  const { label, role, count, current, row, onRange, rowHeight = ROW_HEIGHT } = props;
   const element = useRef<HTMLDivElement>(null);
   const [, redraw] = useReducer((n: number, _: undefined) => n + 1, 0);
   const span = useMemo(() => new ScrollSpan(0, 600), []);
-  span.total = count * ROW_HEIGHT;
-  const from = Math.max(0, Math.floor(span.top / ROW_HEIGHT) - OVERSCAN);
-  const to = Math.min(count, Math.ceil((span.top + span.view) / ROW_HEIGHT) + OVERSCAN);
+  span.total = count * rowHeight;
+  const from = Math.max(0, Math.floor(span.top / rowHeight) - OVERSCAN);
+  const to = Math.min(count, Math.ceil((span.top + span.view) / rowHeight) + OVERSCAN);
 
   useEffect(() => onRange?.(from, to), [from, to, onRange]);
 
@@ -58,17 +59,13 @@ export function Virtual(props: VirtualProps) {
   useLayoutEffect(() => {
     const node = element.current;
     if (!node || current < 0) return;
-    const top = current * ROW_HEIGHT;
+    const top = current * rowHeight;
     const wanted =
-      top < span.top
-        ? top
-        : top + ROW_HEIGHT > span.top + span.view
-          ? top + ROW_HEIGHT - span.view
-          : undefined;
+      top < span.top ? top : top + rowHeight > span.top + span.view ? top + rowHeight - span.view : undefined;
     if (wanted === undefined) return;
     node.scrollTop = span.moveTo(wanted);
     redraw(undefined);
-  }, [current, span]);
+  }, [current, span, rowHeight]);
 
   const settling = useRef(0);
   const onScroll = () => {
@@ -93,7 +90,7 @@ export function Virtual(props: VirtualProps) {
         key={index}
         class="item"
         role="presentation"
-        style={{ transform: `translateY(${span.place(index * ROW_HEIGHT)}px)` }}
+        style={{ height: `${rowHeight}px`, transform: `translateY(${span.place(index * rowHeight)}px)` }}
       >
         {row(index)}
       </div>,
@@ -109,7 +106,7 @@ export function Virtual(props: VirtualProps) {
       tabIndex={0}
       aria-activedescendant={current >= from && current < to ? props.rowId(current) : undefined}
       onScroll={onScroll}
-      onKeyDown={(event) => moveByKey(event, props, Math.max(1, Math.floor(span.view / ROW_HEIGHT) - 1))}
+      onKeyDown={(event) => moveByKey(event, props, Math.max(1, Math.floor(span.view / rowHeight) - 1))}
     >
       <div class="spacer" role="presentation" style={{ height: `${span.height}px` }}>
         {rows}

@@ -3,9 +3,9 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import "./changes.css";
 import { useCommands } from "../../app/commands.ts";
-import { collectionLabel, overview } from "../../app/live.ts";
+import { collectionLabel, overview, sample } from "../../app/live.ts";
 import { change as changeAddress, href, route } from "../../app/router.ts";
-import { Button } from "../../ui/button.tsx";
+import { Button, IconButton } from "../../ui/button.tsx";
 import { Diff } from "../../ui/diff.tsx";
 import { bytes, clock, time, visible, whole } from "../../ui/format.ts";
 import { CollectionSelect, Empty, PageHead } from "../../ui/parts.tsx";
@@ -55,9 +55,7 @@ export default function ChangesPage() {
         <Button icon={paused ? "play" : "pause"} onClick={turn}>
           {paused ? "Resume" : "Pause"}
         </Button>
-        <Button kind="plain" onClick={() => feed.clear()}>
-          Clear
-        </Button>
+        <IconButton icon="close" label="Clear the list" onClick={() => feed.clear()} />
       </PageHead>
       <div class="row wraps changes-tools">
         <CollectionSelect
@@ -111,7 +109,7 @@ export default function ChangesPage() {
                     id={`change-${index}`}
                     change={one}
                     at={index === at}
-                    age={Math.min(4, Math.floor(index / 6))}
+                    age={ageOf(one)}
                     onClick={() => setChosen(one.place)}
                   />
                 )
@@ -178,6 +176,16 @@ function ChangeDetail({ change }: { change: Seen }) {
     </section>
   );
 }
+
+/** How cold a change is by now: what is fresh is hot. */
+function ageOf({ time }: Seen): number {
+  // The samples come each second, so that the colours change without new changes.
+  const now = Math.max(Date.now(), sample.value?.time ?? 0);
+  const found = COOLING_MS.findIndex((limit) => now - time < limit);
+  return found < 0 ? COOLING_MS.length : found;
+}
+
+const COOLING_MS = [5_000, 30_000, 120_000, 600_000];
 
 function kindOf({ kind, before }: Seen): string {
   if (kind === "set") return before ? "replaced" : "created";

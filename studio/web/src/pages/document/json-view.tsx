@@ -91,12 +91,8 @@ export function JsonView({ document: json }: { document: Json }) {
             {found.length === 0 ? "not found" : `${hit + 1} of ${found.length}`}
           </span>
         )}
-        <Button kind="plain" onClick={() => fold(false)}>
-          Unfold
-        </Button>
-        <Button kind="plain" onClick={() => fold(true)}>
-          Fold
-        </Button>
+        <IconButton icon="unfold" label="Unfold all" onClick={() => fold(false)} />
+        <IconButton icon="fold" label="Fold all" onClick={() => fold(true)} />
         <IconButton
           icon="copy"
           label="Copy as JSON"
@@ -106,6 +102,7 @@ export function JsonView({ document: json }: { document: Json }) {
       <Virtual
         label="Document"
         role="tree"
+        rowHeight={24}
         count={rows.length}
         current={at}
         rowId={(index) => `value-${index}`}
@@ -130,7 +127,7 @@ export function JsonView({ document: json }: { document: Json }) {
           );
         }}
       />
-      <p class="keys-foot small faint mono cut">{rows[at] ? pathText(rows[at].path) : " "}</p>
+      <p class="list-foot small faint mono cut">{rows[at] ? pathText(rows[at].path) : " "}</p>
     </div>
   );
 }

@@ -154,7 +154,7 @@ function Actions({
   return (
     <>
       <IconButton
-        icon="copy"
+        icon="duplicate"
         label="Duplicate (d)"
         onClick={() => void askForNew(name, copyName(document.key), pretty(document))}
       />

@@ -1,4 +1,4 @@
-// Owns how long a document stays: reading what somebody types, and changing it.
+// Owns asking how long a document stays, and changing it.
 
 import { useState } from "preact/hooks";
 import { post } from "../../api/client.ts";
@@ -7,24 +7,10 @@ import { Button } from "../../ui/button.tsx";
 import { openDialog } from "../../ui/dialog.tsx";
 import { span } from "../../ui/format.ts";
 import { Field } from "../../ui/parts.tsx";
-
-const UNITS: Record<string, number> = { s: 1e3, min: 6e4, h: 36e5, d: 864e5 };
-
-/** Milliseconds; null is for ever, and nothing where the text says no time. */
-export function ttlOf(text: string): number | null | undefined {
-  const words = text.trim().toLowerCase();
-  if (words === "") return null;
-  const parts = [...words.matchAll(/(\d+(?:\.\d+)?)\s*(s|min|m|h|d)\b\s*/gy)];
-  if (parts.length === 0 || parts.map(([whole]) => whole).join("") !== words) return undefined;
-  const total = parts.reduce(
-    (sum, [, count, unit]) => sum + Number(count) * (UNITS[unit === "m" ? "min" : (unit ?? "")] ?? 0),
-    0,
-  );
-  return total >= 1 && Number.isSafeInteger(Math.round(total)) ? Math.round(total) : undefined;
-}
+import { lifetimeOf } from "./lifetime.ts";
 
 export function TtlField({ value, onChange }: { value: string; onChange: (text: string) => void }) {
-  const read = ttlOf(value);
+  const read = lifetimeOf(value);
   return (
     <Field
       label="Time to live"
@@ -59,7 +45,7 @@ export function askForTtl(document: Document): Promise<Document | undefined> {
 function ChangeTtl({ document, close }: { document: Document; close: (stored?: Document) => void }) {
   const [text, setText] = useState(document.ttl_ms === null ? "" : span(document.ttl_ms));
   const [error, setError] = useState<string | undefined>(undefined);
-  const ttl = ttlOf(text);
+  const ttl = lifetimeOf(text);
   const store = async () => {
     try {
       const { key, collection, version } = document;

@@ -113,7 +113,7 @@ export function KeyList({ name, prefix, reverse, current, open }: KeyListProps) 
         onKey={onKey}
         onRange={onRange}
       />
-      <p class="keys-foot small faint number" role="status">
+      <p class="list-foot small faint number" role="status">
         {total === undefined
           ? "…"
           : `${whole(total)} ${total === 1 ? "key" : "keys"}${prefix ? " begin like this" : ""}`}

@@ -11,7 +11,8 @@ import { Button } from "../../ui/button.tsx";
 import { openDialog } from "../../ui/dialog.tsx";
 import { Field } from "../../ui/parts.tsx";
 import { Editor } from "../document/editor.tsx";
-import { TtlField, ttlOf } from "../document/ttl.tsx";
+import { lifetimeOf } from "../document/lifetime.ts";
+import { TtlField } from "../document/ttl.tsx";
 
 /** Asks for a new document, stores it and shows it. */
 export async function askForNew(name: string | undefined, key = "", text = "{}"): Promise<void> {
@@ -38,7 +39,7 @@ function NewDocument({ name, initialKey, initialText, close }: NewDocumentProps)
   const [text, setText] = useState(initialText);
   const [ttl, setTtl] = useState("");
   const [error, setError] = useState<string | undefined>(undefined);
-  const lifetime = ttlOf(ttl);
+  const lifetime = lifetimeOf(ttl);
 
   const store = async () => {
     try {

@@ -101,7 +101,7 @@ export function KeyTree({ name, prefix, delimiter, current, open }: KeyTreeProps
           );
         }}
       />
-      <p class="keys-foot small faint">Sizes with ≈ are estimated from some of the keys.</p>
+      <p class="list-foot small faint">Sizes with ≈ are estimated from some of the keys.</p>
     </>
   );
 }

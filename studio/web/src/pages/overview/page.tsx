@@ -2,18 +2,23 @@
 
 import { useEffect } from "preact/hooks";
 import "./overview.css";
-import { overview, refreshOverview, sample, session } from "../../app/live.ts";
+import { overview, refreshCollections, refreshOverview, sample, session } from "../../app/live.ts";
 import { href } from "../../app/router.ts";
 import { bytes, nanos, percent, short, span, whole } from "../../ui/format.ts";
 import { JobList } from "../../ui/jobs.tsx";
+import { LogStrip } from "../../ui/log-strip.tsx";
 import { Facts, PageHead, Panel } from "../../ui/parts.tsx";
 import { Charts } from "./charts.tsx";
-import { LogStrip } from "./log-strip.tsx";
+import { Collections } from "./collections.tsx";
 
 export default function OverviewPage() {
   useEffect(() => {
     void refreshOverview();
-    const timer = setInterval(refreshOverview, 5000);
+    void refreshCollections();
+    const timer = setInterval(() => {
+      void refreshOverview();
+      void refreshCollections();
+    }, 5000);
     return () => clearInterval(timer);
   }, []);
   const all = overview.value;
@@ -30,6 +35,7 @@ export default function OverviewPage() {
       </Panel>
       <JobList running />
       <Charts />
+      <Collections />
       <Panel title="Held in memory">
         <Facts
           facts={[

@@ -21,9 +21,9 @@ import { Button } from "../../ui/button.tsx";
 import { confirm, toastError } from "../../ui/dialog.tsx";
 import { bytes, percent, span, visible, whole } from "../../ui/format.ts";
 import { JobList } from "../../ui/jobs.tsx";
+import { LogStrip } from "../../ui/log-strip.tsx";
 import { CollectionSelect, Field, PageHead, Panel } from "../../ui/parts.tsx";
 import { undo } from "../keys/selection.ts";
-import { LogStrip } from "../overview/log-strip.tsx";
 import { Import } from "./import.tsx";
 
 export default function UpkeepPage() {
@@ -35,11 +35,15 @@ export default function UpkeepPage() {
     <div class="page">
       <PageHead title="Upkeep" />
       <div class="upkeep">
-        <Verify />
-        <Compact />
-        <Save />
-        {writable.value && <Import />}
-        <Undos />
+        <div class="stack">
+          <Verify />
+          <Compact />
+          <Undos />
+        </div>
+        <div class="stack">
+          <Save />
+          {writable.value && <Import />}
+        </div>
       </div>
       <JobList />
     </div>

@@ -1,7 +1,7 @@
 // Owns the strip that shows the file: what is live in it, what a compaction would win, and what is prepared ahead.
 
-import type { Overview } from "../../api/schemas.ts";
-import { bytes, percent } from "../../ui/format.ts";
+import type { Overview } from "../api/schemas.ts";
+import { bytes, percent } from "./format.ts";
 
 export function LogStrip({ sizes }: { sizes: Overview["bytes"] }) {
   const ahead = Math.max(0, sizes.file - sizes.live - sizes.dead);
