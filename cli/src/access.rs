@@ -4,11 +4,11 @@
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
-use ferrumdb::{Config, FsyncPolicy, Restore};
+use ferrumdb::{Config, EncryptionKey, Restore};
 use zeroize::Zeroizing;
 
-use crate::arguments::KeyArguments;
 use crate::exit::{Failure, Status};
+use crate::options::Options;
 
 const VARIABLE: &str = "FERRUMDB_PASSPHRASE";
 const KEY_BYTES: usize = 32;
@@ -16,43 +16,37 @@ const KEY_BYTES: usize = 32;
 const KEY_FILE_BYTES_MAX: u64 = 1024;
 
 /// What a database is opened with.
-pub(crate) struct Access {
-    fsync: Option<FsyncPolicy>,
+pub(crate) struct Access<'o> {
+    options: &'o Options,
     secret: Option<Secret>,
 }
 
-enum Secret {
+/// What opens an encrypted database.
+pub(crate) enum Secret {
     Key(Zeroizing<[u8; KEY_BYTES]>),
     Passphrase(Zeroizing<String>),
 }
 
-impl Access {
-    /// What the arguments say. A passphrase that is to make a new database, at one of `new`, is asked for twice.
-    pub(crate) fn of(
-        fsync: Option<FsyncPolicy>,
-        arguments: &KeyArguments,
-        database: &Path,
-    ) -> Result<Self, Failure> {
-        let secret = match (&arguments.key_file, std::env::var_os(VARIABLE)) {
-            (Some(file), _) => Some(Secret::Key(key_in(file)?)),
-            (None, Some(passphrase)) if !passphrase.is_empty() => {
-                let passphrase = passphrase.into_string();
-                let passphrase = passphrase.map_err(|_| usage(format!("{VARIABLE} is not UTF-8")))?;
-                Some(Secret::Passphrase(Zeroizing::new(passphrase)))
-            }
-            _ if arguments.passphrase => Some(Secret::Passphrase(asked(!database.exists())?)),
+impl<'o> Access<'o> {
+    /// What the options say of the database at a path. A passphrase that is to make a new one is asked for twice.
+    pub(crate) fn of(options: &'o Options, database: &Path) -> Result<Self, Failure> {
+        let secret = match (&options.key_file, in_environment(VARIABLE)?) {
+            (Some(file), _) => Some(Secret::in_file(file)?),
+            (None, Some(passphrase)) => Some(passphrase),
+            _ if options.passphrase => Some(Secret::asked("Passphrase", !database.exists())?),
             _ => None,
         };
-        Ok(Self { fsync, secret })
+        Ok(Self { options, secret })
     }
 
     /// The configuration for the database at `path`, with the policy that the environment sets where none was given.
     pub(crate) fn config(&self, path: &Path) -> Result<Config, Failure> {
-        let config = Config::new(path);
-        let config = match self.fsync {
+        let config = Config::new(path).with_lock_timeout(self.options.wait.unwrap_or_default());
+        let config = match self.options.fsync {
             Some(policy) => config.with_fsync_policy(policy),
             None => config.from_env()?,
         };
+        let config = if self.options.read_only { config.read_only() } else { config };
         Ok(match &self.secret {
             Some(Secret::Key(key)) => config.with_encryption(**key),
             Some(Secret::Passphrase(passphrase)) => config.with_passphrase(passphrase.as_str()),
@@ -70,7 +64,38 @@ impl Access {
     }
 }
 
-/// The key in a file: its 32 bytes, or 64 hexadecimal digits.
+impl Secret {
+    /// The key in a file: its 32 bytes, or 64 hexadecimal digits.
+    pub(crate) fn in_file(path: &Path) -> Result<Self, Failure> {
+        key_in(path).map(Self::Key)
+    }
+
+    /// The passphrase that somebody types on the terminal, unseen; twice, if it is to be the new one of something.
+    pub(crate) fn asked(prompt: &str, is_new: bool) -> Result<Self, Failure> {
+        asked(prompt, is_new).map(Self::Passphrase)
+    }
+
+    /// The key for the database.
+    pub(crate) fn encryption_key(&self) -> EncryptionKey {
+        match self {
+            Self::Key(key) => EncryptionKey::from_bytes(**key),
+            Self::Passphrase(passphrase) => EncryptionKey::from_passphrase(passphrase),
+        }
+    }
+}
+
+/// The passphrase in a variable of the environment, unless that is empty.
+pub(crate) fn in_environment(variable: &str) -> Result<Option<Secret>, Failure> {
+    match std::env::var_os(variable) {
+        Some(passphrase) if !passphrase.is_empty() => {
+            let passphrase = passphrase.into_string();
+            let passphrase = passphrase.map_err(|_| usage(format!("{variable} is not UTF-8")))?;
+            Ok(Some(Secret::Passphrase(Zeroizing::new(passphrase))))
+        }
+        _ => Ok(None),
+    }
+}
+
 fn key_in(path: &Path) -> Result<Zeroizing<[u8; KEY_BYTES]>, Failure> {
     let unreadable = |error: io::Error| {
         Failure::new(Status::Io, format!("could not read the key in {}: {error}", path.display()))
@@ -102,14 +127,13 @@ fn parse_key(bytes: &[u8]) -> Option<Zeroizing<[u8; KEY_BYTES]>> {
     Some(key)
 }
 
-/// The passphrase that somebody types on the terminal, unseen; twice, if it is for a new database.
-fn asked(is_new: bool) -> Result<Zeroizing<String>, Failure> {
+fn asked(prompt: &str, is_new: bool) -> Result<Zeroizing<String>, Failure> {
     if !io::stdin().is_terminal() {
         return Err(usage(format!("there is no terminal to ask for a passphrase on; set {VARIABLE}")));
     }
     let ask = |prompt: &str| rpassword::prompt_password(prompt).map(Zeroizing::new);
-    let passphrase = ask("Passphrase: ")?;
-    if is_new && ask("The same again, for a new database: ")? != passphrase {
+    let passphrase = ask(&format!("{prompt}: "))?;
+    if is_new && ask("The same again: ")? != passphrase {
         return Err(usage("the two passphrases differ".to_owned()));
     }
     Ok(passphrase)

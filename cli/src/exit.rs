@@ -5,22 +5,42 @@ use std::process::ExitCode;
 
 use ferrumdb::{Error, ErrorKind};
 
-/// The exit statuses, each worse than the one before; the help lists them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// The exit statuses; the help and `docs/command.md` list them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
     Good = 0,
-    Failed = 1,
+    /// What was asked for is not there.
+    NotFound = 1,
     Usage = 2,
     Locked = 3,
     Damaged = 4,
     Io = 5,
+    /// The database refused a command, or it was not carried out.
+    Refused = 6,
 }
 
 impl Status {
+    /// The worse of the two: what concerns the whole file is worse than what concerns one command.
+    pub(crate) fn worst(self, other: Self) -> Self {
+        const ASCENDING: [Status; 7] = [
+            Status::Good,
+            Status::NotFound,
+            Status::Refused,
+            Status::Usage,
+            Status::Locked,
+            Status::Damaged,
+            Status::Io,
+        ];
+        let rank = |status| ASCENDING.iter().position(|other| *other == status);
+        if rank(other) > rank(self) { other } else { self }
+    }
+
     /// The status that stands for this kind of error.
     pub(crate) fn of(kind: ErrorKind) -> Self {
         match kind {
             ErrorKind::InvalidConfig
+            | ErrorKind::InvalidPath
+            | ErrorKind::InvalidName
             | ErrorKind::KeyNeeded
             | ErrorKind::NotEncrypted
             | ErrorKind::WrongKey => Self::Usage,
@@ -35,10 +55,14 @@ impl Status {
             | ErrorKind::AlreadyExists
             | ErrorKind::InDoubt
             | ErrorKind::Poisoned => Self::Io,
-            _ => Self::Failed,
+            ErrorKind::NoSuchIndex | ErrorKind::NoSuchCommit | ErrorKind::HistoryDropped => Self::NotFound,
+            _ => Self::Refused,
         }
     }
 }
+
+/// What a run ends with: a status, or the failure that stopped it.
+pub(crate) type Outcome = Result<Status, Failure>;
 
 impl From<Status> for ExitCode {
     fn from(status: Status) -> Self {
@@ -52,11 +76,13 @@ pub(crate) struct Failure {
     pub(crate) status: Status,
     /// One sentence; empty when there is nobody to tell.
     pub(crate) message: String,
+    /// What kind of error the database met, if it was the database's.
+    pub(crate) kind: Option<ErrorKind>,
 }
 
 impl Failure {
     pub(crate) fn new(status: Status, message: impl Into<String>) -> Self {
-        Self { status, message: message.into() }
+        Self { status, message: message.into(), kind: None }
     }
 
     /// Whoever read the answers has gone, so it would only disturb to say so.
@@ -71,7 +97,8 @@ impl From<Error> for Failure {
             ErrorKind::KeyNeeded => ": --key-file FILE, or --passphrase",
             _ => "",
         };
-        Self::new(Status::of(error.kind()), format!("{error}{advice}"))
+        let failure = Self::new(Status::of(error.kind()), format!("{error}{advice}"));
+        Self { kind: Some(error.kind()), ..failure }
     }
 }
 
@@ -79,7 +106,7 @@ impl From<Error> for Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::BrokenPipe => Self::new(Status::Failed, ""),
+            io::ErrorKind::BrokenPipe => Self::new(Status::Good, ""),
             _ => Self::new(Status::Io, format!("could not write the answer: {error}")),
         }
     }

@@ -3,52 +3,46 @@
 
 mod access;
 mod arguments;
-mod backup;
-mod checks;
+mod bounds;
+mod commands;
 mod exit;
-mod export;
-mod import;
+mod given;
 mod in_flight;
+mod listings;
 mod opening;
+mod options;
 mod output;
+mod progress;
 mod repl;
-mod restore;
+mod suggestions;
 mod time;
-mod working;
+mod typed;
 
 use std::process::ExitCode;
 
-use crate::access::Access;
-use crate::arguments::{Arguments, Command};
-use crate::exit::Status;
+use clap::CommandFactory;
+use clap_complete::CompleteEnv;
+
+use crate::arguments::Arguments;
+use crate::output::Mode;
 
 fn main() -> ExitCode {
+    // A shell that wants to know what may follow is answered, and that is all.
+    CompleteEnv::with_factory(Arguments::command).var(commands::COMPLETE).complete();
     let arguments = match Arguments::read() {
         Ok(arguments) => arguments,
         Err(status) => return status.into(),
     };
-    run(&arguments)
+    if matches!(arguments.options.mode(), Some(Mode::Json | Mode::Ndjson)) {
+        output::tell_as_json();
+    }
+    arguments
+        .run()
         .unwrap_or_else(|failure| {
             if !failure.is_quiet() {
-                output::error(&failure.message);
+                output::error(&failure.message, failure.status, failure.kind);
             }
             failure.status
         })
         .into()
 }
-
-fn run(arguments: &Arguments) -> Outcome {
-    let access = Access::of(arguments.fsync, &arguments.key, arguments.database())?;
-    match &arguments.command {
-        Some(Command::Import(import)) => import::run(import, &access),
-        Some(Command::Export(export)) => export::run(export, &access),
-        Some(Command::Backup(backup)) => backup::run(backup, &access),
-        Some(Command::Restore(restore)) => restore::run(restore, &access),
-        Some(Command::Verify(verify)) => checks::verify(verify, &access),
-        Some(Command::Repair(repair)) => checks::repair(repair, &access),
-        None => repl::run(arguments.path(), &access),
-    }
-}
-
-/// What a run ends with: a status, or the failure that stopped it.
-pub(crate) type Outcome = Result<Status, exit::Failure>;

@@ -52,7 +52,7 @@ fn what_cannot_be_backed_up_or_restored_is_told_with_its_status() {
         (&["backup", "my.db", "no/folder.db"], 5, "the folder of "),
         (&["backup", "my.db", "x.inc", "--since", "99"], 1, "there is no commit 99: the newest is "),
         (&["backup", "my.db", "x.inc", "--since", "x"], 2, "invalid value"),
-        (&["restore", "full.db", "other.inc", "--to", "x.db"], 1, "it was taken of another database"),
+        (&["restore", "full.db", "other.inc", "--to", "x.db"], 6, "it was taken of another database"),
         (&["restore", "full.db", "--to", "my.db"], 5, "there is a file "),
         (&["restore", "full.db", "--to", "x.db", "--up-to", "1"], 1, "commit 1 is not to be had"),
         (&["restore", "other.inc", "--to", "x.db"], 4, "it is an incremental backup"),
@@ -118,7 +118,7 @@ fn an_export_comes_back_as_it_was() {
         );
     }
     let (status, _, err) = run(folder, &["export", "a.db", "a.ndjson"], "");
-    assert!(status == 1 && err.contains("there is a file"), "{err}");
+    assert!(status == 5 && err.contains("there is a file"), "{err}");
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn an_export_that_is_not_whole_or_not_known_is_told() {
     ];
     for (number, (input, part)) in cases.into_iter().enumerate() {
         let (status, _, err) = run(folder, &["import", &format!("{number}.db"), "-"], &input);
-        assert!(status == 1 && err.contains(part) && err.lines().count() == 1, "{input}: {err}");
+        assert!(status == 6 && err.contains(part) && err.lines().count() == 1, "{input}: {err}");
     }
     // As it stands, if that is asked for.
     let (status, ..) =

@@ -67,13 +67,13 @@ fn a_bad_document_is_named_and_those_before_it_stay() {
         let path = format!("{place}.db");
         let (status, out, err) =
             run(folder.path(), &["import", &path, "-"], format!("{lines}{document}\n{{}}\n"));
-        assert_eq!((status, out.as_str(), err.lines().count()), (1, "", 1), "{err}");
+        assert_eq!((status, out.as_str(), err.lines().count()), (6, "", 1), "{err}");
         assert!(err.starts_with(&format!("error: {start}")) && err.contains(part), "{err}");
         assert_eq!(run(folder.path(), &[&path], "COUNT\nGET 1201\n").1, "1200\n(nil)\n");
     }
     let (status, _, err) =
         run(folder.path(), &["import", "k.db", "-", "--key", "id"], format!("{lines}{{}}\n"));
-    assert_eq!(status, 1);
+    assert_eq!(status, 6);
     assert!(err.starts_with("error: line 1201: the document has no field \"id\""), "{err}");
     assert_eq!(run(folder.path(), &["k.db"], "COUNT\nGET k1200\n").1, "1200\n{\"id\":\"k1200\"}\n");
 }
@@ -90,7 +90,7 @@ fn a_bad_element_is_named_with_its_line_and_number() {
     for (place, (input, expected)) in cases.into_iter().enumerate() {
         let path = format!("{place}.db");
         let (status, _, err) = run(folder.path(), &["import", &path, "-"], input);
-        assert!(status == 1 && err.starts_with(expected), "{input:?}: {err}");
+        assert!(status == 6 && err.starts_with(expected), "{input:?}: {err}");
         assert!(err.contains("the document before it was imported"), "{err}");
         assert_eq!(run(folder.path(), &[&path], "COUNT\n").1, "1\n");
     }

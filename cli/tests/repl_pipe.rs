@@ -72,7 +72,7 @@ get a
     assert_eq!(run(folder.path(), &[], input), (0, answers.to_owned(), String::new()));
     let (status, out, err) =
         run(folder.path(), &[], "USE \"\"\nDROP\nUSE a b\nUSE users\nDROPINDEX n\nCOUNT\n");
-    assert_eq!((status, out.as_str()), (1, "OK\n0\n"));
+    assert_eq!((status, out.as_str()), (6, "OK\n0\n"));
     let told: Vec<_> = err.lines().collect();
     assert!(told[0].contains("no collection can have this name") && told[1].contains("DROP users"), "{err}");
     assert!(told[2].contains("USE takes one collection"), "{err}");
@@ -108,7 +108,7 @@ fn a_failed_command_is_one_line_with_its_number_and_the_rest_goes_on() {
     let folder = tempdir().unwrap();
     let input = "SET a 1\nSET b {\"x\": }\nNONSENSE\nSET c 1e999\nGET\nSET d {\"x\":1,\"x\":2}\nCOUNT\n";
     let (status, out, err) = run(folder.path(), &["a.db"], input);
-    assert_eq!((status, out.as_str()), (1, "OK\n1\n"));
+    assert_eq!((status, out.as_str()), (6, "OK\n1\n"));
     let lines: Vec<_> = err.lines().collect();
     let expected = [
         "line 2: key \"b\": not valid JSON",
@@ -183,7 +183,7 @@ fn binary_garbage_is_answered_with_errors_and_harms_nothing() {
     }
     garbage.extend_from_slice(b"\nGET before\n");
     let (status, out, err) = run(folder.path(), &[], &garbage);
-    assert_eq!((status, out.as_str()), (1, "OK\n1\n"));
+    assert_eq!((status, out.as_str()), (6, "OK\n1\n"));
     assert!(err.lines().all(|line| line.starts_with("error: line ")), "{err}");
     assert!(err.contains("is not UTF-8 text"));
     assert_eq!(run(folder.path(), &[], "COUNT\n"), (0, "1\n".to_owned(), String::new()));
@@ -199,7 +199,7 @@ fn a_reader_that_leaves_is_no_error_to_tell() {
     let mut first = [0; 10];
     child.stdout.take().unwrap().read_exact(&mut first).unwrap();
     let (status, _, err) = read(&child.wait_with_output().unwrap());
-    assert_eq!((status, err.as_str()), (1, ""));
+    assert_eq!((status, err.as_str()), (6, ""));
 }
 
 #[test]
@@ -338,7 +338,7 @@ INDEXES
     let (status, out, err) = run(folder.path(), &[], "INDEX at.city\nDROPINDEX age\nFIND at.city Bonn\n");
     let mut keys: Vec<_> = out.lines().collect();
     keys.sort_unstable();
-    assert_eq!((status, keys, err.lines().count()), (1, vec!["b", "c"], 2), "{err}");
+    assert_eq!((status, keys, err.lines().count()), (6, vec!["b", "c"], 2), "{err}");
 }
 
 #[test]

@@ -14,13 +14,15 @@ const WORD: Style = AnsiColor::Yellow.on_default();
 pub(super) struct Layout {
     pub(super) pretty: bool,
     pub(super) coloured: bool,
+    /// Whether control characters are escaped that JSON allows in a string; some terminals obey them.
+    pub(super) tame: bool,
 }
 
 /// Writes a stored document: a valid JSON text without whitespace between its tokens.
 ///
 /// It goes out piece by piece, since indentation can make a text many times as long.
 pub(super) fn write(out: &mut impl Write, text: &str, layout: Layout) -> io::Result<()> {
-    if !layout.pretty && !layout.coloured {
+    if !layout.pretty && !layout.coloured && !layout.tame {
         return out.write_all(text.as_bytes());
     }
     Printer { out, layout, depth: 0 }.print(text)
@@ -90,9 +92,11 @@ impl<W: Write> Printer<'_, W> {
         Ok(())
     }
 
-    /// Escapes the control characters that JSON allows in a string; some terminals obey them.
     fn tame(&mut self, token: &str) -> io::Result<()> {
         let mut rest = token;
+        if !self.layout.tame {
+            return self.out.write_all(token.as_bytes());
+        }
         while let Some((at, control)) = rest.char_indices().find(|(_, character)| character.is_control()) {
             write!(self.out, "{}\\u{:04x}", &rest[..at], u32::from(control))?;
             rest = &rest[at + control.len_utf8()..];
@@ -131,7 +135,7 @@ mod tests {
 
     fn shown(text: &str, pretty: bool, coloured: bool) -> String {
         let mut out = Vec::new();
-        write(&mut out, text, Layout { pretty, coloured }).unwrap();
+        write(&mut out, text, Layout { pretty, coloured, tame: true }).unwrap();
         String::from_utf8(out).unwrap()
     }
 

@@ -2,44 +2,83 @@
 //! stored text control a terminal.
 
 mod json;
+pub(crate) mod report;
+mod rows;
+mod table;
+mod text;
 
-use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
 use anstream::{AutoStream, ColorChoice};
-use anstyle::{AnsiColor, Style};
+use clap::ValueEnum;
 
 use self::json::Layout;
+pub(crate) use self::rows::{Cell, Plain, Rows};
+pub(crate) use self::text::{error, note, tell_as_json, typed, warning};
 
 /// Answers are gathered up to this size before they are written.
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// Standard output: pretty and coloured on a terminal, plain and compact elsewhere.
+/// How answers look, where somebody has said so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    /// Columns for people
+    Table,
+    /// One JSON value: an array where there are several
+    Json,
+    /// A JSON object a line
+    Ndjson,
+    /// Comma-separated values, with a line of names
+    Csv,
+    /// The bare values, with tabs between them; strings without quotes
+    Raw,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.to_possible_value().expect("no mode is left out");
+        formatter.write_str(value.get_name())
+    }
+}
+
+/// Standard output: laid out and coloured on a terminal, plain and compact elsewhere, unless a mode says otherwise.
 pub(crate) struct Output {
     stream: BufWriter<AutoStream<Stdout>>,
-    layout: Layout,
+    mode: Option<Mode>,
+    terminal: bool,
+    coloured: bool,
 }
 
 impl Output {
     /// Writes to standard output, as the terminal and the environment wish.
-    pub(crate) fn standard() -> Self {
+    pub(crate) fn standard(mode: Option<Mode>) -> Self {
         let stdout = io::stdout();
+        let terminal = stdout.is_terminal();
         let coloured = AutoStream::choice(&stdout) != ColorChoice::Never;
-        let layout = Layout { pretty: stdout.is_terminal(), coloured };
         // Without colours there is nothing to strip, and texts pass as they are.
         let stream = if coloured { AutoStream::always(stdout) } else { AutoStream::always_ansi(stdout) };
-        Self { stream: BufWriter::with_capacity(BUFFER_BYTES, stream), layout }
+        Self { stream: BufWriter::with_capacity(BUFFER_BYTES, stream), mode, terminal, coloured }
+    }
+
+    /// How answers are to look, if that was said.
+    pub(crate) fn mode(&self) -> Option<Mode> {
+        self.mode
+    }
+
+    /// From now on, answers look like this.
+    pub(crate) fn set_mode(&mut self, mode: Option<Mode>) {
+        self.mode = mode;
     }
 
     /// Whether colours are wished for.
     pub(crate) fn is_coloured(&self) -> bool {
-        self.layout.coloured
+        self.coloured
     }
 
     /// Whether somebody sits in front of it.
     pub(crate) fn is_terminal(&self) -> bool {
-        self.layout.pretty
+        self.terminal
     }
 
     /// One line of plain text.
@@ -50,18 +89,27 @@ impl Output {
 
     /// One line of text, in which something stored may stand.
     pub(crate) fn text(&mut self, text: &str) -> io::Result<()> {
-        self.line(&one_line(text))
+        self.line(&text::one_line(text))
     }
 
     /// A stored document, by its text.
     pub(crate) fn document(&mut self, text: &str) -> io::Result<()> {
-        json::write(&mut self.stream, text, self.layout)?;
+        match self.mode {
+            Some(Mode::Raw) => self.bare(&text::bare(text))?,
+            Some(Mode::Ndjson | Mode::Csv) => self.json(text, false)?,
+            Some(Mode::Json | Mode::Table) | None => self.json(text, self.terminal)?,
+        }
         self.stream.write_all(b"\n")
     }
 
-    /// A key, as it can be typed.
-    pub(crate) fn key(&mut self, key: &str) -> io::Result<()> {
-        self.line(&typed(key))
+    /// Rows of these columns. Where no mode was said, they look `plain`.
+    pub(crate) fn rows(&mut self, columns: &'static [&'static str], plain: Plain) -> Rows<'_> {
+        Rows::new(self, columns, plain)
+    }
+
+    /// Keys, or other names, one by one.
+    pub(crate) fn names(&mut self, column: &'static [&'static str]) -> Rows<'_> {
+        self.rows(column, Plain::Typed)
     }
 
     /// Whether answers wait for [`flush`](Self::flush).
@@ -73,71 +121,18 @@ impl Output {
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.stream.flush()
     }
-}
 
-/// Prints an error, in one line.
-pub(crate) fn error(text: &str) {
-    message("error", AnsiColor::Red.on_default().bold(), text);
-}
-
-/// Prints a warning, in one line.
-pub(crate) fn warning(text: &str) {
-    message("warning", AnsiColor::Yellow.on_default().bold(), text);
-}
-
-/// Prints a line on standard error.
-pub(crate) fn note(text: &str) {
-    // Nobody can be told that standard error is gone.
-    let _ = writeln!(anstream::stderr(), "{}", one_line(text));
-}
-
-fn message(word: &str, style: Style, text: &str) {
-    let _ = writeln!(anstream::stderr(), "{style}{word}:{style:#} {}", one_line(text));
-}
-
-/// The text with its control characters spelled out.
-fn one_line(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
-        return Cow::Borrowed(text);
+    /// A JSON text, without a line end.
+    fn json(&mut self, text: &str, pretty: bool) -> io::Result<()> {
+        let layout = Layout { pretty, coloured: self.coloured, tame: self.terminal };
+        json::write(&mut self.stream, text, layout)
     }
-    Cow::Owned(text.chars().fold(String::with_capacity(text.len() + 8), |mut line, character| {
-        match character {
-            '\n' => line.push_str("\\n"),
-            _ if character.is_control() => {
-                let _ = write!(line, "\\u{:04x}", u32::from(character));
-            }
-            _ => line.push(character),
+
+    /// A text as it is; on a terminal, what could control that is spelled out.
+    fn bare(&mut self, text: &str) -> io::Result<()> {
+        match self.terminal {
+            true => self.stream.write_all(text::tamed(text).as_bytes()),
+            false => self.stream.write_all(text.as_bytes()),
         }
-        line
-    }))
-}
-
-/// The key as the prompt reads it: quoted where it would not be one word otherwise.
-pub(crate) fn typed(key: &str) -> Cow<'_, str> {
-    let is_word = |character: char| !character.is_whitespace() && !character.is_control();
-    if !key.is_empty() && !key.starts_with('"') && key.chars().all(is_word) {
-        return Cow::Borrowed(key);
-    }
-    let quoted = serde_json::to_string(key).expect("every text is a JSON string");
-    Cow::Owned(one_line(&quoted).into_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_is_shown_as_it_can_be_typed() {
-        assert_eq!(typed("user:1"), "user:1");
-        assert_eq!(typed(""), r#""""#);
-        assert_eq!(typed("two words"), r#""two words""#);
-        assert_eq!(typed("\"quoted"), r#""\"quoted""#);
-        assert_eq!(typed("a\nb\u{9b}c\u{1b}"), r#""a\nb\u009bc\u001b""#);
-        assert_eq!(typed("schön"), "schön");
-    }
-
-    #[test]
-    fn a_message_is_one_line_whatever_it_quotes() {
-        assert_eq!(one_line("could not open a\nb\u{1b}[2J"), r"could not open a\nb\u001b[2J");
     }
 }

@@ -1,14 +1,18 @@
 //! Owns the language of the prompt: one line, one command. Never looks at a database.
 
+mod dots;
 mod verbs;
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 use ferrumdb::FieldPath;
-use serde_json::value::RawValue;
 
+pub(super) use dots::Dot;
 pub(super) use verbs::{Argument, VERBS, Verb, help};
+
+use crate::time::lifetime;
+use crate::typed::{Value, quoted, split_word, take_field, take_key, take_value};
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Command<'a> {
@@ -68,18 +72,21 @@ pub(super) enum Command<'a> {
     Drop {
         name: Cow<'a, str>,
     },
+    /// Reads show the database as it is now, until [`Command::Release`].
+    Snapshot,
+    Release,
+    Begin,
+    Commit,
+    Rollback,
+    Watch {
+        prefix: Cow<'a, str>,
+    },
+    Compact,
     Info,
     Help,
     Exit,
-}
-
-/// The value of a SET as it was typed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Value<'a> {
-    /// A JSON text, or what is clearly meant as one.
-    Json(&'a str),
-    /// Any other text.
-    Text(&'a str),
+    /// About the prompt, not the database.
+    Dot(Dot<'a>),
 }
 
 /// Reads a line; `None` when there is nothing on it.
@@ -115,52 +122,41 @@ pub(super) fn parse(line: &str) -> Result<Option<Command<'_>>, String> {
         "USE" => Command::Use { name: Some(only_name("USE", rest)?) },
         "COLLECTIONS" => nothing_else(Command::Collections, "COLLECTIONS", rest)?,
         "DROP" => Command::Drop { name: only_name("DROP", rest)? },
-        "INFO" => nothing_else(Command::Info, "INFO", rest)?,
-        "HELP" => Command::Help,
-        "EXIT" | "QUIT" => nothing_else(Command::Exit, &name, rest)?,
+        "SNAPSHOT" => nothing_else(Command::Snapshot, "SNAPSHOT", rest)?,
+        "RELEASE" => nothing_else(Command::Release, "RELEASE", rest)?,
+        "BEGIN" => nothing_else(Command::Begin, "BEGIN", rest)?,
+        "COMMIT" => nothing_else(Command::Commit, "COMMIT", rest)?,
+        "ROLLBACK" => nothing_else(Command::Rollback, "ROLLBACK", rest)?,
+        "WATCH" if rest.is_empty() => Command::Watch { prefix: Cow::Borrowed("") },
+        "WATCH" => Command::Watch { prefix: only_key("WATCH", rest)? },
+        "COMPACT" => nothing_else(Command::Compact, "COMPACT", rest)?,
+        "INFO" | ".INFO" => nothing_else(Command::Info, "INFO", rest)?,
+        "HELP" | ".HELP" => Command::Help,
+        "EXIT" | "QUIT" | ".EXIT" | ".QUIT" => nothing_else(Command::Exit, &name, rest)?,
+        _ if name.starts_with('.') => Command::Dot(dots::parse(&name, rest)?),
         _ => return Err(format!("there is no command {}; HELP lists the commands", quoted(word))),
     };
     Ok(Some(command))
 }
 
-/// The key that the text begins with, a word or a JSON string, and what follows it.
-pub(super) fn take_key(text: &str) -> Result<(Cow<'_, str>, &str), String> {
-    if !text.starts_with('"') {
-        let (word, rest) = split_word(text);
-        return Ok((Cow::Borrowed(word), rest));
-    }
-    let broken =
-        || "the key begins with a quote, but is not a JSON string; close the quote: \"two words\"".to_owned();
-    let mut strings = serde_json::Deserializer::from_str(text).into_iter::<String>();
-    let key = strings.next().and_then(Result::ok).ok_or_else(broken)?;
-    let rest = follows(text, strings.byte_offset()).ok_or_else(broken)?;
-    Ok((Cow::Owned(key), rest))
-}
-
-/// The first word of the text, and what follows it.
-pub(super) fn split_word(text: &str) -> (&str, &str) {
-    let end = text.find(|next: char| next.is_ascii_whitespace()).unwrap_or(text.len());
-    (&text[..end], text[end..].trim_ascii_start())
-}
-
 fn set(rest: &str) -> Result<Command<'_>, String> {
     const USAGE: &str = "SET needs a key and a value: SET user:1 {\"name\": \"Alice\"}";
     let (key, text) = take_key(present(rest, USAGE)?)?;
-    Ok(Command::Set { key, value: value(present(text, USAGE)?), lifetime: None })
+    Ok(Command::Set { key, value: Value::of(present(text, USAGE)?), lifetime: None })
 }
 
 fn set_ex(rest: &str) -> Result<Command<'_>, String> {
     const USAGE: &str = "SETEX needs a key, seconds and a value: SETEX session:9 60 {\"user\": 1}";
     let (key, rest) = take_key(present(rest, USAGE)?)?;
     let (word, text) = split_word(present(rest, USAGE)?);
-    Ok(Command::Set { key, lifetime: Some(seconds(word)?), value: value(present(text, USAGE)?) })
+    Ok(Command::Set { key, lifetime: Some(lifetime(word)?), value: Value::of(present(text, USAGE)?) })
 }
 
 fn expire(rest: &str) -> Result<Command<'_>, String> {
     const USAGE: &str = "EXPIRE needs a key and seconds: EXPIRE session:9 60";
     let (key, rest) = take_key(present(rest, USAGE)?)?;
     let (word, more) = split_word(present(rest, USAGE)?);
-    nothing_else(Command::Expire { key, lifetime: seconds(word)? }, "EXPIRE with its key and seconds", more)
+    nothing_else(Command::Expire { key, lifetime: lifetime(word)? }, "EXPIRE with its key and seconds", more)
 }
 
 fn range(rest: &str) -> Result<Command<'_>, String> {
@@ -173,7 +169,7 @@ fn range(rest: &str) -> Result<Command<'_>, String> {
 fn find(rest: &str) -> Result<Command<'_>, String> {
     const USAGE: &str = "FIND needs a field and a value: FIND address.city \"Bonn\"";
     let (field, text) = take_field(present(rest, USAGE)?)?;
-    Ok(Command::Find { field, value: parsed(value(present(text, USAGE)?))? })
+    Ok(Command::Find { field, value: Value::of(present(text, USAGE)?).parsed()? })
 }
 
 fn find_range(rest: &str) -> Result<Command<'_>, String> {
@@ -182,72 +178,6 @@ fn find_range(rest: &str) -> Result<Command<'_>, String> {
     let (from, rest) = take_value(present(rest, USAGE)?)?;
     let (to, rest) = take_value(present(rest, USAGE)?)?;
     nothing_else(Command::FindRange { field, from, to }, "FINDRANGE with its field and two values", rest)
-}
-
-/// What was typed for a value. Whether it is JSON is a question of its grammar alone: the database refuses what it
-/// cannot keep exactly.
-fn value(text: &str) -> Value<'_> {
-    let meant_as_json = text.starts_with(['{', '[', '"']);
-    if meant_as_json || serde_json::from_str::<&RawValue>(text).is_ok() {
-        Value::Json(text)
-    } else {
-        Value::Text(text)
-    }
-}
-
-fn parsed(value: Value<'_>) -> Result<serde_json::Value, String> {
-    let text = match value {
-        Value::Json(text) => text,
-        Value::Text(text) => return Ok(text.into()),
-    };
-    let parsed: serde_json::Value = serde_json::from_str(text).map_err(not_json)?;
-    // No document has such a number, and the nearest one that it would become is another.
-    if parsed.is_f64() && !text.contains(['.', 'e', 'E']) && text != "-0" {
-        return Err(format!("{} is beyond the integers that are kept exactly", quoted(text)));
-    }
-    Ok(parsed)
-}
-
-/// The value that the text begins with, and what follows it.
-fn take_value(text: &str) -> Result<(serde_json::Value, &str), String> {
-    if !text.starts_with(['{', '[', '"']) {
-        let (word, rest) = split_word(text);
-        return Ok((parsed(value(word))?, rest));
-    }
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<serde_json::Value>();
-    let value = values.next().transpose().map_err(not_json)?.unwrap_or_default();
-    let rest = follows(text, values.byte_offset());
-    Ok((value, rest.ok_or_else(|| format!("a space is missing in {}", quoted(text)))?))
-}
-
-/// The field that the text begins with, and what follows it: dotted text, or a JSON list of names.
-fn take_field(text: &str) -> Result<(FieldPath, &str), String> {
-    if !text.starts_with('[') {
-        let (dotted, rest) = take_key(text)?;
-        return Ok((FieldPath::parse(&dotted).map_err(|error| error.to_string())?, rest));
-    }
-    let broken =
-        |reason| format!("a field is dotted text or a JSON list of names: [\"a.b\", \"c\"]; {reason}");
-    let mut lists = serde_json::Deserializer::from_str(text).into_iter::<FieldPath>();
-    let list = lists.next().transpose().map_err(|error| broken(error.to_string()))?;
-    match (list, follows(text, lists.byte_offset())) {
-        (Some(field), Some(rest)) => Ok((field, rest)),
-        _ => Err(broken("put a space behind it".to_owned())),
-    }
-}
-
-/// What stands behind an argument that ends here, if it ends here.
-fn follows(text: &str, end: usize) -> Option<&str> {
-    let rest = &text[end..];
-    let ends = rest.is_empty() || rest.starts_with(|next: char| next.is_ascii_whitespace());
-    ends.then(|| rest.trim_ascii_start())
-}
-
-fn seconds(word: &str) -> Result<Duration, String> {
-    let lifetime = word.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    lifetime
-        .filter(|lifetime| !lifetime.is_zero())
-        .ok_or_else(|| format!("{} is no number of seconds above 0; type 60, or 0.5", quoted(word)))
 }
 
 fn only_key<'a>(name: &str, rest: &'a str) -> Result<Cow<'a, str>, String> {
@@ -287,19 +217,6 @@ fn nothing_else<'a>(command: Command<'a>, name: &str, rest: &str) -> Result<Comm
 
 fn present<'a>(text: &'a str, usage: &str) -> Result<&'a str, String> {
     if text.is_empty() { Err(usage.to_owned()) } else { Ok(text) }
-}
-
-fn not_json(error: serde_json::Error) -> String {
-    format!("the value is not valid JSON: {error}")
-}
-
-/// The beginning of a text, quoted.
-fn quoted(text: &str) -> String {
-    const CHARS_MAX: usize = 40;
-    match text.char_indices().nth(CHARS_MAX) {
-        Some((end, _)) => format!("{:?}...", &text[..end]),
-        None => format!("{text:?}"),
-    }
 }
 
 #[cfg(test)]

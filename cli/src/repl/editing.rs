@@ -1,7 +1,8 @@
 //! Owns what can be said of a line while it is being typed: what is wanted next, and whether it is whole. Never looks
 //! at a database.
 
-use super::command::{Argument, VERBS, Verb, split_word, take_key};
+use super::command::{Argument, VERBS, Verb};
+use crate::typed::{split_word, take_key};
 
 /// What the word before the cursor is to become, and where that word begins.
 #[derive(Debug, PartialEq, Eq)]

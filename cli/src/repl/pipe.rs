@@ -5,6 +5,8 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread;
 
+use ferrumdb::FerrumDB;
+
 use super::session::{Flow, Origin, Session};
 use crate::exit::{Failure, Status};
 
@@ -23,68 +25,92 @@ enum Chunk {
     Broken(io::Error),
 }
 
-/// Carries out the commands on standard input.
-pub(super) fn run(session: &mut Session) -> Result<(), Failure> {
-    let (sender, receiver) = sync_channel(CHUNKS_AHEAD);
-    thread::Builder::new()
-        .name("ferrumdb-input".to_owned())
-        .spawn(move || read(io::stdin().lock(), &sender, LINE_BYTES_MAX))
-        .map_err(|error| Failure::new(Status::Io, format!("could not start a thread: {error}")))?;
-    let mut line = 0;
-    while let Some(chunk) = next(&receiver, session)? {
-        match chunk {
-            Chunk::Lines(text) => {
-                if execute(session, &text, &mut line)? == Flow::Leave {
-                    break;
-                }
-            }
-            Chunk::TooLong => {
-                line += 1;
-                let message = format!("the line is longer than {LINE_BYTES_MAX} bytes; split the document");
-                session.fail(Origin::Line(line), Status::Failed, &message)?;
-            }
-            Chunk::Broken(error) => {
-                let message = format!("could not read standard input: {error}");
-                session.fail(Origin::Line(line + 1), Status::Io, &message)?;
-            }
-        }
-    }
-    session.settle()?;
-    session.flush()?;
-    Ok(())
+/// Standard input.
+pub(super) struct Pipe {
+    receiver: Receiver<Chunk>,
+    /// Lines that were read and not carried out.
+    text: Vec<u8>,
+    at: usize,
+    /// The number of the last line.
+    line: u64,
 }
 
-/// The next piece. While none is here, answers are waited for, and made visible.
-fn next(receiver: &Receiver<Chunk>, session: &mut Session) -> io::Result<Option<Chunk>> {
-    loop {
-        match receiver.try_recv() {
-            Ok(chunk) => return Ok(Some(chunk)),
-            Err(TryRecvError::Disconnected) => return Ok(None),
-            Err(TryRecvError::Empty) if session.has_in_flight() => session.settle_some()?,
-            Err(TryRecvError::Empty) => {
-                session.flush()?;
-                return Ok(receiver.recv().ok());
-            }
-        }
+impl Pipe {
+    pub(super) fn open() -> Result<Self, Failure> {
+        let (sender, receiver) = sync_channel(CHUNKS_AHEAD);
+        thread::Builder::new()
+            .name("ferrumdb-input".to_owned())
+            .spawn(move || read(io::stdin().lock(), &sender, LINE_BYTES_MAX))
+            .map_err(|error| Failure::new(Status::Io, format!("could not start a thread: {error}")))?;
+        Ok(Self { receiver, text: Vec::new(), at: 0, line: 0 })
     }
-}
 
-fn execute(session: &mut Session, text: &[u8], line: &mut u64) -> io::Result<Flow> {
-    for bytes in text.split_inclusive(|byte| *byte == b'\n') {
-        *line += 1;
-        let origin = Origin::Line(*line);
-        match std::str::from_utf8(bytes) {
-            Ok(command) => {
-                if session.execute(command, origin)? == Flow::Leave {
-                    return Ok(Flow::Leave);
+    /// Carries out commands until there are no more, one leaves, or another database is opened.
+    pub(super) fn run(&mut self, session: &mut Session<'_>) -> Result<Option<FerrumDB>, Failure> {
+        let flow = loop {
+            match self.execute(session)? {
+                Flow::GoOn => {}
+                flow => break flow,
+            }
+            match self.next(session)? {
+                None => break Flow::Leave,
+                Some(Chunk::Lines(text)) => (self.text, self.at) = (text, 0),
+                Some(Chunk::TooLong) => {
+                    self.line += 1;
+                    let message =
+                        format!("the line is longer than {LINE_BYTES_MAX} bytes; split the document");
+                    session.fail(Origin::Line(self.line), Status::Refused, &message)?;
+                }
+                Some(Chunk::Broken(error)) => {
+                    let message = format!("could not read standard input: {error}");
+                    session.fail(Origin::Line(self.line + 1), Status::Io, &message)?;
                 }
             }
-            Err(_) => {
-                session.fail(origin, Status::Failed, "the line is not UTF-8 text; convert the input")?
+        };
+        session.settle()?;
+        session.flush()?;
+        match flow {
+            Flow::Reopen(db) => Ok(Some(db)),
+            Flow::GoOn | Flow::Leave => Ok(None),
+        }
+    }
+
+    /// The next piece. While none is here, answers are waited for, and made visible.
+    fn next(&mut self, session: &mut Session<'_>) -> io::Result<Option<Chunk>> {
+        loop {
+            match self.receiver.try_recv() {
+                Ok(chunk) => return Ok(Some(chunk)),
+                Err(TryRecvError::Disconnected) => return Ok(None),
+                Err(TryRecvError::Empty) if session.has_in_flight() => session.settle_some()?,
+                Err(TryRecvError::Empty) => {
+                    session.flush()?;
+                    return Ok(self.receiver.recv().ok());
+                }
             }
         }
     }
-    Ok(Flow::GoOn)
+
+    /// Carries out the lines that are here.
+    fn execute(&mut self, session: &mut Session<'_>) -> io::Result<Flow> {
+        while self.at < self.text.len() {
+            let rest = &self.text[self.at..];
+            let bytes = &rest[..rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |at| at + 1)];
+            self.at += bytes.len();
+            self.line += 1;
+            let origin = Origin::Line(self.line);
+            let flow = match std::str::from_utf8(bytes) {
+                Ok(command) => session.execute(command, origin)?,
+                Err(_) => {
+                    session.fail(origin, Status::Refused, "the line is not UTF-8 text; convert the input")?;
+                    Flow::GoOn
+                }
+            };
+            if !matches!(flow, Flow::GoOn) {
+                return Ok(flow);
+            }
+        }
+        Ok(Flow::GoOn)
+    }
 }
 
 /// Reads to the end, until it breaks, or until nobody wants more.

@@ -2,84 +2,110 @@
 
 use std::io;
 
-use ferrumdb::{ChangeKind, Collection, FerrumDB, Result, Ttl, Version};
+use ferrumdb::{Collection, FerrumDB, Key, Result, Ttl};
+use serde_json::json;
 
 use super::command::{Command, help};
-use super::report;
 use super::session::NIL;
-use crate::output::Output;
+use super::view::{View, Which};
+use super::{interrupt, speed};
+use crate::commands::info;
+use crate::listings;
+use crate::output::{Cell, Mode, Output};
+use crate::time::seconds_left;
 
-/// Answers a command that reads, of the collection that is used.
+/// How an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    Whole,
+    /// Ctrl-C has stopped it.
+    Interrupted,
+}
+
+/// Answers a command that reads.
 ///
 /// # Errors
 /// When the database does not answer. What is inside fails when the answer cannot be written.
 pub(super) fn answer(
     (db, used): (&FerrumDB, &Collection),
+    mut view: View<'_, '_>,
     output: &mut Output,
     command: &Command<'_>,
-) -> Result<io::Result<()>> {
-    Ok(match command {
-        Command::Get { key } => match used.get(key)? {
+) -> Result<io::Result<Told>> {
+    let whole = |written: io::Result<()>| Ok(written.map(|()| Told::Whole));
+    match command {
+        Command::Get { key } => whole(match view.get(key)? {
             Some(document) => output.document(document.as_str()),
+            None if matches!(output.mode(), Some(Mode::Json | Mode::Ndjson)) => output.line("null"),
             None => output.line(NIL),
-        },
-        Command::Keys { prefix } => used.prefix(prefix)?.keys().try_for_each(|key| output.key(&key)),
-        Command::Range { from, to } => {
-            let range = std::ops::Range::<&str> { start: from, end: to };
-            used.range(range)?.keys().try_for_each(|key| output.key(&key))
+        }),
+        Command::Keys { prefix } => Ok(list(output, view.keys(Which::Prefix(prefix))?)),
+        Command::Range { from, to } => Ok(list(output, view.keys(Which::Range(from, to))?)),
+        Command::Count => {
+            let count = view.count()?;
+            whole(output.report(&json!({ "count": count }), &count.to_string()))
         }
-        Command::Count => output.line(&used.count()?.to_string()),
-        Command::Ttl { key } => output.line(&ttl(used.ttl(key)?)),
-        Command::History { key } => {
-            for version in used.history(key)? {
-                if let Err(error) = output.document(&told(&version?)) {
-                    return Ok(Err(error));
-                }
-            }
-            Ok(())
+        Command::Ttl { key } => whole(output.line(&ttl(view.ttl(key)?))),
+        Command::Find { field, value } => {
+            let (field, value) = (field.clone(), value.clone());
+            found(view, output, move |view| view.find(field.clone(), &value))
         }
-        Command::Find { field, value } => list(output, &used.find(field.clone(), value)?),
         Command::FindRange { field, from, to } => {
-            list(output, &used.find_range(field.clone(), from.clone()..=to.clone())?)
+            let (field, from, to) = (field.clone(), from.clone(), to.clone());
+            found(view, output, move |view| view.find_range(field.clone(), from.clone(), to.clone()))
         }
-        Command::Indexes => report::indexes(used, output)?,
-        Command::Collections => report::collections(db, output)?,
-        Command::Info => output.document(&report::info(db, used)?),
-        Command::Help => output.line(&format!("{}\n\n{}", help(), report::metrics(&db.metrics()))),
-        _ => Ok(()),
-    })
+        Command::History { key } => {
+            let mut versions = used.history(key)?;
+            let until_interrupted = std::iter::from_fn(|| match interrupt::is_wanted() {
+                true => None,
+                false => versions.next(),
+            });
+            let written = listings::versions(until_interrupted, output)?;
+            Ok(written.map(|_| if interrupt::is_wanted() { Told::Interrupted } else { Told::Whole }))
+        }
+        Command::Indexes => whole(listings::indexes(used, output)?),
+        Command::Collections => whole(listings::collections(db, output)?),
+        Command::Info => whole(output.facts(&info::of_open(db, used)?)),
+        Command::Help => whole(output.line(&format!("{}\n\n{}", help(), speed::of(&db.metrics())))),
+        _ => Ok(Ok(Told::Whole)),
+    }
 }
 
-/// A version as a JSON object.
-fn told(version: &Version) -> String {
-    let kind = match version.kind {
-        ChangeKind::Set => "set",
-        ChangeKind::Deleted => "deleted",
-        ChangeKind::Expired => "expired",
-        ChangeKind::Dropped => "dropped",
+/// The keys that a search finds, which may take long.
+fn found(
+    mut view: View<'_, '_>,
+    output: &mut Output,
+    mut search: impl FnMut(&mut View<'_, '_>) -> Result<Vec<Key>> + Send + 'static,
+) -> Result<io::Result<Told>> {
+    let keys = match view.elsewhere() {
+        Some(mut view) => match interrupt::unless(move || search(&mut view)) {
+            Some(keys) => keys?,
+            None => return Ok(Ok(Told::Interrupted)),
+        },
+        None => search(&mut view)?,
     };
-    let mut text = format!("{{\"sequence\":{},\"kind\":\"{kind}\"", version.sequence);
-    let times = [("time", version.time), ("expires_at", version.expires_at)];
-    for (name, time) in times.into_iter().filter_map(|(name, time)| time.map(|time| (name, time))) {
-        text.push_str(&format!(",\"{name}\":{}", time.0));
-    }
-    if let Some(document) = &version.document {
-        text.push_str(",\"value\":");
-        text.push_str(document.as_str());
-    }
-    text + "}"
+    Ok(list(output, keys.into_iter()))
 }
 
-fn list(output: &mut Output, keys: &[ferrumdb::Key]) -> io::Result<()> {
-    keys.iter().try_for_each(|key| output.key(key))
+fn list(output: &mut Output, keys: impl Iterator<Item = Key>) -> io::Result<Told> {
+    let mut rows = output.names(&["key"]);
+    let mut told = Told::Whole;
+    for key in keys {
+        if interrupt::is_wanted() {
+            told = Told::Interrupted;
+            break;
+        }
+        rows.push(&[Cell::Text(&key)])?;
+    }
+    rows.finish()?;
+    Ok(told)
 }
 
-/// Whole seconds, the last of which is the 1: who is told 0 would look for a document that is gone.
 fn ttl(left: Option<Ttl>) -> String {
-    match left {
-        None => NIL.to_owned(),
-        Some(Ttl::Never) => "-1".to_owned(),
-        Some(Ttl::ExpiresIn(left)) => left.as_nanos().div_ceil(1_000_000_000).to_string(),
+    match (left, seconds_left(left)) {
+        (None, _) => NIL.to_owned(),
+        (Some(_), None) => "-1".to_owned(),
+        (Some(_), Some(seconds)) => seconds.to_string(),
     }
 }
 

@@ -4,13 +4,17 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
+use std::time::Instant;
 
-use ferrumdb::{Collection, Error, FerrumDB, Sequence};
+use ferrumdb::{Collection, Error, FerrumDB, OpenTransaction, Snapshot};
 
-use super::command::{self, Command, Value};
-use super::reading;
+use super::command::{self, Command};
+use super::interrupt;
+use super::reading::{self, Told};
+use super::view::View;
+use super::writing::{self, Answered, Write};
 use crate::exit::Status;
-use crate::in_flight::Answer;
+use crate::options::Options;
 use crate::output::{self, Output};
 
 /// How many writes may be under way at once.
@@ -19,20 +23,36 @@ const IN_FLIGHT_MAX: usize = 1024;
 pub(super) const NIL: &str = "(nil)";
 
 /// One run of commands against one database.
-pub(super) struct Session {
-    db: FerrumDB,
+pub(super) struct Session<'d> {
+    pub(super) db: &'d FerrumDB,
+    pub(super) options: &'d Options,
     /// What the commands read and write.
-    used: Collection,
-    output: Output,
-    in_flight: VecDeque<Write>,
-    status: Status,
+    pub(super) used: Collection,
+    /// The transaction that is being made.
+    pub(super) open: Option<OpenTransaction<'d>>,
+    /// What reads show instead of what is there.
+    pub(super) snapshot: Option<Snapshot>,
+    pub(super) kept: Kept,
+    in_flight: VecDeque<(Origin, Write)>,
+}
+
+/// What stays when another database is opened.
+pub(super) struct Kept {
+    pub(super) output: Output,
+    /// The worst that has happened.
+    pub(super) status: Status,
+    /// Whether it is told how long commands take.
+    pub(super) timing: bool,
+    /// Whether somebody sits in front of it.
+    pub(super) prompting: bool,
 }
 
 /// Whether more lines are to be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flow {
     GoOn,
     Leave,
+    /// They are, for this database.
+    Reopen(FerrumDB),
 }
 
 /// Where a command stood, for its error.
@@ -42,42 +62,19 @@ pub(super) enum Origin {
     Line(u64),
 }
 
-struct Write {
-    origin: Origin,
-    answer: WriteAnswer,
-}
-
-enum WriteAnswer {
-    Done {
-        answer: Answer<Sequence>,
-        as_text: bool,
-    },
-    /// Whether there was a document.
-    Found(Answer<bool>),
-}
-
-impl Session {
-    pub(super) fn new(db: FerrumDB, output: Output) -> Self {
-        let used = (*db).clone();
-        Self { db, used, output, in_flight: VecDeque::new(), status: Status::Good }
+impl<'d> Session<'d> {
+    pub(super) fn new(db: &'d FerrumDB, options: &'d Options, kept: Kept) -> Self {
+        let used = (**db).clone();
+        Self { db, options, used, open: None, snapshot: None, kept, in_flight: VecDeque::new() }
     }
 
-    /// The worst that has happened.
-    pub(super) fn status(&self) -> Status {
-        self.status
-    }
-
-    pub(super) fn database(&self) -> &FerrumDB {
-        &self.db
-    }
-
-    /// The collection that commands read and write.
-    pub(super) fn used(&self) -> &Collection {
-        &self.used
+    /// What stays.
+    pub(super) fn into_kept(self) -> Kept {
+        self.kept
     }
 
     pub(super) fn output(&mut self) -> &mut Output {
-        &mut self.output
+        &mut self.kept.output
     }
 
     /// Carries out one line. The answer of a write may still be under way.
@@ -85,29 +82,27 @@ impl Session {
     /// # Errors
     /// When answers cannot be written any more; the commands themselves fail on standard error.
     pub(super) fn execute(&mut self, line: &str, origin: Origin) -> io::Result<Flow> {
-        match command::parse(line) {
-            Ok(None) => {}
-            Ok(Some(Command::Exit)) => return Ok(Flow::Leave),
-            Ok(Some(command)) => match self.begin(&command) {
-                Some(answer) => self.send(origin, answer)?,
-                None => {
-                    // ORDER: a read sees the writes before it, and answers after them.
-                    self.settle()?;
-                    match &command {
-                        Command::Use { name } => self.use_collection(name.as_deref(), origin)?,
-                        command => self.read(command, origin)?,
-                    }
-                }
-            },
-            Err(message) => self.fail(origin, Status::Failed, &message)?,
+        let start = Instant::now();
+        interrupt::begin();
+        let flow = match command::parse(line) {
+            Ok(None) => return Ok(Flow::GoOn),
+            Ok(Some(command)) => self.carry_out(&command, origin)?,
+            Err(message) => {
+                self.fail(origin, Status::Refused, &message)?;
+                Flow::GoOn
+            }
+        };
+        if self.kept.timing && matches!(flow, Flow::GoOn) {
+            self.settle()?;
+            self.output().line(&format!("Time: {:.1?}", start.elapsed()))?;
         }
-        Ok(Flow::GoOn)
+        Ok(flow)
     }
 
-    /// Reports a line that could not even be read.
+    /// Reports a line that could not be carried out.
     pub(super) fn fail(&mut self, origin: Origin, status: Status, message: &str) -> io::Result<()> {
         self.settle()?;
-        self.tell(origin, status, &message)
+        self.tell(origin, status, &message, None)
     }
 
     /// Whether answers are under way.
@@ -118,19 +113,20 @@ impl Session {
     /// Waits for the oldest answer under way, and writes it and those that are here as well.
     pub(super) fn settle_some(&mut self) -> io::Result<()> {
         let mut may_wait = true;
-        while let Some(mut write) = self.in_flight.pop_front() {
+        while let Some((origin, mut write)) = self.in_flight.pop_front() {
             // A look parks where a wait could have spun, so it is only taken when answers wait to be seen.
-            let is_here = (self.output.has_unwritten() || !may_wait) && write.answer.is_here();
+            let is_here = (self.kept.output.has_unwritten() || !may_wait) && write.is_here();
             if !is_here && !may_wait {
-                self.in_flight.push_front(write);
+                self.in_flight.push_front((origin, write));
                 break;
             }
             if !is_here {
                 // ORDER: what has been answered is seen before this thread waits.
-                self.output.flush()?;
+                self.output().flush()?;
                 may_wait = false;
             }
-            self.answer(write)?;
+            let answered = write.wait();
+            self.answer(origin, answered)?;
         }
         Ok(())
     }
@@ -145,89 +141,102 @@ impl Session {
 
     /// Makes all written answers visible.
     pub(super) fn flush(&mut self) -> io::Result<()> {
-        self.output.flush()
+        self.output().flush()
     }
 
-    fn send(&mut self, origin: Origin, answer: WriteAnswer) -> io::Result<()> {
-        self.in_flight.push_back(Write { origin, answer });
-        if self.in_flight.len() < IN_FLIGHT_MAX { Ok(()) } else { self.settle_some() }
-    }
-
-    /// Sets a write going; `None` for what only reads.
-    fn begin(&self, command: &Command<'_>) -> Option<WriteAnswer> {
-        let db = &self.used;
-        let found = |pending| Some(WriteAnswer::Found(Answer::Coming(pending)));
-        let done = |pending, as_text| Some(WriteAnswer::Done { answer: Answer::Coming(pending), as_text });
+    fn carry_out(&mut self, command: &Command<'_>, origin: Origin) -> io::Result<Flow> {
+        if matches!(command, Command::Exit) {
+            return Ok(Flow::Leave);
+        }
+        if let Some(open) = &mut self.open
+            && let Some(answered) = writing::within(open, command)
+        {
+            self.answer(origin, answered)?;
+            return Ok(Flow::GoOn);
+        }
+        if self.open.is_none()
+            && let Some(write) = writing::begin(self.db, &self.used, command)
+        {
+            self.in_flight.push_back((origin, write));
+            if self.in_flight.len() >= IN_FLIGHT_MAX {
+                self.settle_some()?;
+            }
+            return Ok(Flow::GoOn);
+        }
+        // ORDER: what follows sees the writes before it, and answers after them.
+        self.settle()?;
         match command {
-            Command::Set { key, value, lifetime } => match (*value, *lifetime) {
-                (Value::Json(text), None) => done(db.set_raw(&**key, text), false),
-                (Value::Text(text), None) => done(db.set(&**key, text), true),
-                (Value::Json(text), Some(lifetime)) => done(db.set_raw_ex(&**key, text, lifetime), false),
-                (Value::Text(text), Some(lifetime)) => done(db.set_ex(&**key, text, lifetime), true),
-            },
-            Command::Delete { key } => found(db.delete(&**key)),
-            Command::Expire { key, lifetime } => found(db.expire(&**key, *lifetime)),
-            Command::Persist { key } => found(db.persist(&**key)),
-            Command::Drop { name } => found(self.db.drop_collection(&**name)),
-            Command::CreateIndex { field } => done(db.create_index(field.clone()), false),
-            Command::DropIndex { field } => done(db.drop_index(field.clone()), false),
-            _ => None,
+            Command::Dot(dot) => return self.dot(dot, origin),
+            Command::Use { name } => self.use_collection(name.as_deref(), origin)?,
+            Command::Begin => self.begin(origin)?,
+            Command::Commit => self.commit(origin)?,
+            Command::Rollback => self.roll_back(origin)?,
+            Command::Snapshot => self.take_snapshot(origin)?,
+            Command::Release => self.release(origin)?,
+            Command::Watch { prefix } => self.watch(prefix, origin)?,
+            command => self.read(command, origin)?,
         }
-    }
-
-    fn answer(&mut self, write: Write) -> io::Result<()> {
-        let answer = match write.answer {
-            WriteAnswer::Done { answer, as_text } => answer.wait().map(|_sequence| match as_text {
-                true if self.output.is_terminal() => "OK (stored as a string)",
-                _ => "OK",
-            }),
-            WriteAnswer::Found(answer) => answer.wait().map(|existed| if existed { "OK" } else { NIL }),
-        };
-        match answer {
-            Ok(text) => self.output.line(text),
-            Err(error) => self.tell_error(write.origin, &error),
-        }
+        Ok(Flow::GoOn)
     }
 
     fn read(&mut self, command: &Command<'_>, origin: Origin) -> io::Result<()> {
-        match reading::answer((&self.db, &self.used), &mut self.output, command) {
-            Ok(written) => written,
+        let Self { db, used, open, snapshot, kept, .. } = self;
+        let view = match (open, snapshot) {
+            (Some(open), _) => View::Within(open),
+            (None, Some(snapshot)) => View::Then(match used.name() {
+                Some(name) => snapshot.collection(name),
+                None => snapshot.root(),
+            }),
+            (None, None) => View::Now(used.clone()),
+        };
+        match reading::answer((db, used), view, &mut kept.output, command) {
+            Ok(written) => match written? {
+                Told::Whole => Ok(()),
+                Told::Interrupted => self.fail(origin, Status::Refused, "interrupted"),
+            },
             Err(error) => self.tell_error(origin, &error),
         }
     }
 
-    /// Lets the commands behind this one concern a collection, or the root.
-    fn use_collection(&mut self, name: Option<&str>, origin: Origin) -> io::Result<()> {
-        match name.map_or_else(|| Ok((*self.db).clone()), |name| self.db.collection(name)) {
-            Ok(used) => {
-                self.used = used;
-                self.output.line("OK")
+    fn answer(&mut self, origin: Origin, answered: ferrumdb::Result<Answered>) -> io::Result<()> {
+        let is_terminal = self.kept.output.is_terminal();
+        match answered {
+            Ok(Answered::Done { as_text: true }) if is_terminal => {
+                self.output().line("OK (stored as a string)")
             }
+            Ok(Answered::Done { .. }) => self.output().line("OK"),
+            Ok(Answered::Found(true)) => self.output().line("OK"),
+            Ok(Answered::Found(false)) => self.output().line(NIL),
+            Ok(Answered::Compacted(report)) => self
+                .output()
+                .line(&format!("OK ({} bytes of log became {})", report.bytes_before, report.bytes_after)),
             Err(error) => self.tell_error(origin, &error),
         }
     }
 
-    fn tell_error(&mut self, origin: Origin, error: &Error) -> io::Result<()> {
-        self.tell(origin, Status::of(error.kind()), error)
+    pub(super) fn tell_error(&mut self, origin: Origin, error: &Error) -> io::Result<()> {
+        let status = match Status::of(error.kind()) {
+            // The line was wrong, and not the arguments of the program.
+            Status::Usage | Status::NotFound => Status::Refused,
+            status => status,
+        };
+        self.tell(origin, status, error, Some(error.kind()))
     }
 
-    fn tell(&mut self, origin: Origin, status: Status, message: &dyn fmt::Display) -> io::Result<()> {
-        self.status = self.status.max(status);
+    fn tell(
+        &mut self,
+        origin: Origin,
+        status: Status,
+        message: &dyn fmt::Display,
+        kind: Option<ferrumdb::ErrorKind>,
+    ) -> io::Result<()> {
+        self.kept.status = self.kept.status.worst(status);
         // ORDER: both streams may lead to one place, where answers and errors stand in the order of the commands.
-        self.output.flush()?;
+        self.output().flush()?;
         match origin {
-            Origin::Prompt => output::error(&message.to_string()),
-            Origin::Line(number) => output::error(&format!("line {number}: {message}")),
+            Origin::Prompt => output::error(&message.to_string(), status, kind),
+            Origin::Line(number) => output::error(&format!("line {number}: {message}"), status, kind),
         }
         Ok(())
-    }
-}
-
-impl WriteAnswer {
-    fn is_here(&mut self) -> bool {
-        match self {
-            Self::Done { answer, .. } => answer.is_here(),
-            Self::Found(answer) => answer.is_here(),
-        }
     }
 }

@@ -1,47 +1,72 @@
 //! Owns the prompt on a terminal: editing a line, dropping it, leaving. Never carries out a command itself.
 
+use ferrumdb::FerrumDB;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{ColorMode, CompletionType, Config, Editor};
 
 use super::helper::LineHelper;
 use super::history::{History, LINES_MAX};
+use super::interrupt;
 use super::session::{Flow, Origin, Session};
 use crate::exit::{Failure, Status};
-use crate::output;
+use crate::output::{self, Output};
 
-/// Prompts for commands until one leaves, or Ctrl-D does.
-pub(super) fn run(session: &mut Session) -> Result<(), Failure> {
-    greet(session)?;
-    let coloured = session.output().is_coloured();
-    let mut editor = editor(coloured).map_err(unusable)?;
-    editor.set_helper(Some(LineHelper::new(session.database().clone(), coloured)));
-    let mut history = History::load(&mut editor);
-    loop {
-        match editor.readline(&prompt(session)) {
-            Ok(line) => {
-                history.keep(&mut editor, &line);
-                let flow = session.execute(&line, Origin::Prompt)?;
-                session.settle()?;
-                editor.helper_mut().expect("it was set above").follow(session.used());
-                session.flush()?;
-                if flow == Flow::Leave {
-                    return Ok(());
+/// A terminal with somebody in front of it.
+pub(super) struct Terminal {
+    editor: Editor<LineHelper, FileHistory>,
+    history: History,
+}
+
+impl Terminal {
+    pub(super) fn open(output: &Output) -> Result<Self, Failure> {
+        interrupt::catch()?;
+        let mut editor = editor(output.is_coloured()).map_err(unusable)?;
+        let history = History::load(&mut editor);
+        Ok(Self { editor, history })
+    }
+
+    /// Prompts for commands until one leaves, Ctrl-D does, or another database is opened.
+    pub(super) fn run(&mut self, session: &mut Session<'_>) -> Result<Option<FerrumDB>, Failure> {
+        let Self { editor, history } = self;
+        greet(session)?;
+        let hints = session.output().is_coloured();
+        editor.set_helper(Some(LineHelper::new(session.db.clone(), hints)));
+        loop {
+            match editor.readline(&prompt(session)) {
+                Ok(line) => {
+                    history.keep(editor, &line);
+                    let flow = session.execute(&line, Origin::Prompt)?;
+                    session.settle()?;
+                    editor.helper_mut().expect("it was set above").follow(&session.used);
+                    session.flush()?;
+                    match flow {
+                        Flow::GoOn => {}
+                        Flow::Leave => return Ok(None),
+                        Flow::Reopen(db) => {
+                            // It holds the database that is to be closed.
+                            editor.set_helper(None);
+                            return Ok(Some(db));
+                        }
+                    }
                 }
+                Err(ReadlineError::Interrupted) => {}
+                Err(ReadlineError::Eof) => return Ok(None),
+                Err(error) => return Err(unusable(error)),
             }
-            Err(ReadlineError::Interrupted) => {}
-            Err(ReadlineError::Eof) => return Ok(()),
-            Err(error) => return Err(unusable(error)),
         }
     }
 }
 
-/// What is asked, and of which collection.
-fn prompt(session: &Session) -> String {
-    match session.used().name() {
-        None => "ferrumdb> ".to_owned(),
-        Some(name) => format!("ferrumdb {}> ", output::typed(name)),
-    }
+/// What is asked, of which collection, and of which state of it.
+fn prompt(session: &Session<'_>) -> String {
+    let name = session.used.name().map(|name| format!(" {}", output::typed(name)));
+    let state = match (&session.open, &session.snapshot) {
+        (Some(_), _) => " (transaction)".to_owned(),
+        (None, Some(snapshot)) => format!(" (snapshot {})", snapshot.sequence()),
+        (None, None) => String::new(),
+    };
+    format!("ferrumdb{}{state}> ", name.unwrap_or_default())
 }
 
 fn editor(coloured: bool) -> rustyline::Result<Editor<LineHelper, FileHistory>> {
@@ -55,8 +80,8 @@ fn editor(coloured: bool) -> rustyline::Result<Editor<LineHelper, FileHistory>> 
     Editor::with_config(config)
 }
 
-fn greet(session: &mut Session) -> Result<(), Failure> {
-    let (path, count) = (session.database().path().display().to_string(), session.database().count()?);
+fn greet(session: &mut Session<'_>) -> Result<(), Failure> {
+    let (path, count) = (session.db.path().display().to_string(), session.db.count()?);
     let documents = if count == 1 { "document" } else { "documents" };
     let version = env!("CARGO_PKG_VERSION");
     session

@@ -26,9 +26,16 @@ pub(in crate::repl) enum Argument {
     Json,
     From,
     To,
+    File,
+    /// A file, or nothing.
+    Target,
+    Mode,
+    Switch,
 }
 
-use Argument::{Collection, Field, From, Indexed, Json, Key, Prefix, Seconds, To, Used};
+use Argument::{
+    Collection, Field, File, From, Indexed, Json, Key, Mode, Prefix, Seconds, Switch, Target, To, Used,
+};
 
 pub(in crate::repl) const VERBS: &[Verb] = &[
     verb("SET", &[Key, Json], "store a document; OK comes when it is committed"),
@@ -50,9 +57,21 @@ pub(in crate::repl) const VERBS: &[Verb] = &[
     verb("USE", &[Used], "read and write this collection from now on, or the root again"),
     verb("COLLECTIONS", &[], "list the collections: documents, indexes"),
     verb("DROP", &[Collection], "drop a collection with all that is in it; OK, or (nil) if there was none"),
+    verb("BEGIN", &[], "begin a transaction: writes wait, and reads show them, until it is over"),
+    verb("COMMIT", &[], "commit it: all of it, or nothing if others have changed what it has read"),
+    verb("ROLLBACK", &[], "forget it"),
+    verb("SNAPSHOT", &[], "let reads show the database as it is now, whatever is written"),
+    verb("RELEASE", &[], "let reads show what is there again"),
+    verb("WATCH", &[Prefix], "show what is committed from now on, until Ctrl-C"),
+    verb("COMPACT", &[], "write the file anew, without what is not needed any more"),
     verb("INFO", &[], "show the file, its sizes, how it was opened, and the indexes"),
     verb("HELP", &[], "show this, and how fast the session has been so far"),
     verb("EXIT", &[], "leave (also QUIT, or Ctrl-D; Ctrl-C drops the line being typed)"),
+    verb(".mode", &[Mode], "how answers look: auto, table, json, ndjson, csv, raw"),
+    verb(".timing", &[Switch], "show how long each command takes: on or off"),
+    verb(".import", &[File], "store the documents of a file; more words as of `ferrumdb import`"),
+    verb(".dump", &[Target], "write all documents as lines of JSON, which .import reads"),
+    verb(".open", &[File], "close this database, and open another"),
 ];
 
 const RULES: &str = r#"
@@ -61,8 +80,8 @@ or a JSON list of names: address.city, ["name.with.dots", "city"]. Seconds may h
 A value that is not JSON is stored as a string: SET name Alice stores "Alice". But what begins with { or [ or a quote
 is meant as JSON and refused if it is broken, and so is a number that cannot be kept exactly. FIND reads values alike.
 The first SET creates a collection that is USEd. On a terminal, Tab completes commands, keys, collections and indexed
-fields, a line goes on until its brackets are closed, and lines are remembered for later sessions, except those that
-begin with a space.
+fields, a line goes on until its brackets are closed, Ctrl-R searches the lines of earlier sessions, which are remembered
+except those that begin with a space, and Ctrl-C stops a command that takes long.
 Examples:
   SET user:1 {"name": "Alice", "age": 34}
   GET user:1
@@ -99,6 +118,10 @@ impl Argument {
             Self::Json => "<json>",
             Self::From => "<from>",
             Self::To => "<to>",
+            Self::File => "<file>",
+            Self::Target => "[file]",
+            Self::Mode => "[mode]",
+            Self::Switch => "[on|off]",
         }
     }
 }

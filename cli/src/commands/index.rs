@@ -1,0 +1,91 @@
+//! The command that creates, drops and lists indexes. Never builds one itself.
+
+use clap::{Args, Subcommand};
+use clap_complete::ArgValueCompleter;
+use ferrumdb::FieldPath;
+use serde_json::json;
+
+use crate::exit::{Outcome, Status};
+use crate::opening::{Opened, Place};
+use crate::options::Options;
+use crate::progress::{Of, Work};
+use crate::{listings, suggestions, typed};
+
+const EXAMPLES: &str = r#"Examples:
+  ferrumdb index create my.db role              from now on, `find` on role costs what it finds
+  ferrumdb index create my.db address.city      on a field in a field
+  ferrumdb index list my.db                     the indexes, with how many entries they have
+  ferrumdb index drop my.db role
+
+An index is built once, kept up with every commit, and there again when the file is opened again."#;
+
+/// Creates, drops and lists indexes.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct Index {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Creates an index on a field
+    Create {
+        #[command(flatten)]
+        place: Place,
+        /// The field; dots lead into fields of fields
+        #[arg(value_parser = typed::field)]
+        field: FieldPath,
+        /// Say nothing if there is one already
+        #[arg(long)]
+        if_absent: bool,
+    },
+    /// Drops the index on a field
+    Drop {
+        #[command(flatten)]
+        place: Place,
+        /// The field
+        #[arg(value_parser = typed::field, add = ArgValueCompleter::new(suggestions::fields))]
+        field: FieldPath,
+    },
+    /// Lists the indexes: entries, uses, memory
+    List {
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+impl Index {
+    pub(super) fn run(&self, options: &Options) -> Outcome {
+        match &self.action {
+            Action::Create { place, field, if_absent } => {
+                place.write(false, options, |opened| create(opened, field, *if_absent, options))
+            }
+            Action::Drop { place, field } => {
+                place.write(false, options, |Opened { used, output, .. }| {
+                    let sequence = used.drop_index(field.clone()).wait()?;
+                    output.report(&json!({"field": field.to_string(), "sequence": sequence}), "OK")?;
+                    Ok(Status::Good)
+                })
+            }
+            Action::List { place } => place.read(options, |Opened { used, output, .. }| {
+                listings::indexes(used, output)??;
+                Ok(Status::Good)
+            }),
+        }
+    }
+}
+
+fn create(opened: &mut Opened, field: &FieldPath, if_absent: bool, options: &Options) -> Outcome {
+    let Opened { used, output, .. } = opened;
+    let name = field.to_string();
+    if if_absent && used.indexes()?.iter().any(|index| index.path == *field) {
+        output.report(&json!({"field": name}), "OK")?;
+        return Ok(Status::Good);
+    }
+    let work = Work::begin(options.progress, "building the index", Of::Nothing);
+    let created = work.wait(used.create_index(field.clone()));
+    drop(work);
+    output.report(&json!({"field": name, "sequence": created?}), "OK")?;
+    Ok(Status::Good)
+}
