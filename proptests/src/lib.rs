@@ -1,6 +1,7 @@
 //! Owns the model of a database, the operations that tests put it through, and the run that compares the two.
 //! It must never be a dependency of a crate that people use.
 
+pub mod bytes;
 mod check;
 mod explore;
 mod fates;

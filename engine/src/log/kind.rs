@@ -56,10 +56,10 @@ impl Kind {
         }
     }
 
-    /// Whether a writer makes such a record of this collection: the root is always there, and is neither created nor
-    /// dropped.
+    /// Whether a writer makes such a record of this collection: the highest number is that of none, and the root is always
+    /// there, and is neither created nor dropped.
     pub(super) fn is_possible_in(self, collection: CollectionId) -> bool {
         let is_change = matches!(self, Self::CollectionCreated | Self::CollectionDropped);
-        !is_change || (collection != CollectionId::ROOT && collection != CollectionId::NONE)
+        collection != CollectionId::NONE && !(is_change && collection == CollectionId::ROOT)
     }
 }

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 mod backups;
-mod bytes;
 mod catching_up;
 mod collections;
 mod common;
@@ -32,3 +31,5 @@ mod sync_failures;
 mod torn_tails;
 mod verify;
 mod write_failures;
+
+use ferrumdb_proptests::bytes;

@@ -7,7 +7,9 @@ use ferrumdb_engine::fs::{Effect, Fault, FileSystem, SimFs, SimOperation};
 use ferrumdb_engine::{Error, History, Reader, Verification, VerifyReport, VerifyStep};
 use ferrumdb_proptests::Random;
 
-use crate::bytes::{commit_ends, records, seal_head, seal_header, seal_log, u64_at};
+use crate::bytes::{
+    HEAD_BYTES, commit_ends, records, seal_head, seal_header, seal_log, seal_payload, u64_at,
+};
 use crate::common::{LOG_START, PATH, ROOT, appended, bytes_of, contents, disk_with, open_on, synced};
 use crate::compaction;
 use crate::damage::assert_damaged;
@@ -333,10 +335,14 @@ fn a_record_that_no_writer_makes_is_damage() {
         // The root is neither created nor dropped.
         (first, 2, 5_u64.to_le_bytes()),
         (first, 2, 6_u64.to_le_bytes()),
+        // No collection has the highest number.
+        (first, HEAD_BYTES, u64::MAX.to_le_bytes()),
     ] {
         let mut bad = file.clone();
-        let width = [(2, 1), (8, 8), (24, 4)].iter().find(|(at, _)| *at == field).unwrap().1;
+        let width = [(2, 1), (8, 8), (24, 4), (HEAD_BYTES, 4)].iter().find(|(at, _)| *at == field).unwrap().1;
         bad[position + field..position + field + width].copy_from_slice(&bytes[..width]);
+        let record = records(&bad).into_iter().find(|record| record.start == position).unwrap();
+        seal_payload(&mut bad, &record);
         seal_log(&mut bad);
         assert_damaged(&bad, position);
         let report = verified(&disk_with(&bad));
