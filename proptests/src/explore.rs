@@ -119,8 +119,11 @@ fn generate(seed: u64) -> OpList {
                 op => ops.push(op),
             }
         }
-        if random.once_in(8) {
-            fail_a_sync_beside_commits(random, &mut ops);
+        match random.below(8) {
+            0 => fail_a_sync_beside_commits(random, &mut ops),
+            1 => bring_an_abandoned_tail_back(random, &mut ops),
+            2 => lie_to_a_compaction(random, &mut ops),
+            _ => {}
         }
         crash_in_work(random, &mut ops);
         // A process that dies leaves what it has not synced to the power cuts behind it.
@@ -153,6 +156,32 @@ fn fail_a_sync_beside_commits(random: &mut Random, ops: &mut Vec<Op>) {
         _ => Op::Commit { group, synced: true },
     });
     ops.push(if random.once_in(2) { Op::FinishSync } else { Op::PowerCut(random.below(1 << 32)) });
+}
+
+/// A tail that an opening cuts off, on a disk that says that the cut is durable: what is written in its place has its length.
+fn bring_an_abandoned_tail_back(random: &mut Random, ops: &mut Vec<Op>) {
+    let number = 100 + random.below(25);
+    let commit = |key, number| {
+        let change = Change { key, document: Some(number) };
+        Op::Commit { group: vec![vec![change]], synced: false }
+    };
+    let keys = [random.below(4) as usize, random.below(4) as usize];
+    ops.extend([Op::Sync, commit(keys[0], number), commit(keys[1], number)]);
+    ops.extend([Op::PowerCut(random.below(1 << 32)), lie(random), Op::Open, commit(keys[0], number + 32)]);
+    ops.extend([Op::PowerCut(random.below(1 << 32)), Op::Open]);
+}
+
+/// A compaction on a disk that says that the new file is durable.
+fn lie_to_a_compaction(random: &mut Random, ops: &mut Vec<Op>) {
+    ops.extend([Op::Compact(13), Op::commit(random), lie(random), Op::Compact(13)]);
+    ops.extend([Op::PowerCut(random.below(1 << 32)), Op::Open]);
+}
+
+/// The disk lies at one of the next syncs, or from there on.
+fn lie(random: &mut Random) -> Op {
+    let operation = if random.once_in(8) { SimOperation::SyncDirectory } else { SimOperation::Sync };
+    let (nth, always, damage) = (1 + random.below(3), random.once_in(2), Damage::Lie);
+    Op::Fail(Failure { operation, nth, always, damage })
 }
 
 /// Some operation at one of whose calls the power goes.

@@ -104,6 +104,11 @@ impl Model {
         self.durable = self.durable.max(sequence);
     }
 
+    /// The disk has lied: no commit after this one need survive a power cut.
+    pub fn limit(&mut self, sequence: usize) {
+        self.durable = self.durable.min(sequence);
+    }
+
     /// A commit was answered with a doubt.
     pub fn doubt(&mut self, state: State) {
         self.doubtful.push(state);

@@ -3,7 +3,9 @@
 
 mod commits;
 mod compact;
+mod copies;
 mod ordered;
+mod surviving;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
@@ -21,12 +23,9 @@ use crate::model::{Model, State};
 use crate::ops::{Change, Damage, Failure, KEYS, Op, OpList};
 use crate::sites::Cut;
 use compact::Compacting;
+use surviving::Trust;
 
 const PATH: &str = "/my.db";
-/// The bytes of a close mark: a head and a mark, and in an encrypted database what seals nothing between them.
-const CLOSE_MARK_BYTES: u64 = 72;
-const SEALED_CLOSE_MARK_BYTES: u64 = 104;
-const LOG_START: u64 = 8192;
 
 /// A database, and what it must be.
 #[derive(Debug)]
@@ -42,6 +41,9 @@ pub struct Run {
     /// The failure of the next operation.
     failure: Option<Failure>,
     power_was_cut: bool,
+    /// What the first power cut since the last opening has left of the file.
+    left: Option<Vec<u8>>,
+    trust: Trust,
     closed_well: bool,
     /// Whether releasing the lock may have failed: it then goes with the last handle, and a snapshot has one.
     lock_may_linger: bool,
@@ -112,6 +114,8 @@ impl Run {
             snapshots: Vec::new(),
             failure: None,
             power_was_cut: false,
+            left: None,
+            trust: Trust::default(),
             closed_well: false,
             lock_may_linger: false,
             during: "",
@@ -141,8 +145,11 @@ impl Run {
         let is_faulty = failure.is_some() || may_be_in_doubt;
         self.lock_may_linger |= is_faulty && matches!(op, Op::Close | Op::Drop);
         self.during = op.name();
+        self.trust.may_break = failure.is_some_and(|failure| failure.damage == Damage::Lie);
+        let durable = self.model.durable();
         self.carry_out(op, is_faulty)?;
         self.sim.clear_faults();
+        self.doubt_the_disk(op, durable);
         if let Some(Failure { damage: Damage::Crash(seed), .. }) = failure
             && self.sim.canonical(Path::new(PATH)).is_err()
         {
@@ -162,7 +169,10 @@ impl Run {
     pub fn finish(mut self) -> Result<Explored, String> {
         self.failure = None;
         let last = Op::Commit { group: vec![vec![Change { key: 0, document: Some(1) }]], synced: true };
-        for op in [Op::Kill, Op::Open, last, Op::PowerCut(0), Op::Open, Op::Close, Op::Flip(2), Op::Open] {
+        let number = self.history;
+        let damage = [Op::Flip(2), Op::Shorten(number), Op::Forge(number)];
+        let end = [Op::Kill, Op::Open, last, Op::PowerCut(0), Op::Open, Op::Close];
+        for op in end.into_iter().chain(damage).chain([Op::Open]) {
             self.step(&op).map_err(|reason| format!("`{op}`: {reason}"))?;
         }
         Ok(self.explored)
@@ -217,6 +227,8 @@ impl Run {
                 Ok(())
             }
             Op::Flip(seed) => self.flip(*seed),
+            Op::Shorten(seed) => self.shorten(*seed),
+            Op::Forge(seed) => self.forge(*seed),
             Op::Fail(_) => unreachable!("`step` keeps it for the next operation"),
         }
     }
@@ -232,14 +244,20 @@ impl Run {
     fn open(&mut self, is_faulty: bool) -> Result<(), String> {
         let was_open = self.opened.is_some();
         let opened_for = std::mem::replace(&mut self.during, "opening");
+        let before = self.sim.live_bytes(PATH).filter(|_| self.trust.is_broken);
         match open(self.options(), Arc::new(self.sim.clone())) {
             Ok(_) if was_open => Err("a second opening succeeded".to_owned()),
             Ok((writer, reader)) => {
                 let sequence = reader.sequence().0 as usize;
+                self.expect_less_of_a_new_file();
                 self.model.reopen(sequence, self.power_was_cut)?;
+                self.check_tail(sequence)?;
                 let stats = reader.stats().map_err(|error| error.to_string());
                 if self.closed_well && stats.is_ok_and(|stats| !stats.recovery.clean) {
                     return Err("a closed database is said to have been left by a crash".to_owned());
+                }
+                if self.power_was_cut {
+                    (self.trust.is_broken, self.trust.is_file_new) = (self.has_lied(), false);
                 }
                 (self.power_was_cut, self.closed_well, self.lock_may_linger) = (false, false, false);
                 self.during = opened_for;
@@ -257,6 +275,7 @@ impl Run {
                 self.open(is_faulty)
             }
             Err(Error::Io { .. }) if is_faulty => Ok(()),
+            Err(error) if self.is_lie_told(&error, before.as_deref())? => Ok(()),
             Err(error) => Err(format!("opening failed: {error}")),
         }
     }
@@ -365,6 +384,8 @@ impl Run {
         self.explored.cuts.push(cut);
         self.history = cut.state;
         self.forget_process();
+        self.note_tail();
+        self.closed_well &= !self.trust.is_broken;
         self.power_was_cut = true;
     }
 
@@ -381,31 +402,6 @@ impl Run {
     fn forget_process(&mut self) {
         self.opened = None;
         self.snapshots.clear();
-    }
-
-    /// Flips a bit on a copy of the disk of a database that was closed well.
-    fn flip(&mut self, seed: u64) -> Result<(), String> {
-        let Some(mut bytes) = self.sim.live_bytes(PATH).filter(|_| self.closed_well) else { return Ok(()) };
-        let mark_bytes = if self.key.is_some() { SEALED_CLOSE_MARK_BYTES } else { CLOSE_MARK_BYTES };
-        let (disk, log_end) = (self.sim.fork(seed), bytes.len() as u64 - mark_bytes);
-        let in_header = seed.is_multiple_of(4) || log_end == LOG_START;
-        let position =
-            if in_header { seed % LOG_START } else { LOG_START + seed / 4 % (log_end - LOG_START) };
-        bytes[position as usize] ^= 1 << (seed % 8);
-        disk.overwrite(PATH, position, &bytes[position as usize..=position as usize]);
-        // With its hint, an opening does not look at what the hint covers: damage there is told by its reader.
-        let _ = disk.remove(Path::new(&format!("{PATH}.hint")));
-        let result = open(self.options(), Arc::new(disk.clone()));
-        match result {
-            Ok((_, reader)) if in_header => {
-                check::reader(&reader, self.model.now(), self.model.sequence(), true)
-            }
-            Err(Error::Damaged { .. }) if !in_header => {
-                let untouched = disk.live_bytes(PATH) == Some(bytes);
-                if untouched { Ok(()) } else { Err("a refused file was changed".to_owned()) }
-            }
-            other => Err(format!("a bit flipped at {position} of {}: {:?}", bytes.len(), other.map(drop))),
-        }
     }
 
     fn check(&mut self, lists: bool) -> Result<(), String> {
