@@ -173,7 +173,9 @@ fn bring_an_abandoned_tail_back(random: &mut Random, ops: &mut Vec<Op>) {
 
 /// A compaction on a disk that says that the new file is durable.
 fn lie_to_a_compaction(random: &mut Random, ops: &mut Vec<Op>) {
-    ops.extend([Op::Compact(13), Op::commit(random), lie(random), Op::Compact(13)]);
+    let change = Change { key: 0, document: Some(100) };
+    let replaced = Op::Commit { group: vec![vec![change]; 2], synced: false };
+    ops.extend([Op::Compact(13), replaced, Op::commit(random), lie(random), Op::Compact(13)]);
     ops.extend([Op::PowerCut(random.below(1 << 32)), Op::Open]);
 }
 

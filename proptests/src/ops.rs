@@ -170,8 +170,8 @@ pub enum Op {
     Flip(u64),
     /// On a copy of the disk: cuts a closed database short, which opening must refuse.
     Shorten(u64),
-    /// On a copy of the disk: changes a number in the log of a closed database that is not encrypted, and makes all
-    /// checksums and chain values right again; opening must refuse it.
+    /// On a copy of the disk: changes what a closed database that is not encrypted says, and makes all checksums and chain
+    /// values right again; opening must refuse it.
     Forge(u64),
 }
 

@@ -8,7 +8,7 @@ use ferrumdb_engine::fs::{FileSystem, SimFs};
 use ferrumdb_engine::{Error, open};
 
 use super::{PATH, Run};
-use crate::bytes::{HEAD_BYTES, LOG_START, MARK_BYTES, Record, records, seal_log, seal_payload};
+use crate::bytes::{HEAD_BYTES, LOG_START, MARK_BYTES, claim_nothing, records, seal_log, seal_payload};
 use crate::check;
 
 impl Run {
@@ -46,28 +46,33 @@ impl Run {
         self.must_be_refused(&bytes[..end], &format!("cut short at {end}"))
     }
 
-    /// Makes the log say what no writer does, with everything that ties it together made right again.
+    /// Makes the file say what no writer does, with everything that ties it together made right again.
     pub(super) fn forge(&mut self, seed: u64) -> Result<(), String> {
         let Some((mut bytes, _)) = self.closed_file().filter(|_| self.key.is_none()) else { return Ok(()) };
         let all = records(&bytes);
-        let base_end = all.iter().position(|record| record.is_base_end);
+        let base_records = all.iter().position(|record| record.is_base_end).map(|index| index + 1);
+        let (base, rest) = all.split_at(base_records.unwrap_or(0));
         // Nothing claims that the close mark was synced.
-        let commits = &all[base_end.map_or(0, |index| index + 1)..all.len() - 1];
-        if commits.is_empty() {
-            return Ok(());
-        }
-        let more = 1 + (seed >> 16) as u8 % 3;
-        let of_commits = commits[(seed / 4) as usize % commits.len()];
-        let is_of_base = seed % 4 == 3;
-        let record = base_end.filter(|_| is_of_base).map_or(of_commits, |index| all[index]);
-        let Record { start, end, .. } = record;
-        let (what, position) = match seed % 4 {
-            3 if record.is_base_end => {
-                ("the count of a base section", start + HEAD_BYTES + record.payload - 8)
+        let commits = &rest[..rest.len() - 1];
+        let (more, number) = (1 + (seed >> 16) as u8 % 3, (seed / 4) as usize);
+        let (what, position, record) = match (seed % 4, base.last()) {
+            (0, Some(end)) if number.is_multiple_of(2) => {
+                for copy in [0, 1] {
+                    claim_nothing(&mut bytes, copy);
+                }
+                let end = LOG_START + number / 2 % (end.end - LOG_START);
+                return self.must_be_refused(&bytes[..end], "a base section that ends, and no claim");
             }
-            2 | 3 if record.has_mark => ("the count of a commit", end - MARK_BYTES + 24),
-            1 => ("an ordinal", start + 24),
-            _ => ("a sequence", start + 8),
+            (0, Some(end)) => ("the count of a base section", end.start + HEAD_BYTES + end.payload - 8, *end),
+            _ if commits.is_empty() => return Ok(()),
+            (kind, _) => {
+                let record = commits[number % commits.len()];
+                match kind {
+                    1 => ("an ordinal", record.start + 24, record),
+                    2 if record.has_mark => ("the count of a commit", record.end - MARK_BYTES + 24, record),
+                    _ => ("a sequence", record.start + 8, record),
+                }
+            }
         };
         bytes[position] = bytes[position].wrapping_add(more);
         seal_payload(&mut bytes, &record);
