@@ -6,16 +6,19 @@ use std::time::{Duration, Instant};
 
 use ferrumdb_engine::fs::SimOperation;
 
+use crate::aim::Aim;
 use crate::ops::{Change, Damage, Failure, KEYS, OPERATIONS, Op, OpList};
 use crate::random::Random;
-use crate::run::replay;
-use crate::sites::Sites;
+use crate::run::{replay, replay_watched};
+use crate::sites::{Passed, Sites};
 
 /// What an exploration has seen.
 #[derive(Clone, Debug, Default)]
 pub struct Totals {
-    /// Operation lists that were carried out.
+    /// Operation lists that were carried out, each of a seed of its own.
     pub lists: u64,
+    /// How many of them were carried out again, up to a place that had met some fate too seldom.
+    pub aimed: u64,
     /// How often the power went.
     pub crashes: u64,
     /// How often it went while a database was being opened.
@@ -36,8 +39,10 @@ pub struct Totals {
 pub struct Budget {
     /// After so long.
     pub time: Duration,
-    /// After so many distinct states.
+    /// After so many distinct states, of which
     pub states: usize,
+    /// each place has met each fate so often.
+    pub least: u64,
 }
 
 /// A list that fails.
@@ -60,30 +65,48 @@ pub struct Finding {
 pub fn explore(seed: u64, budget: Budget) -> Result<Totals, Box<Finding>> {
     let begin = Instant::now();
     let mut totals = Totals::default();
+    let mut aim = Aim::new(seed);
     for seed in seed.. {
-        let list = generate(seed);
-        match replay(&list) {
-            Ok(explored) => {
-                totals.lists += 1;
-                totals.crashes += explored.crashes;
-                totals.crashes_in_opening += explored.crashes_in_opening;
-                totals.crashes_in_compacting += explored.crashes_in_compacting;
-                totals.compactions += explored.compactions;
-                for cut in explored.cuts {
-                    totals.states.insert(cut.state);
-                    totals.sites.note(&cut);
-                }
-            }
-            Err(_) => {
-                let (list, reason) = shrink(list);
-                return Err(Box::new(Finding { seed, list, reason, totals }));
-            }
-        }
-        if begin.elapsed() >= budget.time || totals.states.len() >= budget.states {
+        let passed = try_list(seed, generate(seed), &mut totals, budget.least > 0)?;
+        totals.lists += 1;
+        aim.learn(seed, &passed);
+        let aimed = aim.next(&totals.sites, budget.least, generate);
+        let is_enough = totals.states.len() >= budget.states && aimed.is_none();
+        if begin.elapsed() >= budget.time || is_enough {
             break;
+        }
+        if let Some(list) = aimed {
+            try_list(seed, list, &mut totals, false)?;
+            totals.aimed += 1;
         }
     }
     Ok(totals)
+}
+
+/// Carries out a list, and adds what it has seen. Returns the calls at which the power could have gone, if they are asked for.
+fn try_list(
+    seed: u64,
+    list: OpList,
+    totals: &mut Totals,
+    is_watched: bool,
+) -> Result<Vec<Passed>, Box<Finding>> {
+    match if is_watched { replay_watched(&list) } else { replay(&list) } {
+        Ok(explored) => {
+            totals.crashes += explored.crashes;
+            totals.crashes_in_opening += explored.crashes_in_opening;
+            totals.crashes_in_compacting += explored.crashes_in_compacting;
+            totals.compactions += explored.compactions;
+            for cut in explored.cuts {
+                totals.states.insert(cut.state);
+                totals.sites.note(&cut);
+            }
+            Ok(explored.passed)
+        }
+        Err(_) => {
+            let (list, reason) = shrink(list);
+            Err(Box::new(Finding { seed, list, reason, totals: std::mem::take(totals) }))
+        }
+    }
 }
 
 /// Takes operations away for as long as the list still fails, and says how it does.

@@ -1,6 +1,7 @@
 //! Owns the model of a database, the operations that tests put it through, and the run that compares the two.
 //! It must never be a dependency of a crate that people use.
 
+mod aim;
 pub mod bytes;
 mod check;
 mod explore;
@@ -20,4 +21,4 @@ pub use ops::{
 };
 pub use random::Random;
 pub use run::{Explored, Run, replay};
-pub use sites::{Cut, Met, Site, Sites};
+pub use sites::{Cut, Met, Passed, Site, Sites};

@@ -21,7 +21,7 @@ use crate::check;
 use crate::fates;
 use crate::model::{Model, State};
 use crate::ops::{Change, Damage, Failure, KEYS, Op, OpList};
-use crate::sites::Cut;
+use crate::sites::{Cut, Passed, Site};
 use compact::Compacting;
 use surviving::Trust;
 
@@ -49,6 +49,8 @@ pub struct Run {
     lock_may_linger: bool,
     /// What is being done, and a number that stands for everything that was done before.
     during: &'static str,
+    /// What has been done since which call of the operation.
+    done: Vec<(u64, &'static str)>,
     history: u64,
     explored: Explored,
 }
@@ -85,6 +87,8 @@ pub struct Explored {
     pub compactions: u64,
     /// Where the power went, in that order, and what it left.
     pub cuts: Vec<Cut>,
+    /// Where it could have gone.
+    pub passed: Vec<Passed>,
 }
 
 /// Carries out a list, and then checks that the database still opens, commits and closes.
@@ -92,9 +96,19 @@ pub struct Explored {
 /// # Errors
 /// Where the database and the model part, and how.
 pub fn replay(list: &OpList) -> Result<Explored, String> {
+    replay_with(list, |_, _| ())
+}
+
+/// The same, and takes note of every call at which the power could have gone.
+pub(crate) fn replay_watched(list: &OpList) -> Result<Explored, String> {
+    replay_with(list, Run::note_passed)
+}
+
+fn replay_with(list: &OpList, note: impl Fn(&mut Run, usize)) -> Result<Explored, String> {
     let mut run = Run::new(list.seed);
     for (index, op) in list.ops.iter().enumerate() {
         run.step(op).map_err(|reason| format!("operation {index} (`{op}`): {reason}"))?;
+        note(&mut run, index);
     }
     run.finish().map_err(|reason| format!("after the last operation: {reason}"))
 }
@@ -119,6 +133,7 @@ impl Run {
             closed_well: false,
             lock_may_linger: false,
             during: "",
+            done: Vec::new(),
             history: seed % 4,
             explored: Explored::default(),
         }
@@ -144,7 +159,8 @@ impl Run {
         let may_be_in_doubt = self.opened.as_ref().is_some_and(|opened| opened.may_be_in_doubt);
         let is_faulty = failure.is_some() || may_be_in_doubt;
         self.lock_may_linger |= is_faulty && matches!(op, Op::Close | Op::Drop);
-        self.during = op.name();
+        self.done.clear();
+        self.begin(op.name());
         self.trust.may_break = failure.is_some_and(|failure| failure.damage == Damage::Lie);
         let durable = self.model.durable();
         self.carry_out(op, is_faulty)?;
@@ -243,9 +259,9 @@ impl Run {
 
     fn open(&mut self, is_faulty: bool) -> Result<(), String> {
         let was_open = self.opened.is_some();
-        let opened_for = std::mem::replace(&mut self.during, "opening");
+        let opened_for = self.begin("opening");
         let before = self.sim.live_bytes(PATH).filter(|_| self.trust.is_broken);
-        match open(self.options(), Arc::new(self.sim.clone())) {
+        match open(self.options(), Arc::new(self.sim.process())) {
             Ok(_) if was_open => Err("a second opening succeeded".to_owned()),
             Ok((writer, reader)) => {
                 let sequence = reader.sequence().0 as usize;
@@ -260,7 +276,7 @@ impl Run {
                     (self.trust.is_broken, self.trust.is_file_new) = (self.has_lied(), false);
                 }
                 (self.power_was_cut, self.closed_well, self.lock_may_linger) = (false, false, false);
-                self.during = opened_for;
+                self.begin(opened_for);
                 let compacting = Compacting::default();
                 let (ordering, task, may_be_in_doubt) = (None, None, false);
                 self.opened = Some(Opened { writer, reader, compacting, ordering, task, may_be_in_doubt });
@@ -373,6 +389,24 @@ impl Run {
             }
             Err(Error::Poisoned { .. }) if was_poisoned => Ok(()),
             Err(error) => Err(format!("closing failed: {error}")),
+        }
+    }
+
+    /// From here on, this is what is being done. Returns what was before.
+    fn begin(&mut self, during: &'static str) -> &'static str {
+        self.done.push((self.sim.total_calls(), during));
+        std::mem::replace(&mut self.during, during)
+    }
+
+    /// Takes note of the calls of the operation of this number, which was just carried out.
+    fn note_passed(&mut self, op: usize) {
+        // A failure is told before the operation that it is for.
+        let Some((first, _)) = self.done.first().filter(|_| self.failure.is_none()) else { return };
+        for (nth, call) in (1..).zip(self.sim.trace()) {
+            let begun = self.done.iter().rev().find(|(calls, _)| calls - first < nth);
+            let during = begun.map_or(self.during, |(_, during)| *during);
+            let site = Site::of(during, &call);
+            self.explored.passed.push(Passed { site, op, nth, is_unsynced: call.is_unsynced });
         }
     }
 

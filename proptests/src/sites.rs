@@ -16,6 +16,19 @@ pub struct Site {
     call: Option<(&'static str, &'static str)>,
 }
 
+/// A call of a list at which the power did not go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passed {
+    /// Where.
+    pub site: Site,
+    /// The number of the operation in its list.
+    pub op: usize,
+    /// The number of the call in that operation, from 1.
+    pub nth: u64,
+    /// Whether something was not synced.
+    pub is_unsynced: bool,
+}
+
 /// How often the power went at one place, and with which fates of the unsynced changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Met {
@@ -42,12 +55,12 @@ pub struct Cut {
     pub state: u64,
 }
 
-const FATES: [&str; 3] = ["kept", "dropped", "torn"];
+const FATES: [&str; 4] = ["kept", "dropped", "torn", "with nothing unsynced"];
 
 impl Cut {
     /// The power cut at the last of these calls, after work that `before` stands for.
     pub(crate) fn new(before: u64, during: &'static str, calls: &[Call], fates: &[FatedOperation]) -> Self {
-        let call = calls.last().map(|call| (name(call.operation), role(call)));
+        let site = calls.last().map_or(Site { during, call: None }, |call| Site::of(during, call));
         let mut met = Met { cuts: 1, ..Met::default() };
         for FatedOperation { operation, fate } in fates {
             let is_write = matches!(operation.change, PendingChange::Write { .. });
@@ -65,7 +78,21 @@ impl Cut {
             // The name of a temporary is random.
             (kind(&operation.path), &operation.change, fate).hash(&mut hasher);
         }
-        Self { site: Site { during, call }, met, state: hasher.finish() }
+        Self { site, met, state: hasher.finish() }
+    }
+}
+
+impl Site {
+    /// The place of a call.
+    pub(crate) fn of(during: &'static str, call: &Call) -> Self {
+        Self { during, call: Some((name(call.operation), role(call))) }
+    }
+}
+
+impl Site {
+    /// Whether everything is synced there, whatever was done before.
+    fn is_all_synced(&self) -> bool {
+        false
     }
 }
 
@@ -81,13 +108,17 @@ impl Sites {
     /// The place and the fate that have met least often, of those that can meet.
     #[must_use]
     pub fn least_met(&self) -> Option<(u64, Site, &'static str)> {
-        let pairs = self.0.iter().flat_map(|(site, met)| {
-            let can_meet = [met.chances[0] > 0, met.chances[0] > 0, met.chances[1] > 0];
-            let fated =
-                (0..3).filter(move |fate| can_meet[*fate]).map(|fate| (met.fates[fate], *site, FATES[fate]));
-            fated.chain((met.chances[0] == 0).then_some((met.cuts, *site, "nothing unsynced")))
-        });
+        let pairs =
+            self.0.keys().flat_map(|site| self.met(site).map(|(fate, met)| (met, *site, FATES[fate])));
         pairs.min()
+    }
+
+    /// How often a place has met each of the fates that it can meet, by their numbers.
+    pub(crate) fn met(&self, site: &Site) -> impl Iterator<Item = (usize, u64)> {
+        let met = self.0.get(site).copied().unwrap_or_default();
+        let counts = [met.fates[0], met.fates[1], met.fates[2], met.cuts];
+        let is_unsynced = !site.is_all_synced();
+        counts.into_iter().enumerate().filter(move |(fate, _)| (*fate < 3) == is_unsynced)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Owns the command that explores crashes: `crash --seconds 20`, `crash --states 1000000 --seed 7 --sites`. Never judges
 //! them.
 //!
-//! It ends after so many seconds, after so many distinct states, or when something is wrong. With `--least N`, it fails if
-//! some place was met with some fate less often than that.
+//! It ends after so many seconds, after so many distinct states, or when something is wrong. With `--least N`, it goes on
+//! until each place was met with each fate so often, and fails if there is no time for that.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command tells what it found")]
 
 use std::process::ExitCode;
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
     let budget = Budget {
         time: Duration::from_secs(seconds),
         states: states.map_or(usize::MAX, |states| usize::try_from(states).unwrap_or(usize::MAX)),
+        least: argument("--least").unwrap_or(0),
     };
     let seed = argument("--seed").unwrap_or(1);
     let begin = Instant::now();
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let least = totals.sites.least_met().map_or(0, |(times, ..)| times);
-    if least < argument("--least").unwrap_or(0) {
+    if least < budget.least {
         eprintln!("some place was met too seldom");
         return ExitCode::FAILURE;
     }
@@ -38,8 +39,16 @@ fn main() -> ExitCode {
 }
 
 fn tell(seed: u64, begin: Instant, totals: &Totals) {
-    let Totals { lists, crashes, crashes_in_opening, crashes_in_compacting, compactions, states, sites } =
-        totals;
+    let Totals {
+        lists,
+        aimed,
+        crashes,
+        crashes_in_opening,
+        crashes_in_compacting,
+        compactions,
+        states,
+        sites,
+    } = totals;
     if std::env::args().any(|argument| argument == "--sites") {
         println!("   cuts    kept dropped    torn");
         for (site, met) in &sites.0 {
@@ -48,8 +57,8 @@ fn tell(seed: u64, begin: Instant, totals: &Totals) {
         }
     }
     println!(
-        "seeds {seed}..{}, {} s: {} distinct states in {crashes} crashes, {crashes_in_opening} of them while opening and \
-         {crashes_in_compacting} while compacting, {compactions} compactions",
+        "seeds {seed}..{}, {aimed} lists again, {} s: {} distinct states in {crashes} crashes, {crashes_in_opening} of them \
+         while opening and {crashes_in_compacting} while compacting, {compactions} compactions",
         seed + lists,
         begin.elapsed().as_secs(),
         states.len()

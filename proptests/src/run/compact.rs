@@ -25,7 +25,7 @@ impl Run {
         for unit in 0..units {
             let Some(opened) = self.ensure_open(is_faulty)? else { return Ok(()) };
             let during = opened.compacting.name();
-            self.during = during;
+            self.begin(during);
             let Some(opened) = &mut self.opened else { return Ok(()) };
             let was_poisoned = opened.writer.is_poisoned();
             match opened.compact(unit) {

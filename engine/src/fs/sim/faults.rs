@@ -135,11 +135,14 @@ pub struct Call {
     pub len: u64,
     /// What went wrong, if a fault was injected.
     pub effect: Option<Effect>,
+    /// Whether some change was not synced when it was made.
+    pub is_unsynced: bool,
 }
 
 impl Call {
     pub(super) fn new(operation: SimOperation, path: &Path) -> Self {
-        Self { operation, path: path.to_path_buf(), to: None, position: 0, len: 0, effect: None }
+        let (path, to, effect) = (path.to_path_buf(), None, None);
+        Self { operation, path, to, position: 0, len: 0, effect, is_unsynced: false }
     }
 
     pub(super) fn to(mut self, to: &Path) -> Self {
@@ -208,6 +211,10 @@ impl Faults {
 
     pub(super) fn trace(&self) -> Vec<Call> {
         self.trace.clone().unwrap_or_default()
+    }
+
+    pub(super) fn is_recording(&self) -> bool {
+        self.trace.is_some()
     }
 
     pub(super) fn note(&mut self, call: Call) {

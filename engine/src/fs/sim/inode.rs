@@ -39,6 +39,10 @@ impl Inode {
         &self.durable
     }
 
+    pub(super) fn is_unsynced(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
     pub(super) fn live(&self) -> &[u8] {
         &self.live
     }

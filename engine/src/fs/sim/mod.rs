@@ -344,6 +344,7 @@ impl Machine {
         let mut state = self.state();
         state.check_running(boot)?;
         call.effect = state.faults.meet(&call);
+        call.is_unsynced = state.faults.is_recording() && state.is_unsynced();
         let mut effect = call.effect;
         match effect {
             Some(Effect::Block) => {
@@ -388,6 +389,10 @@ impl State {
 
     fn inode(&mut self, id: u64) -> &mut Inode {
         self.inodes.get_mut(&id).expect("an inode stays while a name or a handle has it")
+    }
+
+    fn is_unsynced(&self) -> bool {
+        self.names.is_unsynced() || self.names.durable().values().any(|id| self.inodes[id].is_unsynced())
     }
 
     /// The sectors that may yet be written.

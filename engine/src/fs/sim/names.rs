@@ -31,6 +31,10 @@ impl Names {
         &self.durable
     }
 
+    pub(super) fn is_unsynced(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
     pub(super) fn find(&self, path: &Path) -> io::Result<u64> {
         self.live.get(path).copied().ok_or_else(|| missing(&self.live, path))
     }
