@@ -186,9 +186,12 @@ impl Run {
         self.failure = None;
         let last = Op::Commit { group: vec![vec![Change { key: 0, document: Some(1) }]], synced: true };
         let number = self.history;
-        let damage = [Op::Flip(2), Op::Shorten(number), Op::Forge(number)];
-        let end = [Op::Kill, Op::Open, last, Op::PowerCut(0), Op::Open, Op::Close];
-        for op in end.into_iter().chain(damage).chain([Op::Open]) {
+        let damage = match number % 3 {
+            0 => Op::Flip(number / 3),
+            1 => Op::Shorten(number / 3),
+            _ => Op::Forge(number / 3),
+        };
+        for op in [Op::Kill, Op::Open, last, Op::PowerCut(0), Op::Open, Op::Close, damage, Op::Open] {
             self.step(&op).map_err(|reason| format!("`{op}`: {reason}"))?;
         }
         Ok(self.explored)
