@@ -14,6 +14,7 @@ use crate::error::{Cause, Error, Result};
 use crate::link::Link;
 use crate::opening::LOCK_RETRY;
 use crate::pending::Pending;
+use crate::works::{WorkKind, Works};
 
 /// How far a [`verify`] or a [`repair`] is, to be looked at from another thread.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +45,7 @@ impl Progress {
         self.0.of.load(Ordering::Relaxed)
     }
 
-    fn note(&self, done: u64, of: u64) {
+    pub(crate) fn note(&self, done: u64, of: u64) {
         self.0.done.store(done, Ordering::Relaxed);
         self.0.of.store(of, Ordering::Relaxed);
     }
@@ -124,8 +125,10 @@ pub(crate) fn verify_open(link: &Arc<Link>, reader: &Reader) -> Pending<VerifyRe
     let (watched, reader) = (Arc::clone(link), reader.clone());
     let verify = move || {
         let is_wanted = || !reply.is_abandoned() && watched.check_readable().is_ok();
-        let outcome =
-            reader.begin_verify().and_then(|verification| steps(verification, &Progress::new(), is_wanted));
+        let ticket = Works::begin(&watched, WorkKind::Verification);
+        let verification = reader.begin_verify();
+        let outcome = verification.and_then(|begun| steps(begun, ticket.progress(), is_wanted));
+        drop(ticket);
         // What the snapshot holds is free when the answer comes.
         drop(reader);
         reply.answer(outcome.map_err(|error| watched.counted(error.into())));

@@ -14,6 +14,7 @@ use crate::command::{Command, Reply};
 use crate::error::{Cause, Error, Result};
 use crate::link::Link;
 use crate::sync::{oneshot, thread};
+use crate::works::{WorkKind, Works};
 
 /// How long the compacting thread sleeps at a time to keep to its rate: it is stopped within that.
 const NAP: Duration = Duration::from_millis(20);
@@ -215,10 +216,17 @@ fn compact_on_a_thread(
     thread.map_err(|source| Error::new(Cause::Thread { path, source: Arc::new(source) }))
 }
 
-fn run(mut compaction: Compaction, bytes_per_second: Option<u64>, link: &Link) -> Result<CompactionReport> {
+fn run(
+    mut compaction: Compaction,
+    bytes_per_second: Option<u64>,
+    link: &Arc<Link>,
+) -> Result<CompactionReport> {
     let start = Instant::now();
     let mut pace = Pace::new(start, bytes_per_second);
+    let ticket = Works::begin(link, WorkKind::Compaction);
     loop {
+        let (done, of) = compaction.progress();
+        ticket.progress().note(done, of);
         match compaction.step()? {
             CompactionStep::Working { .. } if compaction.needs_help() => {
                 compaction = *help(compaction, link)?

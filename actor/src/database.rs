@@ -19,13 +19,15 @@ use crate::command::{Command, Reply, WriteReply};
 use crate::compactions::CompactionReport;
 use crate::config::{Config, DEFAULT_PATH};
 use crate::error::Result;
+use crate::fsync_policy::FsyncPolicy;
 use crate::lag::{Lag, Progress};
 use crate::link::Link;
-use crate::metrics::Metrics;
+use crate::metrics::{Meter, Metrics};
 use crate::opening::{self, ThreadSlot};
 use crate::pending::Pending;
 use crate::sync::thread;
 use crate::transaction::Transaction;
+use crate::works::Work;
 use crate::{CollectionInfo, EncryptionKey, Key, Limits, Sequence, Snapshot, Stats, VerifyReport};
 
 /// A handle to an open database. Clones are cheap and stand for the same database; use them from as many threads and
@@ -48,6 +50,8 @@ pub(crate) struct Inner {
     thread: ThreadSlot,
     /// Of a follower.
     progress: Option<Arc<Progress>>,
+    /// Of an owner.
+    fsync_policy: Option<FsyncPolicy>,
 }
 
 impl FerrumDB {
@@ -293,17 +297,52 @@ impl FerrumDB {
     /// the counts alone.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
-        let Inner { link, reader, .. } = &**self.db;
+        let link = &self.db.link;
         if link.is_forked() {
             return link.counters.counts();
         }
         let mut metrics = link.counters.snapshot();
-        (metrics.inbox_commands, metrics.inbox_bytes) = link.outbox().depth();
-        // Only the length of the file, which is not asked for here, can fail.
-        if let Ok(stats) = reader.stats() {
-            (metrics.live_bytes, metrics.dead_bytes) = (stats.live_bytes, stats.dead_bytes);
-        }
+        self.add_state(&mut metrics);
         metrics
+    }
+
+    /// The same figures of times to come: see [`Meter`].
+    #[must_use]
+    pub fn meter(&self) -> Meter {
+        Meter::new(self)
+    }
+
+    /// The long work that goes on now, whoever has asked for it: compactions, verifications, and builds of indexes.
+    ///
+    /// ```
+    /// use ferrumdb::{FerrumDB, WorkKind};
+    ///
+    /// let db = FerrumDB::open_in_memory().wait()?;
+    /// for work in db.works() {
+    ///     if work.kind == WorkKind::Compaction {
+    ///         println!("{} of {} bytes", work.done, work.of);
+    ///     }
+    /// }
+    /// # Ok::<(), ferrumdb::Error>(())
+    /// ```
+    #[must_use]
+    pub fn works(&self) -> Vec<Work> {
+        if self.db.link.is_forked() {
+            return Vec::new();
+        }
+        self.db.link.works.told()
+    }
+
+    /// Whether it was opened by [`Config::read_only`], and shows what another process writes.
+    #[must_use]
+    pub fn is_follower(&self) -> bool {
+        self.db.progress.is_some()
+    }
+
+    /// When commits are synced. For a follower, its owner decides.
+    #[must_use]
+    pub fn fsync_policy(&self) -> Option<FsyncPolicy> {
+        self.db.fsync_policy
     }
 
     /// The path that it was opened with.
@@ -312,15 +351,27 @@ impl FerrumDB {
         self.db.link.path()
     }
 
+    /// Adds what is as it is, and does not count up.
+    pub(crate) fn add_state(&self, metrics: &mut Metrics) {
+        let Inner { link, reader, .. } = &**self.db;
+        (metrics.inbox_commands, metrics.inbox_bytes) = link.outbox().depth();
+        // Only the length of the file, which is not asked for here, can fail.
+        if let Ok(stats) = reader.stats() {
+            (metrics.live_bytes, metrics.dead_bytes) = (stats.live_bytes, stats.dead_bytes);
+        }
+    }
+
     pub(crate) fn new(
         link: Arc<Link>,
         reader: Reader,
         thread: ThreadSlot,
         progress: Option<Arc<Progress>>,
+        fsync_policy: FsyncPolicy,
     ) -> Self {
         let limits = reader.limits();
         let writer = thread::current().id();
-        let inner = Inner { link, reader, limits, writer, thread, progress };
+        let fsync_policy = progress.is_none().then_some(fsync_policy);
+        let inner = Inner { link, reader, limits, writer, thread, progress, fsync_policy };
         Self(Collection::root(Arc::new(CachePadded::new(inner))))
     }
 }

@@ -11,6 +11,7 @@ use crate::command::{Command, Reply};
 use crate::error::{Error, Result};
 use crate::link::Link;
 use crate::sync::{oneshot, thread};
+use crate::works::{Ticket, WorkKind, Works};
 use crate::{FieldPath, Key, Sequence};
 
 /// What the writer says to a build that asks what has changed since its snapshot.
@@ -44,8 +45,9 @@ impl IndexBuilds {
             collection.and_then(|collection| Ok((collection, writer.begin_index(collection, path.clone())?)));
         match build {
             Ok((collection, build)) => {
-                self.0.push((collection, path, build.canceller()));
-                build_on_a_thread(build, link, reply);
+                self.0.push((collection, path.clone(), build.canceller()));
+                let kind = WorkKind::Index { collection: name.cloned(), field: path };
+                build_on_a_thread(build, Works::begin(link, kind), link, reply);
             }
             Err(error) => reply.answer(Err(link.counted(Error::from(error).in_collection(name)))),
         }
@@ -99,18 +101,27 @@ impl IndexBuilds {
     }
 }
 
-fn build_on_a_thread(build: IndexBuild, link: &Arc<Link>, reply: Reply<Sequence>) {
+fn build_on_a_thread(build: IndexBuild, ticket: Ticket, link: &Arc<Link>, reply: Reply<Sequence>) {
     let building = Arc::clone(link);
     let thread = thread::Builder::new().name("ferrumdb-index".to_owned());
     // If there is no thread to be had, the closure and with it the reply is dropped, and the waiter is told so.
-    if let Err(error) = thread.spawn(move || reply.answer(run(build, &building))) {
+    let run = move || {
+        let outcome = run_noting(build, &building, |done, of| ticket.progress().note(done, of));
+        drop(ticket);
+        reply.answer(outcome);
+    };
+    if let Err(error) = thread.spawn(run) {
         tracing::error!(%error, "an index is not built, since its thread could not be started");
     }
 }
 
 /// Runs a build to its end.
-pub(crate) fn run(mut build: IndexBuild, link: &Link) -> Result<Sequence> {
-    build.run()?;
+pub(crate) fn run(build: IndexBuild, link: &Link) -> Result<Sequence> {
+    run_noting(build, link, |_, _| {})
+}
+
+fn run_noting(mut build: IndexBuild, link: &Link, note: impl FnMut(u64, u64)) -> Result<Sequence> {
+    build.run_noting(note)?;
     loop {
         let (reply, receiver) = oneshot::channel();
         if !link.outbox().insist(Command::IndexRound(Box::new(build), reply)) {

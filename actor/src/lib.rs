@@ -89,6 +89,7 @@ mod syncer;
 mod transact;
 mod transaction;
 mod watch;
+mod works;
 mod writer_thread;
 
 pub use backups::BackupReport;
@@ -103,13 +104,13 @@ pub use error::{Error, ErrorKind, Result};
 pub use expiry::Ttl;
 pub use export::{EXPORT_VERSION, Export};
 pub use ferrumdb_engine::{
-    Change, ChangeKind, Clock, CollectionInfo, Document, EncryptionKey, FieldPath, Finding, History,
-    IndexInfo, Key, Keys, Limits, LostCommits, ManualClock, PathError, RecoveryReport, RepairReport,
+    Change, ChangeKind, Clock, CollectionInfo, Document, DocumentInfo, EncryptionKey, FieldPath, Finding,
+    History, IndexInfo, Key, Keys, Limits, LostCommits, ManualClock, PathError, RecoveryReport, RepairReport,
     Sequence, Stats, SystemClock, Timestamp, UpTo, VerifyReport, Version, fs,
 };
 pub use fsync_policy::FsyncPolicy;
 pub use lag::Lag;
-pub use metrics::{Distribution, Metrics};
+pub use metrics::{Distribution, Meter, Metrics};
 pub use open_transaction::{OpenFieldRange, OpenRange, OpenTransaction};
 pub use pending::Pending;
 pub use restore::{Restore, RestoreReport};
@@ -117,6 +118,7 @@ pub use scan::{FieldKeyScan, FieldScan, KeyScan, Scan};
 pub use snapshot::Snapshot;
 pub use transact::Transact;
 pub use transaction::Transaction;
+pub use works::{Work, WorkKind};
 
 /// The page that people read first, so that its example compiles.
 #[cfg(doctest)]

@@ -16,6 +16,7 @@ use crate::metrics::{Counter, Counters};
 use crate::pending::Pending;
 use crate::snapshot::OpenSnapshots;
 use crate::sync::{AtomicU8, AtomicU64, AtomicUsize, Ordering, oneshot};
+use crate::works::Works;
 
 const OPEN: u8 = 0;
 /// Somebody has called for closing: nothing new begins.
@@ -45,6 +46,7 @@ pub(crate) struct Link {
     /// Wakes those who wait for commits.
     pub(crate) bell: Bell,
     pub(crate) snapshots: OpenSnapshots,
+    pub(crate) works: Works,
 }
 
 impl Link {
@@ -65,6 +67,7 @@ impl Link {
             counters: Counters::new(),
             bell: Bell::default(),
             snapshots: OpenSnapshots::default(),
+            works: Works::default(),
         };
         (Arc::new(link), inbox)
     }

@@ -2,6 +2,7 @@
 //! measures: see `counters`.
 
 mod counters;
+mod meter;
 mod rate;
 mod slot;
 
@@ -11,6 +12,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 pub(crate) use counters::{Counter, Counters, note_document_read};
+pub use meter::Meter;
 
 /// The figures of one database since it was opened, as they stood at one moment.
 ///

@@ -84,7 +84,13 @@ impl Life {
             Ok(Err(error)) => return reply.answer(Err(error)),
             Err(panic) => return reply.answer(Err(self.link.end_in_panic(reason(&*panic)))),
         };
-        let db = FerrumDB::new(Arc::clone(&self.link), reader, Arc::clone(&self.slot), progress);
+        let db = FerrumDB::new(
+            Arc::clone(&self.link),
+            reader,
+            Arc::clone(&self.slot),
+            progress,
+            config.fsync_policy,
+        );
         reply.answer(Ok(db));
         match catch_unwind(AssertUnwindSafe(|| worker.run(&mut self.inbox))) {
             Ok(closed) => self.end(closed),

@@ -29,6 +29,8 @@ use crate::{Document, Key};
 /// assert_eq!(keys, ["c", "b"]);
 /// let next: Vec<_> = db.range("a".."d")?.reverse().after("b").keys().collect();
 /// assert_eq!(next, ["a"]);
+/// let third: Vec<_> = db.range("a"..)?.offset(2).limit(1).keys().collect();
+/// assert_eq!(third, ["c"]);
 /// for found in db.prefix("c")? {
 ///     let (key, document) = found?;
 ///     assert_eq!((&*key, document.as_str()), ("c", "1"));
@@ -92,6 +94,13 @@ impl Scan {
     /// need not be such a key.
     pub fn after(mut self, key: impl Into<Key>) -> Self {
         self.inner = self.inner.after(key);
+        self
+    }
+
+    /// Leaves out so many documents, and costs the same however many those are, once the order of the keys is kept. Documents
+    /// that have expired and are not purged yet count, too.
+    pub fn offset(mut self, documents: usize) -> Self {
+        self.inner = self.inner.offset(documents);
         self
     }
 

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::expiry::time_left;
 use crate::link::Link;
 use crate::metrics::Counter;
-use crate::{Document, FieldPath, IndexInfo, Key, Keys, Sequence, Timestamp, Ttl};
+use crate::{Document, DocumentInfo, FieldPath, IndexInfo, Key, Keys, Sequence, Timestamp, Ttl};
 
 /// The database as it was after one commit, and at one time, however long it is kept and whatever is written meanwhile:
 /// made by [`FerrumDB::snapshot`](crate::FerrumDB::snapshot). It reads the root collection;
@@ -170,6 +170,16 @@ impl Snapshot {
         self.held.link.counters.add(Counter::KeysOnly, 1);
         let expiry = snapshot.expiry(self.collection, key.as_ref());
         Ok(expiry.and_then(|at| time_left(self.held.time, at)))
+    }
+
+    /// What is known of the document under `key` in memory, as [`Collection::info`](crate::Collection::info) told it then.
+    ///
+    /// # Errors
+    /// As [`contains`](Self::contains).
+    pub fn info(&self, key: impl AsRef<str>) -> Result<Option<DocumentInfo>> {
+        let snapshot = self.look()?;
+        self.held.link.counters.add(Counter::KeysOnly, 1);
+        Ok(snapshot.info(self.collection, key.as_ref()))
     }
 
     /// All keys, in no order. The iterator holds on to what it needs, though the snapshot be dropped.

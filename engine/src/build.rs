@@ -89,13 +89,25 @@ impl IndexBuild {
     /// # Errors
     /// [`Error::Cancelled`]; [`Error::Io`] and [`Error::Damaged`] when a document cannot be read.
     pub fn run(&mut self) -> Result<()> {
+        self.run_noting(|_, _| {})
+    }
+
+    /// The same, telling how many documents of how many it has read.
+    ///
+    /// # Errors
+    /// As [`IndexBuild::run`].
+    pub fn run_noting(&mut self, mut note: impl FnMut(u64, u64)) -> Result<()> {
         if self.is_order() {
             self.index = Index::of_keys(self.snapshot.stored_keys(self.collection, |_| true));
             return self.check();
         }
         let mut builder = IndexBuilder::new(Arc::clone(self.index.definition()));
         let path = &self.index.definition().path;
+        let (mut read, of) = (0, self.snapshot.count(self.collection));
+        note(0, of);
         self.snapshot.each_document(self.collection, |key, text| {
+            read += 1;
+            note(read, of.max(read));
             builder.add(key, &extract(text, path));
             self.check()
         })?;

@@ -27,6 +27,7 @@ pub struct Scan<S: Borrow<Snapshot> = Snapshot> {
     bounds: KeyBounds,
     reverse: bool,
     after: Option<Key>,
+    offset: usize,
     left: usize,
     walking: Option<Walking>,
 }
@@ -49,7 +50,16 @@ struct Walking {
 impl<S: Borrow<Snapshot>> Scan<S> {
     /// All documents of the collection in the range, ascending.
     pub fn new(snapshot: S, collection: CollectionId, bounds: KeyBounds) -> Self {
-        Self { snapshot, collection, bounds, reverse: false, after: None, left: usize::MAX, walking: None }
+        Self {
+            snapshot,
+            collection,
+            bounds,
+            reverse: false,
+            after: None,
+            offset: 0,
+            left: usize::MAX,
+            walking: None,
+        }
     }
 
     /// The same in reverse. The bounds stay what they are.
@@ -70,6 +80,13 @@ impl<S: Borrow<Snapshot>> Scan<S> {
     #[must_use]
     pub fn after(mut self, key: impl Into<Key>) -> Self {
         self.after = Some(key.into());
+        self
+    }
+
+    /// Leaves out so many documents: any number costs the same. Those that have expired and are not purged yet count, too.
+    #[must_use]
+    pub fn offset(mut self, documents: usize) -> Self {
+        self.offset = documents;
         self
     }
 
@@ -100,10 +117,11 @@ impl<S: Borrow<Snapshot>> Scan<S> {
         let copy = || Index::of_keys(snapshot.stored_keys(self.collection, |key| bounds.contain(key)));
         let (start, end) = bounds.entries();
         let walk = |order: &Index| Walk::new(order, start, end, 0..=u64::MAX, self.reverse);
-        let walk = match snapshot.view().catalog.order(self.collection) {
+        let mut walk = match snapshot.view().catalog.order(self.collection) {
             Some(order) => walk(order),
             None => walk(&copy()),
         };
+        walk.skip(self.offset);
         let may_expire = snapshot.view().expired(snapshot.now()).next().is_some();
         Walking { walk, keys: String::new(), ends: Vec::new(), taken: 0, may_expire }
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::fs::File;
 use crate::key::Sequence;
-use crate::log::LOG_START;
+use crate::log::{LOG_START, VERSION};
 use crate::view::Shared;
 
 /// Sizes and counts of an open database.
@@ -17,6 +17,14 @@ use crate::view::Shared;
 pub struct Stats {
     /// The database file.
     pub path: PathBuf,
+    /// The version of the file's format.
+    pub format_version: u32,
+    /// How many compactions have made the file what it is.
+    pub generation: u64,
+    /// From this commit on, every version is in the file.
+    pub history_floor: Sequence,
+    /// Whether the file is encrypted.
+    pub encrypted: bool,
     /// The number of the newest commit.
     pub sequence: Sequence,
     /// Documents in all collections.
@@ -74,12 +82,17 @@ impl Stats {
         let generations = shared.generations.load();
         let measured =
             |file: &dyn File| file.len().map_err(|source| Error::io("measure", &shared.path, source));
-        let file_bytes = measured(&*generations.newest().file)?;
+        let newest = generations.newest();
+        let file_bytes = measured(&*newest.file)?;
         let held = shared.retired.open();
         let held_bytes = held.iter().map(|generation| measured(&*generation.file)).sum::<Result<u64>>()?;
         let remembered = shared.undo.remembered();
         Ok(Self {
             path: shared.path.to_path_buf(),
+            format_version: VERSION,
+            generation: newest.number(),
+            history_floor: newest.floor(),
+            encrypted: newest.keys.is_sealed(),
             sequence: view.sequence,
             documents: view.counts.total(),
             collections: view.collections.len(),

@@ -8,7 +8,7 @@ use crate::database::Inner;
 use crate::error::Result;
 use crate::expiry::time_left;
 use crate::metrics::Counter;
-use crate::{Document, Keys, Ttl};
+use crate::{Document, DocumentInfo, Keys, Ttl};
 
 impl Collection {
     /// The document under `key`. It is parsed when [`Document::value`] is first called, and lends its text without
@@ -98,6 +98,28 @@ impl Collection {
         link.counters.add(Counter::KeysOnly, 1);
         let expiry = reader.expiry(self.id(), key.as_ref());
         Ok(expiry.and_then(|at| time_left(reader.now(), at)))
+    }
+
+    /// What is known of the document under `key` in memory: its version, its size, and when it expires. Nothing is read from
+    /// the file for it.
+    ///
+    /// ```
+    /// use ferrumdb::FerrumDB;
+    ///
+    /// let db = FerrumDB::open_in_memory().wait()?;
+    /// let version = db.set("greeting", "hello").wait()?;
+    /// let info = db.info("greeting")?.unwrap();
+    /// assert_eq!((info.version, info.bytes, info.expires_at), (version, 7, None));
+    /// # Ok::<(), ferrumdb::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Closed`](crate::ErrorKind::Closed), [`Forked`](crate::ErrorKind::Forked).
+    pub fn info(&self, key: impl AsRef<str>) -> Result<Option<DocumentInfo>> {
+        self.check_many()?;
+        self.db.link.counters.add(Counter::KeysOnly, 1);
+        let snapshot = self.db.reader.snapshot();
+        Ok(snapshot.info(self.id_in(&snapshot), key.as_ref()))
     }
 
     /// All keys, in no order, as they stood when this was called.

@@ -51,6 +51,15 @@ struct Shard {
     gets: Mutex<Option<Histogram<u64>>>,
 }
 
+/// Everything that is measured.
+#[derive(Clone)]
+pub(super) struct Histograms {
+    gets: Histogram<u64>,
+    sizes: Histogram<u64>,
+    commits: Histogram<u64>,
+    syncs: Histogram<u64>,
+}
+
 struct GroupHistograms {
     sizes: Histogram<u64>,
     commits: Histogram<u64>,
@@ -133,24 +142,26 @@ impl Counters {
     /// Everything that is known here.
     pub(crate) fn snapshot(&self) -> Metrics {
         let mut metrics = self.counts();
+        self.histograms().tell(&mut metrics);
+        let operations = metrics.gets + metrics.sets + metrics.deletes;
+        metrics.operations_per_second = self.rate.measure(Instant::now(), operations);
+        metrics
+    }
+
+    /// What was measured until now.
+    pub(super) fn histograms(&self) -> Histograms {
         let mut gets = histogram();
         for shard in &*self.shards {
             if let Some(histogram) = &*lock(&shard.gets) {
                 gets.add(histogram).expect("a histogram that resizes itself takes every value");
             }
         }
-        metrics.get_nanos = Distribution::of(&gets);
         let (sizes, commits) = {
             let groups = lock(&self.groups);
             (groups.sizes.clone(), groups.commits.clone())
         };
-        metrics.group_sizes = Distribution::of(&sizes);
-        metrics.commit_nanos = Distribution::of(&commits);
         let syncs = lock(&self.syncs).clone();
-        metrics.sync_nanos = Distribution::of(&syncs);
-        let operations = metrics.gets + metrics.sets + metrics.deletes;
-        metrics.operations_per_second = self.rate.measure(Instant::now(), operations);
-        metrics
+        Histograms { gets, sizes, commits, syncs }
     }
 
     /// What is known without a lock.
@@ -214,6 +225,29 @@ impl Counters {
     #[cold]
     fn add_shared(&self, thread: &OfThread, counter: Counter, count: u64) {
         self.shards[thread.shard()].counts[counter as usize].fetch_add(count, Ordering::Relaxed);
+    }
+}
+
+impl Histograms {
+    /// What was measured since `before`.
+    pub(super) fn since(mut self, before: &Self) -> Self {
+        let pairs = [
+            (&mut self.gets, &before.gets),
+            (&mut self.sizes, &before.sizes),
+            (&mut self.commits, &before.commits),
+            (&mut self.syncs, &before.syncs),
+        ];
+        for (now, before) in pairs {
+            now.subtract(before).expect("what was counted before is still counted");
+        }
+        self
+    }
+
+    pub(super) fn tell(&self, metrics: &mut Metrics) {
+        metrics.get_nanos = Distribution::of(&self.gets);
+        metrics.group_sizes = Distribution::of(&self.sizes);
+        metrics.commit_nanos = Distribution::of(&self.commits);
+        metrics.sync_nanos = Distribution::of(&self.syncs);
     }
 }
 

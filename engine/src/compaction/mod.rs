@@ -238,6 +238,17 @@ impl Compaction {
         self.cancelled.load(Ordering::Relaxed)
     }
 
+    /// How many bytes it has read, and of how many, as far as is known: the log is read twice.
+    #[must_use]
+    pub fn progress(&self) -> (u64, u64) {
+        let log = self.old_end - LOG_START;
+        let read = self.place.position.saturating_sub(LOG_START);
+        match self.phase {
+            Phase::Marking => (read, log * 2),
+            _ => (log + read, log + log.max(read)),
+        }
+    }
+
     /// Does some more of it: about a megabyte, or one sync. After an error it is of no use any more.
     ///
     /// # Errors

@@ -69,6 +69,8 @@ pub struct Change {
     /// The document that was there before, if there was one and it was asked for. One that had expired was not there,
     /// unless this change is its purge.
     pub before: Option<Document>,
+    /// When that one was to expire, if it was.
+    pub before_expires_at: Option<Timestamp>,
     /// The document that is there now, if there is one and it was asked for.
     pub after: Option<Document>,
     /// When that one expires, if it does.
@@ -178,7 +180,10 @@ impl Feed {
         };
         let Ready { change, .. } = self.ready.pop_front().expect("it was just looked at");
         let next = self.ready.front().map(|next| next.change.sequence);
-        Ok(Fed::Change(Change { before, ends_commit: next != Some(change.sequence), ..change }))
+        let ends_commit = next != Some(change.sequence);
+        let (before, before_expires_at) = before.unzip();
+        let before_expires_at = before_expires_at.flatten();
+        Ok(Fed::Change(Change { before, before_expires_at, ends_commit, ..change }))
     }
 
     /// Whether there is a next change, and it is known whether it is the last of its commit.
@@ -237,21 +242,22 @@ impl Feed {
         Ok(())
     }
 
-    /// The document that a change has replaced, if it was there for readers.
+    /// The document that a change has replaced, if it was there for readers, and when it was to expire.
     fn document_before(
         &self,
         generation: &Generation,
         change: &Change,
         collection: CollectionId,
         previous: u64,
-    ) -> Result<Option<Document>> {
+    ) -> Result<Option<(Document, Option<Timestamp>)>> {
         let (file, keys) = (&*generation.file, &generation.keys);
         let read = read_record(file, keys, previous, |head, _, payload| {
             let is_its = (payload.collection, payload.key) == (collection, &*change.key);
             let is_there = change.kind == ChangeKind::Expired
                 || payload.expires_at.is_none_or(|expires_at| expires_at > change.time);
             let is_document = head.kind == Kind::Set && is_its;
-            is_document.then(|| is_there.then(|| document(head, payload.document)))
+            let read = || document(head, payload.document).map(|document| (document, payload.expires_at));
+            is_document.then(|| is_there.then(read))
         });
         match read.map_err(|fault| self.shared.read_error(fault, previous))? {
             Some(Some(document)) => document.map(Some).ok_or_else(|| self.damaged(previous, NOT_TEXT)),

@@ -166,6 +166,7 @@ impl Wanted {
             key: Key::from(key),
             kind,
             before: None,
+            before_expires_at: None,
             after: if is_given { document(head, text) } else { None },
             expires_at,
             ends_commit: false,

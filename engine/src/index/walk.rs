@@ -44,6 +44,62 @@ impl Walk {
         self.is_done
     }
 
+    /// Leaves out so many of the entries that are left.
+    pub(crate) fn skip(&mut self, count: usize) {
+        if count == 0 || self.is_done {
+            return;
+        }
+        let left = match self.reverse {
+            false => Some(count),
+            true => self.count().checked_sub(count).filter(|left| *left > 0),
+        };
+        match left.and_then(|rank| self.place_of(rank)) {
+            None => self.is_done = true,
+            Some((place, change)) if self.reverse => {
+                self.last = self.first + change;
+                self.end = place;
+            }
+            Some((place, change)) => {
+                self.first += change;
+                self.start = place;
+            }
+        }
+    }
+
+    fn count(&self) -> usize {
+        let mut count = self.tree.range(&self.start, &self.end).len();
+        for NetChange { bytes, is_there } in &self.changes.0[self.first..self.last] {
+            // A change that is one of the tree's takes its place there.
+            count += usize::from(*is_there);
+            count -= usize::from(self.tree.contains(bytes.item().bytes));
+        }
+        count
+    }
+
+    /// The place of the entry of this rank among those that are left, and the number of the first change that is not before
+    /// it. Nothing, if there is no such entry.
+    fn place_of(&self, rank: usize) -> Option<(Vec<u8>, usize)> {
+        let changes = &self.changes.0[self.first..self.last];
+        // How many entries the changes so far have added and removed.
+        let (mut added, mut removed) = (0, 0);
+        let mut next = changes.len();
+        for (number, NetChange { bytes, is_there }) in changes.iter().enumerate() {
+            let bytes = bytes.item().bytes;
+            let before = self.tree.range(&self.start, bytes).len() + added - removed;
+            if before == rank && *is_there {
+                return Some((bytes.to_vec(), number));
+            }
+            if before > rank {
+                next = number;
+                break;
+            }
+            added += usize::from(*is_there);
+            removed += usize::from(self.tree.contains(bytes));
+        }
+        let item = self.tree.range(&self.start, &self.end).nth(rank + removed - added)?;
+        Some((item.bytes.to_vec(), next))
+    }
+
     /// Visits the next entries, about so many.
     pub(crate) fn step(&mut self, count: usize, visit: impl FnMut(Item<'_>)) {
         if self.is_done {

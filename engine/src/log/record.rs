@@ -117,6 +117,12 @@ impl Head {
     }
 }
 
+/// The length of the document in a payload of this size.
+pub(crate) fn text_bytes(payload_bytes: u32, key: &str, keys: &LogKeys) -> u64 {
+    let others = PREFIX_BYTES + key.len() + keys.seal_bytes();
+    u64::from(payload_bytes).saturating_sub(others as u64)
+}
+
 /// The bytes of a record with a payload of this size, without a mark.
 pub(crate) fn record_bytes(payload_bytes: u32) -> u64 {
     aligned(HEAD_BYTES as u64 + u64::from(payload_bytes))

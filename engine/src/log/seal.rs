@@ -39,8 +39,13 @@ impl LogKeys {
         Self { id: LogId::of(header), opener }
     }
 
-    pub(super) fn is_sealed(&self) -> bool {
+    pub(crate) fn is_sealed(&self) -> bool {
         self.opener.is_some()
+    }
+
+    /// By how much a seal makes a payload longer.
+    pub(super) fn seal_bytes(&self) -> usize {
+        if self.is_sealed() { NONCE_BYTES + TAG_BYTES } else { 0 }
     }
 
     /// The plain payload of a record whose checksums are right; `plain` is used if it is sealed. `mark` is the record's,
