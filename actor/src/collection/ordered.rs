@@ -83,6 +83,16 @@ impl Collection {
         self.count_in(&KeyBounds::prefix(prefix.as_ref()))
     }
 
+    /// Whether the order of the keys is kept by now, so that reading a range costs what is read; if not, it will be soon, as
+    /// after any call that reads in order. Where there are no documents, there is nothing to wait for.
+    ///
+    /// # Errors
+    /// As [`range`](Self::range).
+    pub fn is_ordered(&self) -> Result<bool> {
+        let (snapshot, id) = self.look_in_order()?;
+        Ok(snapshot.count(id) == 0 || snapshot.has_order(id))
+    }
+
     /// The documents whose field holds a value in a range, in the order of the values, and of the keys where values are
     /// equal, as they stand at this moment.
     ///

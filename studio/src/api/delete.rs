@@ -1,0 +1,245 @@
+//! Owns deleting documents, one or many, counting what would be deleted, and undoing it. Never deletes what was not asked for by
+//! name.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use ferrumdb::{ChangeKind, Collection, ErrorKind, Pending, Sequence, Transaction, WatchOptions};
+use hyper::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::collections::confirmed;
+use super::document::{conditional, conflict, within};
+use super::keys::beginning;
+use super::sizes;
+use crate::answer::Answer;
+use crate::app::{App, now_ms};
+use crate::call::Call;
+use crate::failure::Failure;
+use crate::jobs::{Job, Kind, Plan};
+use crate::undo::Undo;
+
+/// So many keys may be named at once.
+pub(crate) const SELECTION_MAX: usize = 10_000;
+/// So many documents are deleted with one commit of a job, or come back at once.
+const CHUNK: usize = 5_000;
+/// The runs by which the size of what would be deleted is estimated.
+const RUNS: u64 = 64;
+/// How much of a name a title shows.
+const TITLE_BYTES: usize = 80;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Delete {
+    collection: Option<String>,
+    keys: Option<Vec<String>>,
+    prefix: Option<String>,
+    if_version: Option<u64>,
+    #[serde(default)]
+    dry_run: bool,
+    confirm: Option<String>,
+}
+
+pub(crate) fn delete(call: &Call) -> Result<Answer, Failure> {
+    let Delete { collection: name, keys, prefix, if_version, dry_run, confirm } = call.body()?;
+    if !dry_run {
+        call.app.check_write()?;
+    }
+    match (keys, prefix) {
+        (Some(keys), None) => selection(call, name, keys, if_version, dry_run),
+        (None, Some(prefix)) if if_version.is_none() => {
+            if dry_run {
+                return count(call, name.as_deref(), &prefix);
+            }
+            let unsaid = || Failure::bad_request("to go on, `confirm` must be the prefix");
+            confirmed(&confirm.ok_or_else(unsaid)?, &prefix)?;
+            everything(call, name, prefix)
+        }
+        _ => Err(Failure::bad_request("say `keys` or `prefix`, and a version with one key only")),
+    }
+}
+
+fn selection(
+    call: &Call,
+    name: Option<String>,
+    keys: Vec<String>,
+    if_version: Option<u64>,
+    dry_run: bool,
+) -> Result<Answer, Failure> {
+    let app = &call.app;
+    let keys: BTreeSet<String> = keys.into_iter().collect();
+    if keys.len() > SELECTION_MAX || if_version.is_some() && keys.len() != 1 {
+        let message = format!("at most {SELECTION_MAX} keys at once, and a version with one key only");
+        return Err(Failure::bad_request(message));
+    }
+    let collection = app.collection(name.as_deref())?;
+    let (mut documents, mut bytes) = (0, 0);
+    for key in &keys {
+        if let Some(info) = collection.info(key)? {
+            documents += 1;
+            bytes += info.bytes;
+        }
+    }
+    if dry_run {
+        return Answer::json(&json!({"documents": documents, "bytes": bytes, "exact": true}));
+    }
+    if documents == 0 && if_version.is_none() {
+        return Answer::json(&json!({"deleted": 0, "undo": null}));
+    }
+    let changes = app.db.watch(watching(name.as_deref(), ""))?;
+    let first = keys.first().map_or("", String::as_str);
+    let begun = match if_version {
+        Some(version) => conditional(name.as_deref(), first, version),
+        None => within(name.as_deref()),
+    };
+    let what = match keys.len() {
+        1 => format!("key {}", quoted(first)),
+        many => format!("{many} keys"),
+    };
+    let transaction = keys.iter().fold(begun, |all, key| all.delete(key.as_str()));
+    let committed = app.db.commit(transaction).wait();
+    let sequence = committed.map_err(|error| conflict(error, &collection, first, None))?;
+    let undo = app.undos.add(Undo::new(what, documents, name, BTreeSet::from([sequence.0]), changes));
+    Answer::json(&json!({"deleted": documents, "undo": undo}))
+}
+
+fn count(call: &Call, name: Option<&str>, prefix: &str) -> Result<Answer, Failure> {
+    call.app.ordered(name)?;
+    let snapshot = super::keys::snapshot(call, name)?;
+    let documents = snapshot.count_prefix(prefix)?;
+    let size = sizes::with_prefix(&snapshot, prefix, documents, RUNS)?;
+    Answer::json(&json!({"documents": documents, "bytes": size.bytes, "exact": size.exact}))
+}
+
+/// Deletes all keys with a prefix, as they are when the job begins.
+fn everything(call: &Call, name: Option<String>, prefix: String) -> Result<Answer, Failure> {
+    let collection = call.app.ordered(name.as_deref())?;
+    let of = collection.count_prefix(&prefix)?;
+    let what = if prefix.is_empty() {
+        "all keys".to_owned()
+    } else {
+        format!("keys that begin with {}", quoted(&prefix))
+    };
+    let plan = Plan { kind: Kind::Delete, title: format!("Delete {what}"), follows: None, of };
+    let app = Arc::clone(&call.app);
+    begin(call, plan, move |job| {
+        let changes = app.db.watch(watching(name.as_deref(), &prefix))?;
+        let mut commits = BTreeSet::new();
+        let (deleted, outcome) = delete_all(&app, &collection, &prefix, job, &mut commits);
+        // What was deleted before somebody has stopped it can be undone, too.
+        let undo = (deleted > 0).then(|| app.undos.add(Undo::new(what, deleted, name, commits, changes)));
+        outcome.map(|()| json!({"deleted": deleted, "undo": undo}))
+    })
+}
+
+fn delete_all(
+    app: &App,
+    collection: &Collection,
+    prefix: &str,
+    job: &Job,
+    commits: &mut BTreeSet<u64>,
+) -> (u64, Result<(), Failure>) {
+    let mut deleted = 0;
+    let mut run = || -> Result<(), Failure> {
+        let mut keys = collection.prefix(prefix)?.keys();
+        loop {
+            job.check()?;
+            let chunk: Vec<_> = keys.by_ref().take(CHUNK).collect();
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            let count = chunk.len() as u64;
+            let transaction = chunk.into_iter().fold(within(collection.name()), Transaction::delete);
+            commits.insert(app.db.commit(transaction).wait()?.0);
+            deleted += count;
+            job.note(count);
+        }
+    };
+    let outcome = run();
+    (deleted, outcome)
+}
+
+pub(crate) fn undos(call: &Call) -> Result<Answer, Failure> {
+    call.app.undos.expire();
+    Answer::json(&json!({"undos": call.app.undos.told()}))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Which {
+    id: u64,
+}
+
+pub(crate) fn undo(call: &Call) -> Result<Answer, Failure> {
+    let Which { id } = call.body()?;
+    call.app.undos.expire();
+    let gone = || Failure::new(StatusCode::GONE, "gone", "this cannot be undone any more");
+    let undo = call.app.undos.take(id).ok_or_else(gone)?;
+    let title = format!("Undo the deletion of {}", undo.what);
+    let plan = Plan { kind: Kind::Undo, title, follows: None, of: undo.documents };
+    let app = Arc::clone(&call.app);
+    begin(call, plan, move |job| restore(&app, undo, job))
+}
+
+/// Brings back what commits have deleted, as the log tells it, where there is nothing new.
+fn restore(app: &App, mut undo: Undo, job: &Job) -> Result<Value, Failure> {
+    let last = undo.commits.last().copied().unwrap_or_default();
+    let (mut restored, mut kept) = (0_u64, 0_u64);
+    let mut under_way: Vec<Pending<Sequence>> = Vec::new();
+    loop {
+        job.check()?;
+        let change = undo.changes.try_next()?;
+        let is_over = change.as_ref().is_none_or(|change| change.sequence.0 > last);
+        if is_over || under_way.len() == CHUNK {
+            for pending in under_way.drain(..) {
+                match pending.wait() {
+                    Ok(_) => restored += 1,
+                    Err(error) if error.kind() == ErrorKind::Conflict => kept += 1,
+                    Err(error) => return Err(error.into()),
+                }
+                job.note(1);
+            }
+        }
+        if is_over {
+            return Ok(json!({"restored": restored, "kept": kept}));
+        }
+        let Some(change) = change.filter(|change| undo.commits.contains(&change.sequence.0)) else {
+            continue;
+        };
+        let (ChangeKind::Deleted, Some(document)) = (change.kind, change.before) else { continue };
+        let transaction = conditional(undo.collection.as_deref(), &change.key, 0);
+        match change.before_expires_at {
+            Some(at) if at.0 <= now_ms() => {
+                kept += 1;
+                job.note(1);
+            }
+            Some(at) => {
+                under_way.push(app.db.commit(transaction.set_raw_until(change.key, document.as_bytes(), at)));
+            }
+            None => under_way.push(app.db.commit(transaction.set_raw(change.key, document.as_bytes()))),
+        }
+    }
+}
+
+/// Begins a job, and answers with it.
+pub(super) fn begin(
+    call: &Call,
+    plan: Plan,
+    run: impl FnOnce(&Job) -> Result<Value, Failure> + Send + 'static,
+) -> Result<Answer, Failure> {
+    let job = call.app.jobs.begin(plan, run)?;
+    Answer::with_status(StatusCode::ACCEPTED, &json!({"job": job.told(&call.app.db)}))
+}
+
+fn watching(name: Option<&str>, prefix: &str) -> WatchOptions {
+    let options = WatchOptions::everything().prefix(prefix).with_before();
+    match name {
+        Some(name) => options.collection(name),
+        None => options.root(),
+    }
+}
+
+fn quoted(name: &str) -> String {
+    format!("{:?}", beginning(name, TITLE_BYTES))
+}

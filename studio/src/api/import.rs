@@ -1,0 +1,274 @@
+//! Owns storing the documents in a piece of a file, or showing them. Never stores a line that it does not understand.
+
+use std::collections::HashMap;
+
+use ferrumdb::{ErrorKind, Pending, Sequence, Timestamp};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Number, Value, json};
+
+use super::changes::TEXT_BYTES;
+use super::document::{conditional, within};
+use super::keys::beginning;
+use crate::answer::Answer;
+use crate::app::{App, now_ms};
+use crate::call::Call;
+use crate::failure::Failure;
+
+const ERRORS_MAX: usize = 100;
+const PREVIEW_MAX: usize = 20;
+/// So many documents are under way at once.
+const UNDER_WAY: usize = 5_000;
+const KEY: &str = "key";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Piece {
+    format: Format,
+    collection: Option<String>,
+    text: String,
+    key_field: Option<String>,
+    #[serde(default)]
+    on_conflict: OnConflict,
+    #[serde(default)]
+    preview: bool,
+    line: Option<u64>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Format {
+    Ndjson,
+    Csv,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum OnConflict {
+    #[default]
+    Skip,
+    Replace,
+}
+
+/// A document to be stored.
+struct Found {
+    line: u64,
+    collection: Option<String>,
+    key: String,
+    text: String,
+    expires_at: Option<u64>,
+}
+
+/// What has come of a piece so far.
+#[derive(Default)]
+struct Report {
+    documents: u64,
+    written: u64,
+    skipped: u64,
+    failed: u64,
+    errors: Vec<Value>,
+    preview: Vec<Value>,
+}
+
+pub(crate) fn import(call: &Call) -> Result<Answer, Failure> {
+    let piece: Piece = call.body()?;
+    let app = &call.app;
+    if !piece.preview {
+        app.check_write()?;
+    }
+    app.collection(piece.collection.as_deref())?;
+    let mut report = Report::default();
+    let mut found = Vec::new();
+    let lines = match piece.format {
+        Format::Ndjson => ndjson(&piece),
+        Format::Csv => table(&piece)?,
+    };
+    for (line, read) in lines {
+        match read {
+            Ok(document) => found.push(document),
+            Err(message) => report.fail(line, message),
+        }
+    }
+    report.documents = found.len() as u64;
+    if piece.preview {
+        report.show(app, &found)?;
+    } else {
+        report.store(app, found, piece.on_conflict)?;
+    }
+    let Report { documents, written, skipped, failed, errors, preview } = report;
+    Answer::json(&json!({
+        "documents": documents, "written": written, "skipped": skipped, "failed": failed, "errors": errors,
+        "preview": preview,
+    }))
+}
+
+impl Report {
+    fn fail(&mut self, line: u64, message: String) {
+        self.failed += 1;
+        if self.errors.len() < ERRORS_MAX {
+            self.errors.push(json!({"line": line, "message": message}));
+        }
+    }
+
+    fn show(&mut self, app: &App, found: &[Found]) -> Result<(), Failure> {
+        for Found { collection, key, text, .. } in found.iter().take(PREVIEW_MAX) {
+            let exists = app.collection(collection.as_deref())?.contains(key)?;
+            let text = beginning(text, TEXT_BYTES);
+            self.preview.push(json!({"key": key, "collection": collection, "text": text, "exists": exists}));
+        }
+        Ok(())
+    }
+
+    /// Each document is a commit of its own: those that cannot be stored are told, and the others are there.
+    fn store(&mut self, app: &App, found: Vec<Found>, on_conflict: OnConflict) -> Result<(), Failure> {
+        let mut under_way: Vec<(u64, Pending<Sequence>)> = Vec::new();
+        for document in found {
+            let Found { line, collection, key, text, expires_at } = document;
+            if expires_at.is_some_and(|at| at <= now_ms()) {
+                self.skipped += 1;
+                continue;
+            }
+            let begun = match on_conflict {
+                OnConflict::Skip => conditional(collection.as_deref(), &key, 0),
+                OnConflict::Replace => within(collection.as_deref()),
+            };
+            let transaction = match expires_at {
+                Some(at) => begun.set_raw_until(key, text, Timestamp(at)),
+                None => begun.set_raw(key, text),
+            };
+            under_way.push((line, app.db.commit(transaction)));
+            if under_way.len() == UNDER_WAY {
+                self.settle(&mut under_way)?;
+            }
+        }
+        self.settle(&mut under_way)
+    }
+
+    fn settle(&mut self, under_way: &mut Vec<(u64, Pending<Sequence>)>) -> Result<(), Failure> {
+        for (line, pending) in under_way.drain(..) {
+            match pending.wait() {
+                Ok(_) => self.written += 1,
+                Err(error) if error.kind() == ErrorKind::Conflict => self.skipped += 1,
+                Err(error) if is_of_the_line(error.kind()) => self.fail(line, error.to_string()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the line is to blame, and not the database.
+fn is_of_the_line(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::InvalidJson | ErrorKind::NotSerializable | ErrorKind::TooLarge | ErrorKind::InvalidName
+    )
+}
+
+type Lines = Vec<(u64, Result<Found, String>)>;
+
+fn ndjson(piece: &Piece) -> Lines {
+    let first = piece.line.unwrap_or(1);
+    let lines = piece.text.lines().zip(first..).filter(|(text, _)| !text.trim().is_empty());
+    let read = lines.filter_map(|(text, line)| Some((line, document(text, line, piece).transpose()?)));
+    read.collect()
+}
+
+/// A line of an export.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Exported<'t> {
+    collection: Option<String>,
+    key: String,
+    #[serde(borrow)]
+    value: &'t RawValue,
+    expires_at: Option<u64>,
+}
+
+/// The document in a line. Nothing, if it is the first one of an export.
+fn document(text: &str, line: u64, piece: &Piece) -> Result<Option<Found>, String> {
+    if let Ok(exported) = serde_json::from_str::<Exported<'_>>(text) {
+        let collection = exported.collection.or_else(|| piece.collection.clone());
+        let (key, text) = (exported.key, exported.value.get().to_owned());
+        return Ok(Some(Found { line, collection, key, text, expires_at: exported.expires_at }));
+    }
+    let fields: HashMap<String, &RawValue> =
+        serde_json::from_str(text).map_err(|error| format!("this is no JSON object: {error}"))?;
+    if fields.contains_key("ferrumdb_export") {
+        return Ok(None);
+    }
+    let name = piece.key_field.as_deref().unwrap_or(KEY);
+    let key = fields.get(name).ok_or_else(|| format!("there is no field {name:?} with the key"))?;
+    let key = match serde_json::from_str(key.get()) {
+        Ok(Value::String(key)) => key,
+        Ok(Value::Number(_)) => key.get().to_owned(),
+        _ => return Err(format!("the field {name:?} holds no text, and no number")),
+    };
+    let collection = piece.collection.clone();
+    Ok(Some(Found { line, collection, key, text: text.trim().to_owned(), expires_at: None }))
+}
+
+fn table(piece: &Piece) -> Result<Lines, Failure> {
+    let name = piece.key_field.as_deref().unwrap_or(KEY);
+    let unreadable = |error: csv::Error| Failure::bad_request(format!("this is no CSV: {error}"));
+    let mut reader = csv::Reader::from_reader(piece.text.as_bytes());
+    let heads = reader.headers().map_err(unreadable)?.clone();
+    let place = heads.iter().position(|head| head == name);
+    let place =
+        place.ok_or_else(|| Failure::bad_request(format!("there is no column {name:?} with the key")))?;
+    let mut lines = Lines::new();
+    for record in reader.records() {
+        let before = lines.len() as u64 + 2;
+        match record {
+            Ok(record) => {
+                let line = record.position().map_or(before, csv::Position::line);
+                let is_field =
+                    |(number, (_, text)): &(usize, (&str, &str))| *number != place && !text.is_empty();
+                let cells = heads.iter().zip(&record).enumerate().filter(is_field);
+                let fields: Map<String, Value> =
+                    cells.map(|(_, (head, text))| (head.to_owned(), value(text))).collect();
+                let key = record.get(place).unwrap_or_default().to_owned();
+                let (collection, text) = (piece.collection.clone(), Value::Object(fields).to_string());
+                lines.push((line, Ok(Found { line, collection, key, text, expires_at: None })));
+            }
+            Err(error) => {
+                let line = error.position().map_or(before, csv::Position::line);
+                lines.push((line, Err(error.to_string())));
+            }
+        }
+    }
+    Ok(lines)
+}
+
+/// What a cell means: a number or a truth value if it is spelled as JSON spells those, a list or an object, or else a text.
+fn value(text: &str) -> Value {
+    let is_json = match text.as_bytes() {
+        b"true" | b"false" => true,
+        [b'[' | b'{', ..] => true,
+        // Digits that would be rounded stay a text.
+        [b'-' | b'0'..=b'9', ..] => serde_json::from_str::<Number>(text)
+            .is_ok_and(|number| !number.is_f64() || text.contains(['.', 'e', 'E']) && text.len() < 17),
+        _ => false,
+    };
+    let parsed = if is_json { serde_json::from_str(text).ok() } else { None };
+    parsed.unwrap_or_else(|| Value::from(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_numbers_only_where_nothing_is_lost() {
+        assert_eq!(value("-12"), json!(-12));
+        assert_eq!(value("18446744073709551615"), json!(u64::MAX));
+        assert_eq!(value("2.5"), json!(2.5));
+        assert_eq!(value("[1]"), json!([1]));
+        assert_eq!(value("true"), json!(true));
+        for text in
+            ["007", "18446744073709551616", "0.12345678901234567", "1 2", "-", "[1", "null", "truer", "+1"]
+        {
+            assert_eq!(value(text), json!(text));
+        }
+    }
+}
