@@ -6,10 +6,12 @@
 //!     [--documents N] [--seconds S] [--folder PATH] [--strict]
 //! ```
 
+mod compaction;
 mod durable;
 mod encrypted;
 mod existing;
 mod finds;
+mod follower;
 mod indexed;
 mod lmdb;
 mod opening;
@@ -46,7 +48,7 @@ struct Settings {
 /// A row's name on the command line, and what measures it.
 type Measurement = (&'static str, fn(&Settings) -> Result<Vec<Row>>);
 
-const MEASUREMENTS: [Measurement; 10] = [
+const MEASUREMENTS: [Measurement; 12] = [
     ("sets", writes::sets),
     ("gets", reads::gets),
     ("durable", durable::threads),
@@ -57,6 +59,8 @@ const MEASUREMENTS: [Measurement; 10] = [
     ("index", indexed::building),
     ("transact", transactions::of_two_threads),
     ("encrypted", encrypted::beside_plain),
+    ("compaction", compaction::of_overwritten_documents),
+    ("follower", follower::gets),
 ];
 
 fn main() -> ExitCode {
