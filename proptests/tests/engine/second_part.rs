@@ -1,20 +1,21 @@
 //! Random histories of documents that expire, conditions, indexes, hints and compactions, with power cuts at random calls: after
 //! each step the database is what a model of it says, and an index finds what a look at every document would.
 
+mod checks;
+mod slow_work;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ferrumdb_engine::fs::{Effect, Fault, FileSystem, SimFs, SimOperation};
 use ferrumdb_engine::{
-    CollectionId, Compaction, CompactionStep, Condition, Document, Durability, EncryptionKey, Error,
-    FieldPath, HintTask, History as Kept, IndexBuild, Key, Keys, ManualClock, Options, Outcome, Reader,
-    Relocation, Sequence, Snapshot, Timestamp, Transaction, Writer, open,
+    CollectionId, Compaction, Condition, Durability, EncryptionKey, Error, FieldPath, HintTask, IndexBuild,
+    Key, ManualClock, Options, Outcome, Reader, Relocation, Sequence, Snapshot, Timestamp, Transaction,
+    Writer, open,
 };
 use ferrumdb_proptests::Random;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::common::{PATH, ROOT, document};
 
@@ -328,138 +329,6 @@ impl History {
         }
     }
 
-    fn begin_index(&mut self) {
-        let wanted = INDEXES[self.random.below(3) as usize];
-        let is_building = self.build.as_ref().is_some_and(|(at, ..)| *at == wanted);
-        let is_there = is_building || self.state().indexes.contains(&wanted);
-        match self.writer().begin_index(wanted.0, path(wanted.1)) {
-            Ok(build) if !is_there => self.build = Some((wanted, build, false)),
-            Err(Error::IndexExists { .. }) if is_there => {}
-            other => panic!("{}: {:?}", self.at, other.map(drop)),
-        }
-    }
-
-    fn go_on_with_index(&mut self) {
-        let Some((at, mut build, has_run)) = self.build.take() else { return };
-        let result = if !has_run {
-            build.run()
-        } else if self.random.once_in(3) {
-            let round = self.writer().index_round(&build);
-            build.advance(round)
-        } else {
-            let mut next = self.state().clone();
-            next.indexes.insert(at);
-            let (durability, synced) = self.durability();
-            let round = self.writer().index_round(&build);
-            let result = self.writer().install_index(build, round, durability);
-            self.settle(result, Some(next), synced);
-            return;
-        };
-        if self.settle(result, None, false).is_some() {
-            self.build = Some((at, build, true));
-        }
-    }
-
-    fn drop_index(&mut self) {
-        let at = INDEXES[self.random.below(3) as usize];
-        let (durability, synced) = self.durability();
-        let mut next = self.state().clone();
-        let is_there = next.indexes.remove(&at);
-        let result = self.writer().drop_index(at.0, &path(at.1), durability);
-        if is_there {
-            self.settle(result, Some(next), synced);
-        } else {
-            assert!(matches!(result, Err(Error::NoSuchIndex { .. })), "{}", self.at);
-        }
-    }
-
-    fn run_hint(&mut self) {
-        let Some(task) = self.hint.take() else { return };
-        if !self.is_faulty && self.random.once_in(4) {
-            // The disk fails somewhere in the hint, which harms nobody.
-            let nth = 1 + self.random.below(6);
-            self.sim.inject(Fault::new(SimOperation::Any, Effect::OsError(5)).nth(nth));
-            let _ = task.run();
-            return;
-        }
-        let is_ready = task.is_ready();
-        let result = task.run();
-        assert!(self.is_faulty || result.is_ok() == is_ready, "{}: {result:?}", self.at);
-    }
-
-    /// Deletes the hint or damages it.
-    fn change_hint(&mut self) {
-        let Some(bytes) = self.sim.live_bytes(HINT).filter(|bytes| !bytes.is_empty()) else { return };
-        if self.random.once_in(2) {
-            let _ = self.sim.remove(Path::new(HINT));
-            return;
-        }
-        let position = self.random.below(bytes.len() as u64);
-        let flipped = bytes[position as usize] ^ (1 << self.random.below(8));
-        self.sim.overwrite(HINT, position, &[flipped]);
-    }
-
-    fn begin_compaction(&mut self) {
-        if self.compaction.is_some() {
-            return self.go_on_with_compaction();
-        }
-        let history = match self.random.below(4) {
-            0 => Kept::Versions(2),
-            1 => Kept::For(Duration::from_millis(100)),
-            _ => Kept::None,
-        };
-        let begun = self.writer().begin_compaction(history);
-        if let Some(begun) = self.settle(begun, None, false) {
-            self.compaction = begun;
-        }
-    }
-
-    /// Does some steps of the compaction, or installs it. The state stays what it is.
-    fn go_on_with_compaction(&mut self) {
-        let Some(mut compaction) = self.compaction.take() else { return };
-        let is_failing = !self.is_faulty && self.random.once_in(8);
-        if is_failing {
-            // The disk fails somewhere, and the compaction is given up.
-            let nth = 1 + self.random.below(6);
-            self.sim.inject(Fault::new(SimOperation::Any, Effect::OsError(5)).nth(nth));
-        }
-        let mut step = compaction.step();
-        for _ in 0..self.random.below(6) {
-            if matches!(step, Ok(CompactionStep::Working { .. })) {
-                step = compaction.step();
-            }
-        }
-        if is_failing {
-            self.sim.clear_faults();
-        }
-        match step {
-            Ok(CompactionStep::Ready) => {}
-            Ok(CompactionStep::Working { .. }) => return self.compaction = Some(compaction),
-            Ok(CompactionStep::Pointless { .. }) => return,
-            Err(Error::Io { .. }) if is_failing || self.is_faulty => return,
-            Err(error) => panic!("{}: {error}", self.at),
-        }
-        let result = self.writer().install_compaction(compaction);
-        // One that was begun before another was installed is of no use.
-        if matches!(result, Err(Error::Cancelled)) {
-            return;
-        }
-        if let Some((relocation, _)) = self.settle(result, None, true) {
-            self.relocation = Some(relocation);
-            self.seen.compacted += 1;
-        }
-    }
-
-    fn relocate(&mut self) {
-        let Some(mut relocation) = self.relocation.take() else { return };
-        for _ in 0..self.random.below(800) {
-            if !relocation.step() {
-                return self.writer().finish_relocation(&relocation);
-            }
-        }
-        self.relocation = Some(relocation);
-    }
-
     fn mark(&mut self) {
         let result = self.writer().append_sync_mark();
         let grown = result.is_err() || self.reader().sequence().0 as usize == self.states.len();
@@ -517,79 +386,12 @@ impl History {
         }
     }
 
-    fn check(&self) {
-        if let Some((writer, reader)) = &self.opened {
-            self.check_database(writer, reader);
-        }
-        for (snapshot, state, now) in &self.snapshots {
-            self.check_snapshot(snapshot, state, *now);
-        }
-    }
-
-    fn check_database(&self, writer: &Writer, reader: &Reader) {
-        let (state, at) = (self.state(), &self.at);
-        assert_eq!(reader.sequence().0 as usize, self.states.len() - 1, "{at}");
-        assert_eq!(reader.stats().unwrap().documents as usize, state.documents.len(), "{at}");
-        let next_expiry = state.documents.values().filter_map(|stored| stored.expires_at).min();
-        assert_eq!(writer.next_expiry(), next_expiry, "{at}");
-        for (collection, key) in KEYS {
-            let expected = state.live((collection, key), self.now).map(|stored| stored.expires_at);
-            assert_eq!(reader.expiry(collection, key), expected, "{at}: {key:?}");
-        }
-        for collection in [ROOT, OTHER] {
-            let expected = state.matching(collection, self.now, |_| true);
-            assert_eq!(sorted(reader.keys(collection)), expected, "{at}");
-        }
-        self.check_snapshot(&Arc::new(reader.snapshot()), state, self.now);
-    }
-
-    /// Keeps one more, in the place of any other if there are several.
     fn take_snapshot(&mut self) {
         if self.snapshots.len() == SNAPSHOTS {
             self.snapshots.swap_remove(self.random.below(SNAPSHOTS as u64) as usize);
         }
         let snapshot = Arc::new(self.reader().snapshot());
         self.snapshots.push((snapshot, self.state().clone(), self.now));
-    }
-
-    fn check_snapshot(&self, snapshot: &Arc<Snapshot>, state: &State, now: Timestamp) {
-        let at = &self.at;
-        for (collection, key) in KEYS {
-            let expected = state.live((collection, key), now).map(|stored| (stored.text, stored.version));
-            let found = snapshot.get(collection, key).unwrap();
-            let found = found.as_ref().map(|found: &Document| (found.as_str(), found.version()));
-            assert_eq!(found, expected, "{at}: {key:?}");
-            let expected = state.live((collection, key), now).map(|stored| stored.expires_at);
-            assert_eq!(snapshot.expiry(collection, key), expected, "{at}: {key:?}");
-        }
-        for collection in [ROOT, OTHER] {
-            let expected = state.matching(collection, now, |_| true);
-            assert_eq!(snapshot.count(collection), expected.len() as u64, "{at}");
-            assert_eq!(sorted(Keys::new(Arc::clone(snapshot), collection)), expected, "{at}");
-        }
-        let named = |(collection, name): &(CollectionId, &str)| (*collection, (*name).to_owned());
-        let expected: BTreeSet<_> = state.indexes.iter().map(named).collect();
-        let indexes = snapshot.indexes();
-        assert_eq!(indexes.len(), expected.len(), "{at}");
-        let found = indexes.into_iter().map(|index| (index.collection, index.path.to_string()));
-        assert_eq!(found.collect::<BTreeSet<_>>(), expected, "{at}");
-        // Without an index every document is looked at, which is slow and not what this is about.
-        for (collection, name) in state.indexes.iter().copied() {
-            for value in [json!(1), json!(2), json!([1, 2, 1]), json!(null), json!("x"), json!({"n": 1})] {
-                let expected = state.matching(collection, now, |text| {
-                    values(text, name).iter().any(|held| equals(held, &value))
-                });
-                let found = snapshot.find(collection, &path(name), &value).unwrap();
-                assert_eq!(sorted(found), expected, "{at}: {name} = {value}");
-            }
-            let expected = state.matching(collection, now, |text| {
-                let mut numbers = values(text, name).into_iter().filter_map(|held| held.as_f64());
-                numbers.any(|number| number > 1.0 && number <= 3.0)
-            });
-            let bounds = (Bound::Excluded(&json!(1)), Bound::Included(&json!(3)));
-            let found = snapshot.find_range(collection, &path(name), bounds, false).unwrap();
-            assert_eq!(sorted(found), expected, "{at}: {name} in a range");
-        }
     }
 
     fn state(&self) -> &State {
