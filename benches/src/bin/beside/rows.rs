@@ -75,7 +75,7 @@ impl Row {
         let [ours, our_tail] = self.ours.cells(self.unit);
         let [theirs, their_tail] = self.theirs.cells(self.unit);
         let bound = if self.unit == Unit::Rate { "≥" } else { "≤" };
-        let bar = self.bar.map(|bar| format!("{bound} {bar:.1}"));
+        let bar = self.bar.map(|bar| format!("{bound} {bar:.2}"));
         let verdict = match self.bar {
             None => "",
             Some(_) if self.passes() => "pass",
