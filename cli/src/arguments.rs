@@ -26,7 +26,7 @@ const EXAMPLES: &str = r#"Examples:
   ferrumdb backup my.db sunday.db           a verified copy
   ferrumdb ./import                         a prompt on a file that is called like a command
 
-Each command tells more, with examples: `ferrumdb import --help`.
+Each command tells more, with examples: `ferrumdb import --help`. `docs/command.md` lists what they print as JSON.
 
 Environment:
   FERRUMDB_FSYNC        the policy where --fsync is not given
