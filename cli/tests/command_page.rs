@@ -6,6 +6,7 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use common::{ferrumdb, run};
@@ -175,15 +176,10 @@ fn every_status_comes_as_the_page_says_and_as_json_with_the_error() {
     let (status, _, err) = run(folder, &["get", "my.db", "nobody", "--json"], "");
     assert_eq!((status, err.as_str()), (1, ""), "what is not there is no error");
     let mut holder = ferrumdb(folder).arg("my.db").spawn().unwrap();
-    let (mut status, mut err) = (0, String::new());
-    for _ in 0..200 {
-        // It has the file when the lock is refused.
-        (status, _, err) = run(folder, &["set", "my.db", "b", "1", "--json"], "");
-        if status != 0 {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    holder.stdin.as_mut().unwrap().write_all(b"COUNT\n").unwrap();
+    // It has the file when it answers.
+    holder.stdout.as_mut().unwrap().read_exact(&mut [0; 2]).unwrap();
+    let (status, _, err) = run(folder, &["set", "my.db", "b", "1", "--json"], "");
     drop(holder.stdin.take());
     assert!(holder.wait().unwrap().success());
     let error: Value = serde_json::from_str(&err).unwrap();
