@@ -154,6 +154,13 @@ impl Changes {
         self.feed.sequence()
     }
 
+    /// Whether there will be nothing more, since the database was closed, or the watcher has
+    /// [lagged](crate::ErrorKind::Lagged).
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
     /// The same as a stream, from here on.
     pub fn into_stream(self) -> ChangeStream {
         ChangeStream(self)

@@ -1,5 +1,7 @@
 //! Owns the wait for the writer's answer, in plain threads and in async code. Never needs a particular runtime.
 
+mod timed;
+
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;

@@ -151,6 +151,46 @@ impl Transaction {
         self.add_document(key.into(), document, |document| Change::SetUntil(document, expires_at))
     }
 
+    /// As [`set`](Self::set), or [`set_ex`](Self::set_ex) if there is a lifetime, but a value that cannot be stored is told
+    /// at once, and the transaction stays as it was.
+    ///
+    /// ```
+    /// use ferrumdb::{ErrorKind, Transaction};
+    ///
+    /// let mut transaction = Transaction::new();
+    /// let error = transaction.try_set("price", f64::NAN, None).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::NotSerializable);
+    /// transaction.try_set("price", 1.5, None)?;
+    /// assert_eq!(transaction.len(), 1);
+    /// # Ok::<(), ferrumdb::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Collection::set`](crate::Collection::set), but the limits are those of a database that allows most.
+    pub fn try_set(
+        &mut self,
+        key: impl Into<Key>,
+        value: impl Serialize,
+        lifetime: Option<Duration>,
+    ) -> Result<()> {
+        let document = EncodedDocument::from_serialize(&value, &loosest());
+        self.try_add(key.into(), document, lifetime)
+    }
+
+    /// As [`try_set`](Self::try_set), with a JSON text.
+    ///
+    /// # Errors
+    /// As [`Collection::set_raw`](crate::Collection::set_raw), with the limits of [`try_set`](Self::try_set).
+    pub fn try_set_raw(
+        &mut self,
+        key: impl Into<Key>,
+        json: impl AsRef<[u8]>,
+        lifetime: Option<Duration>,
+    ) -> Result<()> {
+        let document = EncodedDocument::from_json(json.as_ref(), &loosest());
+        self.try_add(key.into(), document, lifetime)
+    }
+
     /// Adds: the document of `key`, if it has one, stays for as long as `lifetime` after
     /// [`commit`](crate::FerrumDB::commit) is called.
     pub fn expire(mut self, key: impl Into<Key>, lifetime: Duration) -> Self {
@@ -244,6 +284,21 @@ impl Transaction {
 
     fn add(self, key: Key, document: engine::Result<EncodedDocument>, lifetime: Option<Duration>) -> Self {
         self.add_document(key, document, |document| Change::Set(document, lifetime))
+    }
+
+    fn try_add(
+        &mut self,
+        key: Key,
+        document: engine::Result<EncodedDocument>,
+        lifetime: Option<Duration>,
+    ) -> Result<()> {
+        match document {
+            Ok(document) => {
+                *self = std::mem::take(self).add(key, Ok(document), lifetime);
+                Ok(())
+            }
+            Err(error) => Err(Error::from(error).about(&key).in_collection(self.name_of(self.current))),
+        }
     }
 
     fn add_document(

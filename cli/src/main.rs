@@ -14,7 +14,6 @@ mod options;
 mod output;
 mod progress;
 mod repl;
-mod studio;
 mod suggestions;
 mod time;
 mod typed;

@@ -127,7 +127,7 @@ pub(crate) fn open_for_prompt(path: &Path, options: &Options, prompting: bool) -
     }
 }
 
-pub(crate) fn must_exist(path: &Path) -> Result<(), Failure> {
+fn must_exist(path: &Path) -> Result<(), Failure> {
     if path.exists() {
         return Ok(());
     }

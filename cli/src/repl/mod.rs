@@ -11,7 +11,6 @@ mod pipe;
 mod reading;
 mod session;
 mod speed;
-mod studio;
 mod terminal;
 mod view;
 mod writing;

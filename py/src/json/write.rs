@@ -1,0 +1,207 @@
+//! Owns writing: from Python objects to the text that is kept, on one way, without anything in between. Never stores what
+//! would not be read back as the same.
+
+use std::cell::Cell;
+use std::ops::Bound as End;
+
+use ferrumdb::{Error, ErrorKind, Pending};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde_json::Value;
+
+use super::{Codec, extended};
+use crate::error::{raise, raise_about};
+use crate::key::type_name;
+
+/// What is wrong with a value, beyond what the text of its error says.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    Type,
+    Range,
+    Value,
+}
+
+thread_local! {
+    /// The fault of the value that this thread is serialising, once it has failed.
+    static FAULT: Cell<Option<Fault>> = const { Cell::new(None) };
+}
+
+/// A Python object that is to be stored.
+pub(crate) struct Given<'a, 'py> {
+    value: &'a Bound<'py, PyAny>,
+    codec: Codec,
+}
+
+impl<'a, 'py> Given<'a, 'py> {
+    pub(crate) fn new(value: &'a Bound<'py, PyAny>, codec: Codec) -> Self {
+        Self { value, codec }
+    }
+
+    fn inner<'b>(&self, value: &'b Bound<'py, PyAny>) -> Given<'b, 'py> {
+        Given { value, codec: self.codec }
+    }
+
+    fn dict<S: Serializer>(&self, dict: &Bound<'py, PyDict>, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.codec == Codec::Extended && extended::looks_like_one(dict) {
+            let mut map = serializer.serialize_map(Some(1))?;
+            map.serialize_entry(extended::LITERAL, &Fields { dict, codec: self.codec })?;
+            return map.end();
+        }
+        Fields { dict, codec: self.codec }.serialize(serializer)
+    }
+
+    /// What has no form in JSON.
+    #[cold]
+    fn other<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match extended::form(self.value).map_err(|error| failed(Fault::Type, error))? {
+            Some((name, text)) if self.codec == Codec::Extended => {
+                let mut map = serializer.serialize_map(Some(1))?;
+                map.serialize_entry(name, &text)?;
+                map.end()
+            }
+            form => {
+                let advice = match form {
+                    Some(_) => "; open the database with codec=\"extended\" to store it",
+                    None => "; store a str, a number, a bool, None, a list or a dict of them",
+                };
+                let message = format!("JSON has no form for {}{advice}", type_name(self.value));
+                Err(failed(Fault::Type, message))
+            }
+        }
+    }
+}
+
+impl Serialize for Given<'_, '_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let value = self.value;
+        if let Ok(text) = value.cast::<PyString>() {
+            serializer.serialize_str(utf8(text)?)
+        } else if let Ok(truth) = value.cast::<PyBool>() {
+            serializer.serialize_bool(truth.is_true())
+        } else if let Ok(integer) = value.cast::<PyInt>() {
+            whole(integer, serializer)
+        } else if let Ok(dict) = value.cast::<PyDict>() {
+            self.dict(dict, serializer)
+        } else if let Ok(list) = value.cast::<PyList>() {
+            let mut items = serializer.serialize_seq(Some(list.len()))?;
+            for item in list.iter() {
+                items.serialize_element(&self.inner(&item))?;
+            }
+            items.end()
+        } else if value.is_none() {
+            serializer.serialize_unit()
+        } else if let Ok(float) = value.cast::<PyFloat>() {
+            match float.value() {
+                number if number.is_finite() => serializer.serialize_f64(number),
+                number => {
+                    Err(failed(Fault::Value, format!("JSON has no number for {number}; store None or a str")))
+                }
+            }
+        } else if let Ok(tuple) = value.cast::<PyTuple>() {
+            let mut items = serializer.serialize_seq(Some(tuple.len()))?;
+            for item in tuple.iter() {
+                items.serialize_element(&self.inner(&item))?;
+            }
+            items.end()
+        } else {
+            self.other(serializer)
+        }
+    }
+}
+
+/// The fields of a dict.
+struct Fields<'a, 'py> {
+    dict: &'a Bound<'py, PyDict>,
+    codec: Codec,
+}
+
+impl Serialize for Fields<'_, '_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.dict.len()))?;
+        for (name, value) in self.dict.iter() {
+            let Ok(text) = name.cast::<PyString>() else {
+                let message = format!("a key of an object is a str, not {}", type_name(&name));
+                return Err(failed(Fault::Type, message));
+            };
+            map.serialize_entry(utf8(text)?, &Given::new(&value, self.codec))?;
+        }
+        map.end()
+    }
+}
+
+/// Offers a write of a value that is `Given`. A value that cannot be stored is told here, before anybody waits.
+pub(crate) fn offered<T>(offer: impl FnOnce() -> Pending<T>) -> PyResult<Pending<T>> {
+    FAULT.take();
+    let pending = offer();
+    match FAULT.get() {
+        None => Ok(pending),
+        // The call has failed, so there is nothing to wait for.
+        Some(_) => {
+            Err(pending.wait().map_or_else(refused, |_| PyRuntimeError::new_err("a fault was overlooked")))
+        }
+    }
+}
+
+/// The exception for a value that could not be stored, or for any other error of the call that was to do it.
+pub(crate) fn refused(error: Error) -> PyErr {
+    match (FAULT.take(), error.kind()) {
+        (Some(fault), ErrorKind::NotSerializable) => {
+            fault.raised(&error.to_string(), error.key().map(|key| key.as_str()))
+        }
+        _ => raise(error),
+    }
+}
+
+/// A value to compare with what is stored.
+pub(crate) fn operand(value: &Bound<'_, PyAny>, codec: Codec) -> PyResult<Value> {
+    FAULT.take();
+    serde_json::to_value(Given::new(value, codec))
+        .map_err(|error| FAULT.take().unwrap_or(Fault::Type).raised(&error.to_string(), None))
+}
+
+/// The bounds of a range of values, where they are given: the first is in it, the last is not.
+pub(crate) fn field_bounds(
+    start: Option<&Bound<'_, PyAny>>,
+    end: Option<&Bound<'_, PyAny>>,
+    codec: Codec,
+) -> PyResult<(End<Value>, End<Value>)> {
+    let bound = |value: Option<&Bound<'_, PyAny>>, bound: fn(Value) -> End<Value>| {
+        value.map_or(Ok(End::Unbounded), |value| operand(value, codec).map(bound))
+    };
+    Ok((bound(start, End::Included)?, bound(end, End::Excluded)?))
+}
+
+impl Fault {
+    fn raised(self, message: &str, key: Option<&str>) -> PyErr {
+        let class = match self {
+            Self::Type => "NotSerializable",
+            Self::Range => "OutOfRange",
+            Self::Value => "NonFinite",
+        };
+        raise_about(class, "not-serializable", message, key)
+    }
+}
+
+fn whole<S: Serializer>(integer: &Bound<'_, PyInt>, serializer: S) -> Result<S::Ok, S::Error> {
+    if let Ok(signed) = integer.extract::<i64>() {
+        serializer.serialize_i64(signed)
+    } else if let Ok(unsigned) = integer.extract::<u64>() {
+        serializer.serialize_u64(unsigned)
+    } else {
+        Err(failed(Fault::Range, "the integer is outside -2**63..2**64-1; store a str instead"))
+    }
+}
+
+fn utf8<'a, E: serde::ser::Error>(text: &'a Bound<'_, PyString>) -> Result<&'a str, E> {
+    text.to_str().map_err(|_| {
+        failed(Fault::Value, "the str holds a lone surrogate, which is no character and has no UTF-8 form")
+    })
+}
+
+#[cold]
+fn failed<E: serde::ser::Error>(fault: Fault, message: impl std::fmt::Display) -> E {
+    FAULT.set(Some(fault));
+    E::custom(message)
+}

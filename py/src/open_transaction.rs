@@ -1,0 +1,332 @@
+//! Owns transactions that read while they are made. Never commits one twice.
+
+use std::sync::{Mutex, PoisonError};
+
+use ferrumdb::{Document, FerrumDB, FieldPath};
+use pyo3::exceptions::PyKeyError;
+use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
+use pyo3::types::PyList;
+
+use crate::collection::{field_path, list_of_items, list_of_keys, wanted};
+use crate::error::{raise, raise_as};
+use crate::iterators::Range;
+use crate::json::{Codec, Given, field_bounds, object, refused};
+use crate::key::{looked_up, stored};
+use crate::operation::{Operate, Started, answering, sequence};
+use crate::owned::Owned;
+use crate::ttl::{left, lifetime, optional};
+
+type Object<'a, 'py> = &'a Bound<'py, PyAny>;
+
+self_cell::self_cell!(
+    /// The transaction, and the handle that it borrows.
+    struct Begun {
+        owner: FerrumDB,
+        #[not_covariant]
+        dependent: Inner,
+    }
+);
+
+/// Taken by the commit.
+struct Inner<'d>(Option<ferrumdb::OpenTransaction<'d>>);
+
+/// A transaction that is being made: its reads show one moment, and what it has written itself.
+#[pyclass(frozen, module = "ferrumdb")]
+pub(crate) struct OpenTransaction {
+    /// None once it has ended.
+    begun: Mutex<Option<Owned<Begun>>>,
+    codec: Codec,
+}
+
+impl OpenTransaction {
+    pub(crate) fn begin(
+        db: &FerrumDB,
+        collection: Option<&str>,
+        reads_ranges: bool,
+        codec: Codec,
+    ) -> PyResult<Self> {
+        // Of a closed database nothing can be read.
+        db.count().map_err(raise)?;
+        let begun = Begun::try_new(db.clone(), |db| {
+            let mut open = db.begin();
+            if reads_ranges {
+                open.expect_ranges();
+            }
+            if let Some(name) = collection {
+                open.in_collection(name)?;
+            }
+            Ok(Inner(Some(open)))
+        });
+        let begun = Mutex::new(Some(Owned::new(begun.map_err(raise)?)));
+        Ok(Self { begun, codec })
+    }
+
+    /// Works on it without the interpreter, as reads may wait for a disk.
+    fn with<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut ferrumdb::OpenTransaction<'_>) -> ferrumdb::Result<T> + Send,
+    ) -> PyResult<T> {
+        py.detach(|| self.work(work)).and_then(|done| done.map_err(raise))
+    }
+
+    /// Writes a value into it, which needs the interpreter.
+    fn write(
+        &self,
+        py: Python<'_>,
+        write: impl FnOnce(&mut ferrumdb::OpenTransaction<'_>) -> ferrumdb::Result<()>,
+    ) -> PyResult<()> {
+        let mut begun = self.begun.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        on(&mut begun, write)?.map_err(refused)
+    }
+
+    fn work<T>(&self, work: impl FnOnce(&mut ferrumdb::OpenTransaction<'_>) -> T) -> PyResult<T> {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        on(&mut begun, work)
+    }
+
+    fn document(&self, py: Python<'_>, key: Object<'_, '_>) -> PyResult<Option<Document>> {
+        match looked_up(key) {
+            Some(key) => self.with(py, |open| open.get(key)),
+            None => Ok(None),
+        }
+    }
+
+    fn committed(&self, py: Python<'_>) -> PyResult<impl Operate + use<>> {
+        let begun = self.begun.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner).take();
+        let mut begun = begun.ok_or_else(ended)?;
+        let pending =
+            begun.with_dependent_mut(|_, inner| inner.0.take().map(ferrumdb::OpenTransaction::commit));
+        Ok(answering(pending.ok_or_else(ended)?, sequence))
+    }
+}
+
+fn on<T>(
+    begun: &mut Option<Owned<Begun>>,
+    work: impl FnOnce(&mut ferrumdb::OpenTransaction<'_>) -> T,
+) -> PyResult<T> {
+    let begun = begun.as_mut().ok_or_else(ended)?;
+    begun.with_dependent_mut(|_, inner| inner.0.as_mut().map(work)).ok_or_else(ended)
+}
+
+fn ended() -> PyErr {
+    raise_as("Closed", "closed", "the transaction has ended; begin another one")
+}
+
+#[pymethods]
+impl OpenTransaction {
+    /// The value under a key, or the default.
+    #[pyo3(signature = (key, default = None))]
+    fn get(&self, py: Python<'_>, key: Object<'_, '_>, default: Option<Py<PyAny>>) -> PyResult<Py<PyAny>> {
+        match self.document(py, key)? {
+            Some(document) => object(py, &document, self.codec),
+            None => Ok(default.unwrap_or_else(|| py.None())),
+        }
+    }
+
+    fn __getitem__(&self, py: Python<'_>, key: Object<'_, '_>) -> PyResult<Py<PyAny>> {
+        match self.document(py, key)? {
+            Some(document) => object(py, &document, self.codec),
+            None => Err(PyKeyError::new_err((key.clone().unbind(),))),
+        }
+    }
+
+    /// Whether there is a document under a key.
+    fn exists(&self, py: Python<'_>, key: Object<'_, '_>) -> PyResult<bool> {
+        looked_up(key).map_or(Ok(false), |key| self.with(py, |open| Ok(open.contains(key))))
+    }
+
+    fn __contains__(&self, py: Python<'_>, key: Object<'_, '_>) -> PyResult<bool> {
+        self.exists(py, key)
+    }
+
+    /// For how many seconds a document will stay: infinitely many, if it does not expire; None, if there is none.
+    fn ttl(&self, py: Python<'_>, key: Object<'_, '_>) -> PyResult<Option<f64>> {
+        let Some(key) = looked_up(key) else { return Ok(None) };
+        Ok(self.with(py, |open| Ok(open.ttl(key)))?.map(left))
+    }
+
+    /// How many documents there are.
+    fn count(&self, py: Python<'_>) -> PyResult<u64> {
+        self.with(py, |open| Ok(open.count()))
+    }
+
+    /// The keys in a range, in their order.
+    #[pyo3(signature = (*, prefix = None, start = None, end = None, reverse = false, limit = None))]
+    fn keys<'py>(
+        &self,
+        py: Python<'py>,
+        prefix: Option<&str>,
+        start: Option<&str>,
+        end: Option<&str>,
+        reverse: bool,
+        limit: Option<usize>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let range = Range::new(prefix, start, end).ends();
+        let keys = self.with(py, |open| {
+            let read = open.range(range).limit(limit.unwrap_or(usize::MAX));
+            Ok(if reverse { read.reverse().keys() } else { read.keys() })
+        })?;
+        list_of_keys(py, &keys)
+    }
+
+    /// The keys and values in a range, in the order of the keys.
+    #[pyo3(signature = (*, prefix = None, start = None, end = None, reverse = false, limit = None))]
+    fn items<'py>(
+        &self,
+        py: Python<'py>,
+        prefix: Option<&str>,
+        start: Option<&str>,
+        end: Option<&str>,
+        reverse: bool,
+        limit: Option<usize>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let range = Range::new(prefix, start, end).ends();
+        let items = self.with(py, |open| {
+            let read = open.range(range).limit(limit.unwrap_or(usize::MAX));
+            if reverse { read.reverse().documents() } else { read.documents() }
+        })?;
+        list_of_items(py, &items, self.codec)
+    }
+
+    /// The keys of the documents whose field equals a value.
+    #[pyo3(signature = (field, value, *, exact = false))]
+    fn find<'py>(
+        &self,
+        py: Python<'py>,
+        field: Object<'_, '_>,
+        value: Object<'_, '_>,
+        exact: bool,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let (path, value) = (field_path(field)?, wanted(value, exact, self.codec)?);
+        let keys = self.with(py, |open| open.find::<FieldPath>(path, &value))?;
+        list_of_keys(py, &keys)
+    }
+
+    /// The keys of the documents whose field lies from `start` to before `end`.
+    #[pyo3(signature = (field, start = None, end = None))]
+    fn find_range<'py>(
+        &self,
+        py: Python<'py>,
+        field: Object<'_, '_>,
+        start: Option<Object<'_, '_>>,
+        end: Option<Object<'_, '_>>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let path = field_path(field)?;
+        let bounds = field_bounds(start, end, self.codec)?;
+        let keys = self.with(py, |open| open.find_range::<FieldPath>(path, bounds))?;
+        list_of_keys(py, &keys)
+    }
+
+    /// The key holds this value from the commit on, and never expires, unless there is a `ttl`.
+    #[pyo3(signature = (key, value, *, ttl = None))]
+    fn set(
+        &self,
+        py: Python<'_>,
+        key: Object<'_, '_>,
+        value: Object<'_, '_>,
+        ttl: Option<Object<'_, '_>>,
+    ) -> PyResult<()> {
+        let (key, ttl) = (stored(key)?, optional(ttl)?);
+        let given = Given::new(value, self.codec);
+        self.write(py, |open| match ttl {
+            Some(ttl) => open.set_ex(key, given, ttl),
+            None => open.set(key, given),
+        })
+    }
+
+    fn __setitem__(&self, py: Python<'_>, key: Object<'_, '_>, value: Object<'_, '_>) -> PyResult<()> {
+        self.set(py, key, value, None)
+    }
+
+    /// As `set`, but the value expires when the one there was to.
+    fn update(&self, py: Python<'_>, key: Object<'_, '_>, value: Object<'_, '_>) -> PyResult<()> {
+        let key = stored(key)?;
+        self.write(py, |open| open.update(key, Given::new(value, self.codec)))
+    }
+
+    /// Adds to the integer under a key, or to a field of the document there. The answer is the sum.
+    #[pyo3(signature = (key, by = 1, *, field = None))]
+    fn increment(
+        &self,
+        py: Python<'_>,
+        key: Object<'_, '_>,
+        by: i64,
+        field: Option<Object<'_, '_>>,
+    ) -> PyResult<i64> {
+        let (key, path) = (stored(key)?, field.map(field_path).transpose()?);
+        self.with(py, |open| match path {
+            Some(path) => open.increment_field::<FieldPath>(key, path, by),
+            None => open.increment(key, by),
+        })
+    }
+
+    /// The document, if there is one, expires so long from now.
+    fn expire(&self, py: Python<'_>, key: Object<'_, '_>, ttl: Object<'_, '_>) -> PyResult<()> {
+        let (key, ttl) = (stored(key)?, lifetime(ttl)?);
+        self.with(py, |open| {
+            open.expire(key, ttl);
+            Ok(())
+        })
+    }
+
+    /// The document, if there is one, never expires.
+    fn persist(&self, py: Python<'_>, key: Object<'_, '_>) -> PyResult<()> {
+        let key = stored(key)?;
+        self.with(py, |open| {
+            open.persist(key);
+            Ok(())
+        })
+    }
+
+    /// The key holds nothing from the commit on.
+    fn delete(&self, py: Python<'_>, key: Object<'_, '_>) -> PyResult<()> {
+        let key = stored(key)?;
+        self.with(py, |open| {
+            open.delete(key);
+            Ok(())
+        })
+    }
+
+    fn __delitem__(&self, py: Python<'_>, key: Object<'_, '_>) -> PyResult<()> {
+        if !self.exists(py, key)? {
+            return Err(PyKeyError::new_err((key.clone().unbind(),)));
+        }
+        self.delete(py, key)
+    }
+
+    /// From here on, keys are those of this collection; of the root, if it is None.
+    #[pyo3(signature = (name = None))]
+    fn in_collection(&self, py: Python<'_>, name: Option<Object<'_, '_>>) -> PyResult<()> {
+        let name = name.map(stored).transpose()?;
+        self.with(py, |open| match name {
+            Some(name) => open.in_collection(name).map(drop),
+            None => {
+                open.in_root();
+                Ok(())
+            }
+        })
+    }
+
+    /// Commits what was written, if nobody has changed meanwhile what was read. The answer is the number of the commit.
+    fn commit(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.committed(py)?.wait(py)
+    }
+
+    fn start_commit(&self, py: Python<'_>) -> PyResult<Started> {
+        Ok(self.committed(py)?.start())
+    }
+
+    /// Ends it without a commit.
+    fn rollback(&self, py: Python<'_>) {
+        let begun = self.begun.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner).take();
+        drop(begun);
+    }
+
+    /// Whether it was committed or rolled back.
+    #[getter]
+    fn ended(&self, py: Python<'_>) -> bool {
+        self.begun.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+}

@@ -1,0 +1,138 @@
+"""Every value that JSON has comes back as it was, and every other one is refused with the place where it is."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import enum
+import math
+import random
+from collections import OrderedDict, namedtuple
+from pathlib import Path
+from typing import Any
+
+import ferrumdb
+import pytest
+from ferrumdb import FerrumDB, NotSerializable
+
+
+def made(choose: random.Random, depth: int) -> Any:
+    """A value of any kind."""
+    kind = choose.randrange(8 if depth else 6)
+    if kind == 0:
+        return choose.choice([None, True, False])
+    if kind == 1:
+        return choose.choice([0, -1, 2**63 - 1, -(2**63), 2**64 - 1, choose.randrange(-(2**63), 2**64)])
+    if kind == 2:
+        return choose.choice([0.0, -0.0, 5e-324, 1.7976931348623157e308, 1e16, 1.0, choose.uniform(-1e9, 1e9)])
+    if kind in (3, 4, 5):
+        return "".join(choose.choice(["a", '"', "\\", "\n", "\x00", "é", "\u2028", "😀", "$date"]) for _ in range(5))
+    if kind == 6:
+        return [made(choose, depth - 1) for _ in range(choose.randrange(4))]
+    return {str(made(choose, 0)): made(choose, depth - 1) for _ in range(choose.randrange(4))}
+
+
+@pytest.mark.parametrize("codec", ["json", "extended"])
+def test_any_value_comes_back_exactly(tmp_path: Path, codec: Any) -> None:
+    choose = random.Random(7)
+    values = {f"{n}": made(choose, 4) for n in range(500)}
+    with FerrumDB.open(tmp_path / "v.db", codec=codec, fsync="never") as db:
+        db.update(values)
+    with FerrumDB.open(tmp_path / "v.db", codec=codec) as db:
+        for key, value in values.items():
+            # The text tells -0.0 from 0.0, and 1 from 1.0 and True.
+            assert repr(db[key]) == repr(value)
+
+
+def test_what_is_like_what_json_has_becomes_that(db: FerrumDB) -> None:
+    class Color(str, enum.Enum):
+        RED = "red"
+
+    class Level(enum.IntEnum):
+        HIGH = 3
+
+    Point = namedtuple("Point", ["x", "y"])
+    db["v"] = {"t": (1, (2,)), "c": Color.RED, "l": Level.HIGH, "p": Point(1, 2), "o": OrderedDict(z=1, a=2)}
+    assert db["v"] == {"t": [1, [2]], "c": "red", "l": 3, "p": [1, 2], "o": {"z": 1, "a": 2}}
+    assert list(db["v"]["o"]) == ["z", "a"] and type(db["v"]["c"]) is str
+
+
+@pytest.mark.parametrize(
+    ("value", "classes", "where"),
+    [
+        (2**64, (OverflowError, ferrumdb.OutOfRange), r"at \$ "),
+        ({"a": [0, -(2**63) - 1]}, (OverflowError,), r"at \$\.a\[1\] "),
+        ([math.nan], (ValueError,), r"at \$\[0\] .*NaN"),
+        ({"x": math.inf}, (ValueError,), r"at \$\.x "),
+        ({"x": {"y": b"1"}}, (TypeError,), r'at \$\.x\.y .*bytes.*codec="extended"'),
+        (datetime.datetime(2024, 1, 1), (TypeError,), 'datetime.*codec="extended"'),
+        ([decimal.Decimal("1.5")], (TypeError,), r'at \$\[0\] .*Decimal.*codec="extended"'),
+        ({"s": {1}}, (TypeError,), r"at \$\.s .*set"),
+        ({1: 2}, (TypeError,), "key of an object is a str, not int"),
+        (object(), (TypeError,), "object"),
+        ("\ud800", (ValueError,), "surrogate"),
+        ({"\udfff": 1}, (ValueError,), "surrogate"),
+    ],
+)
+def test_what_has_no_form_is_refused_with_its_place(
+    db: FerrumDB, value: object, classes: tuple[type[Exception], ...], where: str
+) -> None:
+    for store in (db.set, db.put, db.insert, db.transaction().set, db.get_and_set):
+        with pytest.raises(NotSerializable, match=where) as refused:
+            store("k", value)
+        assert all(isinstance(refused.value, one) for one in (TypeError, *classes))
+        assert refused.value.code == "not-serializable" and refused.value.key == "k"
+    assert "k" not in db
+
+
+def test_depth_and_cycles_are_refused_soon(db: FerrumDB) -> None:
+    deep: Any = 1
+    for _ in range(3_000):
+        deep = [deep]
+    cycle: list[Any] = []
+    cycle.append(cycle)
+    for value in (deep, cycle):
+        with pytest.raises(ferrumdb.TooLarge, match="128"):
+            db["deep"] = value
+    allowed: Any = 1
+    for _ in range(128):
+        allowed = [allowed]
+    db["deep"] = allowed
+    assert db["deep"] == allowed
+
+
+def test_a_document_beyond_the_limit_is_refused(path: Path) -> None:
+    with FerrumDB.open(path, max_document_bytes=100) as db:
+        with pytest.raises(ferrumdb.TooLarge) as refused:
+            db["k"] = "x" * 100
+        assert refused.value.code == "too-large" and isinstance(refused.value, ValueError)
+
+
+def test_the_extended_codec_keeps_times_bytes_and_decimals(path: Path) -> None:
+    utc = datetime.timezone.utc
+    value = {
+        "datetime": datetime.datetime(2024, 2, 29, 12, 30, 1, 500, utc),
+        "naive": datetime.datetime(2024, 2, 29),
+        "date": datetime.date(2024, 2, 29),
+        "bytes": [bytes(range(256)), b""],
+        "decimal": decimal.Decimal("1.10"),
+        "looks": [
+            {"$date": "2024-02-29"},
+            {"$binary": b"x"},
+            {"$literal": {"$date": 1}},
+            {"$date": 1, "b": 2},
+        ],
+    }
+    with FerrumDB.open(path, codec="extended") as db:
+        db["v"] = value
+        assert db["v"] == value and repr(db["v"]["decimal"]) == "Decimal('1.10')"
+        assert type(db["v"]["date"]) is datetime.date
+        db.commit(db.transaction().set("w", value["decimal"]))
+        assert db["w"] == value["decimal"]
+        db.set_raw("foreign", '{"$date": "no date", "n": 1}')
+        db.set_raw("alone", '{"$date": "no date"}')
+        assert db["foreign"] == {"$date": "no date", "n": 1} and db["alone"] == {"$date": "no date"}
+        with pytest.raises(TypeError, match="set"):
+            db["s"] = {1}
+    with FerrumDB.open(path) as db:
+        assert db["v"]["date"] == {"$date": "2024-02-29"}
