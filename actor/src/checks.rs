@@ -172,7 +172,7 @@ fn when_unlocked<T>(
     }
 }
 
-fn on_a_thread<T: Send + 'static>(
+pub(crate) fn on_a_thread<T: Send + 'static>(
     path: PathBuf,
     work: impl FnOnce(&Reply<T>) -> engine::Result<T> + Send + 'static,
 ) -> Pending<T> {

@@ -70,6 +70,7 @@ mod group;
 mod hints;
 mod inbox;
 mod index_builds;
+mod inspection;
 mod lag;
 mod link;
 mod live;
@@ -104,11 +105,13 @@ pub use error::{Error, ErrorKind, Result};
 pub use expiry::Ttl;
 pub use export::{EXPORT_VERSION, Export};
 pub use ferrumdb_engine::{
-    Change, ChangeKind, Clock, CollectionInfo, Document, DocumentInfo, EncryptionKey, FieldPath, Finding,
-    History, IndexInfo, Key, Keys, Limits, LostCommits, ManualClock, PathError, RecoveryReport, RepairReport,
-    Sequence, Stats, SystemClock, Timestamp, UpTo, VerifyReport, Version, fs,
+    Change, ChangeKind, Clock, CollectionInfo, Document, DocumentInfo, EncryptionKey, FieldPath,
+    FileContents, FileInfo, FileKey, Finding, History, IndexInfo, Key, Keys, Limits, LostCommits,
+    ManualClock, PathError, RecoveryReport, RepairReport, Sequence, Stats, SystemClock, Timestamp, UpTo,
+    VerifyReport, Version, fs,
 };
 pub use fsync_policy::FsyncPolicy;
+pub use inspection::inspect;
 pub use lag::Lag;
 pub use metrics::{Distribution, Meter, Metrics};
 pub use open_transaction::{OpenFieldRange, OpenRange, OpenTransaction};

@@ -39,6 +39,11 @@ impl<'o> Access<'o> {
         Ok(Self { options, secret })
     }
 
+    /// Whether there is a key or a passphrase.
+    pub(crate) fn has_secret(&self) -> bool {
+        self.secret.is_some()
+    }
+
     /// The configuration for the database at `path`, with the policy that the environment sets where none was given.
     pub(crate) fn config(&self, path: &Path) -> Result<Config, Failure> {
         let config = Config::new(path).with_lock_timeout(self.options.wait.unwrap_or_default());

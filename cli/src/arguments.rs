@@ -21,11 +21,12 @@ const EXAMPLES: &str = r#"Examples:
   ferrumdb find my.db role admin            documents by the value of a field
   ferrumdb info my.db --json                what is known of a file, for programs
   ferrumdb watch my.db                      what another process commits there, live
+  ferrumdb web my.db                        a page to look into it, in a browser
   ferrumdb import my.db users.json --key id documents from a file
   ferrumdb backup my.db sunday.db           a verified copy
   ferrumdb ./import                         a prompt on a file that is called like a command
 
-Each command tells more, with examples: `ferrumdb import --help`.
+Each command tells more, with examples: `ferrumdb import --help`. `docs/command.md` lists what they print as JSON.
 
 Environment:
   FERRUMDB_FSYNC        the policy where --fsync is not given

@@ -14,6 +14,7 @@ mod options;
 mod output;
 mod progress;
 mod repl;
+mod studio;
 mod suggestions;
 mod time;
 mod typed;

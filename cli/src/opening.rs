@@ -127,7 +127,7 @@ pub(crate) fn open_for_prompt(path: &Path, options: &Options, prompting: bool) -
     }
 }
 
-fn must_exist(path: &Path) -> Result<(), Failure> {
+pub(crate) fn must_exist(path: &Path) -> Result<(), Failure> {
     if path.exists() {
         return Ok(());
     }

@@ -170,6 +170,11 @@ impl Definitions {
         self.0.retain(|(known, _)| *known != collection);
     }
 
+    /// The collections and the fields that have one, in the order in which the indexes were created.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (CollectionId, &FieldPath)> {
+        self.0.iter().map(|(collection, definition)| (*collection, &definition.path))
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

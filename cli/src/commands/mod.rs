@@ -19,6 +19,7 @@ mod restore;
 mod set;
 mod shell;
 mod watch;
+mod web;
 
 use std::path::PathBuf;
 
@@ -41,6 +42,7 @@ pub(crate) enum Command {
     Index(index::Index),
     History(history::History),
     Watch(watch::Watch),
+    Web(web::Web),
     Info(info::Info),
     Compact(compact::Compact),
     Import(import::Import),
@@ -80,6 +82,7 @@ impl Command {
             Self::Index(index) => index.run(options),
             Self::History(history) => history.run(options),
             Self::Watch(watch) => watch.run(options),
+            Self::Web(web) => web.run(options),
             Self::Info(info) => info.run(options),
             Self::Compact(compact) => compact.run(options),
             Self::Import(import) => import::run(import, options),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ferrumdb::FieldPath;
 
-pub(super) use dots::Dot;
+pub(super) use dots::{Dot, StudioDo};
 pub(super) use verbs::{Argument, VERBS, Verb, help};
 
 use crate::time::lifetime;

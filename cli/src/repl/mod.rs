@@ -11,6 +11,7 @@ mod pipe;
 mod reading;
 mod session;
 mod speed;
+mod studio;
 mod terminal;
 mod view;
 mod writing;

@@ -149,6 +149,7 @@ impl<'d> Session<'d> {
             _ if self.open.is_some() => {
                 Err(Failure::new(Status::Refused, "a transaction is open; COMMIT or ROLLBACK ends it"))
             }
+            Dot::Studio(what) => self.studio(*what),
             Dot::Import(words) => self.import(words),
             Dot::Dump(file) => self.dump(file.as_deref()),
             Dot::Open(path) => {

@@ -7,6 +7,7 @@ use std::io;
 use std::time::Instant;
 
 use ferrumdb::{Collection, Error, FerrumDB, OpenTransaction, Snapshot};
+use ferrumdb_studio::Studio;
 
 use super::command::{self, Command};
 use super::interrupt;
@@ -33,6 +34,8 @@ pub(super) struct Session<'d> {
     /// What reads show instead of what is there.
     pub(super) snapshot: Option<Snapshot>,
     pub(super) kept: Kept,
+    /// Studio, beside whoever sits in front of a terminal.
+    pub(super) studio: Option<Studio>,
     in_flight: VecDeque<(Origin, Write)>,
 }
 
@@ -65,7 +68,7 @@ pub(super) enum Origin {
 impl<'d> Session<'d> {
     pub(super) fn new(db: &'d FerrumDB, options: &'d Options, kept: Kept) -> Self {
         let used = (**db).clone();
-        Self { db, options, used, open: None, snapshot: None, kept, in_flight: VecDeque::new() }
+        Self { db, options, used, open: None, snapshot: None, kept, studio: None, in_flight: VecDeque::new() }
     }
 
     /// What stays.

@@ -81,6 +81,7 @@ fn editor(coloured: bool) -> rustyline::Result<Editor<LineHelper, FileHistory>> 
 }
 
 fn greet(session: &mut Session<'_>) -> Result<(), Failure> {
+    session.greet_with_studio()?;
     let (path, count) = (session.db.path().display().to_string(), session.db.count()?);
     let documents = if count == 1 { "document" } else { "documents" };
     let version = env!("CARGO_PKG_VERSION");

@@ -1,22 +1,21 @@
 //! Owns bringing up what a followed file holds, by the walk that recovery takes. Never writes, and never judges a tail
 //! that its owner may still be writing.
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::walk::{self, Bounds, Ended, Opening};
 use crate::apply::Applier;
 use crate::error::{Error, Result};
-use crate::fs::{File, FileSystem, OpenMode};
+use crate::fs::{File, FileSystem};
 use crate::generation::Generation;
 use crate::hint::{Start, Walked};
 use crate::key::{Sequence, Timestamp};
 use crate::live::Live;
-use crate::log::{Header, HeaderState, Place, Scanner};
+use crate::log::{Header, Place, Scanner};
 use crate::options::Options;
 use crate::recovery::unread::Unread;
-use crate::recovery::{self, FileFound, Unlocked};
+use crate::recovery::{self, Unlocked};
 use crate::snapshot::Snapshot;
 use crate::stats::RecoveryReport;
 use crate::view::Shared;
@@ -107,15 +106,7 @@ fn judge(scanner: &mut Scanner<'_>, ended: &Ended, claim: u64, path: &Path) -> R
 }
 
 fn open(file_system: &dyn FileSystem, path: &Path, options: &Options) -> Result<(Arc<dyn File>, Unlocked)> {
-    let file = file_system.open(path, OpenMode::Read).map_err(|source| match source.kind() {
-        io::ErrorKind::IsADirectory => Error::IsADirectory { path: path.to_path_buf() },
-        _ => Error::io("open", path, source),
-    })?;
-    match recovery::identify(&*file, path)? {
-        (FileFound::Database, HeaderState::Valid(copies)) => {
-            let unlocked = recovery::unlock(path, copies, options.encryption.as_ref())?;
-            Ok((file, unlocked))
-        }
-        (found, header) => Err(recovery::refusal(path.to_path_buf(), found, Some(header))),
-    }
+    let (file, copies) = recovery::open_to_look(file_system, path)?;
+    let unlocked = recovery::unlock(path, copies, options.encryption.as_ref())?;
+    Ok((file, unlocked))
 }

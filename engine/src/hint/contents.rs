@@ -139,6 +139,11 @@ impl Contents {
         bytes.is_empty().then_some(())
     }
 
+    /// The definitions alone, where nothing else is read.
+    pub(super) fn into_definitions(self) -> Definitions {
+        self.definitions
+    }
+
     /// The definitions, and the indexes, if all of them are complete.
     pub(super) fn finish(mut self) -> Option<(Definitions, Catalog)> {
         self.complete()?;

@@ -58,7 +58,7 @@ impl Walked {
 }
 
 /// Why a hint is not used.
-enum Unfit {
+pub(super) enum Unfit {
     Io(io::Error),
     Because(&'static str),
 }
@@ -141,29 +141,14 @@ fn load(
     log_header: &Header,
     keyring: Option<&Keyring>,
 ) -> Result<Start, Unfit> {
-    let mut bytes = [0; HEADER_BYTES];
-    let read = read_full(hint, &mut bytes, 0)?;
-    let header = HintHeader::decode(&bytes[..read]).map_err(Unfit::Because)?;
-    if header.file_id != log_header.file_id || header.generation != log_header.generation {
-        return Err(Unfit::Because("it belongs to another file"));
-    }
-    let opener = match keyring {
-        None if header.salt != [0; SALT_BYTES] => return Err(Unfit::Because("it is encrypted")),
-        keyring => keyring.map(|keyring| keyring.file_opener(Purpose::Hint, header.salt)),
-    };
-    let (place, mark, kind) = place_in_log(&header, log, keys)?;
-    let hint_bytes = hint.len()?;
-    if header.documents > hint_bytes / ENTRY_BYTES as u64 {
-        return Err(Unfit::Because("it is too short for its documents"));
-    }
+    let Fitting { header, ended, mut blocks } = Fitting::find(hint, log, keys, log_header, keyring)?;
+    let hint_bytes = blocks.hint_bytes;
     let mut filling = Filling::new(&header);
-    let position = HEADER_BYTES as u64;
-    let mut blocks = Blocks { hint, hint_bytes, position, header: &bytes, opener, number: 0 };
     let mut buffer = Vec::new();
     loop {
         let (kind, entries) = blocks.next(&mut buffer)?;
         let filled = match kind {
-            kind::COLLECTIONS => filling.collections_block(entries, &buffer),
+            kind::COLLECTIONS => collections_block(&mut filling.collections, entries, &buffer),
             kind::KEYDIR => filling.keydir_block(entries, &buffer),
             kind::INDEXES => filling.contents.index_block(entries, &buffer, hint_bytes),
             kind::CONTENTS => filling.contents.contents_block(entries, &buffer),
@@ -175,16 +160,66 @@ fn load(
     let (definitions, catalog) =
         std::mem::take(&mut filling.contents).finish().ok_or(Unfit::Because("an index is not complete"))?;
     filling.view.catalog = catalog;
-    let walked = Walked {
-        place,
-        definitions,
-        time: mark.time.max(log_header.created),
-        // The last mark's claim is the farthest of all marks before the place: claims never go back.
-        claim: mark.synced.max(log_header.synced),
-        last_record: header.last_record,
-        closed: kind == Kind::CloseMark,
-    };
+    let walked = ended.walked(definitions, log_header, &header);
     filling.finish(walked).ok_or(Unfit::Because("its totals are wrong"))
+}
+
+/// A hint that the log continues, as far as its header tells.
+pub(super) struct Fitting<'f> {
+    pub(super) header: HintHeader,
+    pub(super) ended: HintedEnd,
+    pub(super) blocks: Blocks<'f>,
+}
+
+/// The commit after which a hint was taken, as the log has it.
+pub(super) struct HintedEnd {
+    pub(super) place: Place,
+    mark: Mark,
+    kind: Kind,
+}
+
+impl<'f> Fitting<'f> {
+    pub(super) fn find(
+        hint: &'f dyn File,
+        log: &dyn File,
+        keys: &LogKeys,
+        log_header: &Header,
+        keyring: Option<&Keyring>,
+    ) -> Result<Self, Unfit> {
+        let mut bytes = [0; HEADER_BYTES];
+        let read = read_full(hint, &mut bytes, 0)?;
+        let header = HintHeader::decode(&bytes[..read]).map_err(Unfit::Because)?;
+        if header.file_id != log_header.file_id || header.generation != log_header.generation {
+            return Err(Unfit::Because("it belongs to another file"));
+        }
+        let opener = match keyring {
+            None if header.salt != [0; SALT_BYTES] => return Err(Unfit::Because("it is encrypted")),
+            keyring => keyring.map(|keyring| keyring.file_opener(Purpose::Hint, header.salt)),
+        };
+        let (place, mark, kind) = place_in_log(&header, log, keys)?;
+        let hint_bytes = hint.len()?;
+        if header.documents > hint_bytes / ENTRY_BYTES as u64 {
+            return Err(Unfit::Because("it is too short for its documents"));
+        }
+        let position = HEADER_BYTES as u64;
+        let blocks = Blocks { hint, hint_bytes, position, header: bytes, opener, number: 0 };
+        Ok(Self { header, ended: HintedEnd { place, mark, kind }, blocks })
+    }
+}
+
+impl HintedEnd {
+    pub(super) fn walked(self, definitions: Definitions, log_header: &Header, header: &HintHeader) -> Walked {
+        let Self { place, mark, kind } = self;
+        Walked {
+            place,
+            definitions,
+            time: mark.time.max(log_header.created),
+            // The last mark's claim is the farthest of all marks before the place: claims never go back.
+            claim: mark.synced.max(log_header.synced),
+            last_record: header.last_record,
+            closed: kind == Kind::CloseMark,
+        }
+    }
 }
 
 /// The place where the hinted part of the log ends, if the commit that the hint names still stands there.
@@ -202,18 +237,18 @@ fn place_in_log(header: &HintHeader, log: &dyn File, keys: &LogKeys) -> Result<(
 }
 
 /// The reading end of a hint file.
-struct Blocks<'f> {
+pub(super) struct Blocks<'f> {
     hint: &'f dyn File,
-    header: &'f [u8],
+    header: [u8; HEADER_BYTES],
     opener: Option<Opener>,
-    hint_bytes: u64,
+    pub(super) hint_bytes: u64,
     position: u64,
     number: u32,
 }
 
 impl Blocks<'_> {
     /// Reads the next block's entries into `payload`; returns its kind, and how many they are.
-    fn next(&mut self, payload: &mut Vec<u8>) -> Result<(u32, u32), Unfit> {
+    pub(super) fn next(&mut self, payload: &mut Vec<u8>) -> Result<(u32, u32), Unfit> {
         let short = Unfit::Because("it is cut short");
         let mut head = [0; BLOCK_HEAD_BYTES];
         if read_full(self.hint, &mut head, self.position)? < BLOCK_HEAD_BYTES {
@@ -228,7 +263,7 @@ impl Blocks<'_> {
         if read_full(self.hint, payload, start)? < payload_bytes {
             return Err(short);
         }
-        if block_checksum(checksum(self.header), &head[..at::CHECKSUM], payload)
+        if block_checksum(checksum(&self.header), &head[..at::CHECKSUM], payload)
             != read_u32(&head, at::CHECKSUM)
             || read_u32(&head, at::NUMBER) != self.number
         {
@@ -237,13 +272,30 @@ impl Blocks<'_> {
         self.number += 1;
         self.position = start + payload_bytes as u64;
         if let Some(opener) = &self.opener {
-            let opened = opener.open(&block_bound(self.header, &head), payload);
+            let opened = opener.open(&block_bound(&self.header, &head), payload);
             let plain = opened.map_err(|_| Unfit::Because("the seal of a block is broken"))?.len();
             payload.copy_within(NONCE_BYTES..NONCE_BYTES + plain, 0);
             payload.truncate(plain);
         }
         Ok((read_u32(&head, at::KIND), read_u32(&head, at::ENTRIES)))
     }
+}
+
+/// Takes the entries of a block that says which collections there are. Nothing, if they are not what the hint's writer can
+/// have written.
+pub(super) fn collections_block(
+    collections: &mut Vec<(CollectionId, Key)>,
+    entries: u32,
+    mut bytes: &[u8],
+) -> Option<()> {
+    for _ in 0..entries {
+        let (fixed, rest) = bytes.split_at_checked(COLLECTION_BYTES)?;
+        let (name, rest) = rest.split_at_checked(read_u32(fixed, collection::NAME_BYTES) as usize)?;
+        let id = CollectionId(read_u32(fixed, collection::NUMBER));
+        collections.push((id, Key::from(std::str::from_utf8(name).ok()?)));
+        bytes = rest;
+    }
+    bytes.is_empty().then_some(())
 }
 
 /// What has been read of a hint.
@@ -268,18 +320,6 @@ impl<'h> Filling<'h> {
             collections: Vec::new(),
             view: View::default(),
         }
-    }
-
-    /// Takes the entries of a block that says which collections there are; as [`Filling::keydir_block`].
-    fn collections_block(&mut self, entries: u32, mut bytes: &[u8]) -> Option<()> {
-        for _ in 0..entries {
-            let (fixed, rest) = bytes.split_at_checked(COLLECTION_BYTES)?;
-            let (name, rest) = rest.split_at_checked(read_u32(fixed, collection::NAME_BYTES) as usize)?;
-            let id = CollectionId(read_u32(fixed, collection::NUMBER));
-            self.collections.push((id, Key::from(std::str::from_utf8(name).ok()?)));
-            bytes = rest;
-        }
-        bytes.is_empty().then_some(())
     }
 
     /// Takes the entries of a block. Nothing, if they are not what the hint's writer can have written.

@@ -5,6 +5,7 @@ mod contents;
 mod format;
 mod header;
 mod load;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -20,6 +21,7 @@ use crate::view::Shared;
 use header::HintHeader;
 
 pub(crate) use load::{Identity, Start, Walked, identity};
+pub(crate) use summary::Summary;
 pub use write::HintTask;
 
 /// A hint is not worth its trouble for fewer bytes of log than this, except on closing.

@@ -115,6 +115,13 @@ pub(super) fn verify_document<'b>(
     std::str::from_utf8(payload.document).map_err(|_| ReadFault::Damaged("a document is not UTF-8"))
 }
 
+/// The head of the record at `position`, if one that checks stands there.
+pub(crate) fn read_head(file: &dyn File, keys: &LogKeys, position: u64) -> io::Result<Option<Head>> {
+    let mut bytes = [0; HEAD_BYTES];
+    let read = read_full(file, &mut bytes, position)?;
+    Ok(Head::decode(&bytes[..read], position, keys))
+}
+
 /// Reads the record at `position`, verifies it, and hands it to `take`.
 pub(crate) fn read_record<T>(
     file: &dyn File,

@@ -21,7 +21,7 @@ pub(crate) use chain::Chain;
 pub(crate) use format::{ENCRYPTED, LOG_START, VERSION};
 pub(crate) use header::{Header, HeaderCopy, HeaderState, Origin};
 pub(crate) use kind::Kind;
-pub(crate) use look::{Expected, ReadFault, read_document, read_record};
+pub(crate) use look::{Expected, ReadFault, read_document, read_head, read_record};
 pub(crate) use positions::Positions;
 pub(crate) use record::{Head, Mark, NewRecord, Payload, RecordWriter, record_bytes, text_bytes};
 pub(crate) use scan::{Beyond, OTHER_WRITE, Place, Scanner, Step};

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::fs::{File, FileSystem, OpenMode, read_full};
 use crate::lock::FileLock;
-use crate::log::{HeaderState, LOG_START, VERSION};
+use crate::log::{HeaderCopy, HeaderState, LOG_START, VERSION};
 use crate::options::Options;
 use crate::reader::Reader;
 use crate::writer::Writer;
@@ -111,6 +111,21 @@ fn look(file_system: &dyn FileSystem, path: &Path) -> Result<Option<(FileFound, 
     }
     let (found, header) = identify(&*file, path)?;
     Ok(Some((found, Some(Held { file, lock, header }))))
+}
+
+/// Opens a database to read only, and without its lock; its header is not empty.
+pub(crate) fn open_to_look(
+    file_system: &dyn FileSystem,
+    path: &Path,
+) -> Result<(Arc<dyn File>, Vec<HeaderCopy>)> {
+    let file = file_system.open(path, OpenMode::Read).map_err(|source| match source.kind() {
+        io::ErrorKind::IsADirectory => Error::IsADirectory { path: path.to_path_buf() },
+        _ => Error::io("open", path, source),
+    })?;
+    match identify(&*file, path)? {
+        (FileFound::Database, HeaderState::Valid(copies)) => Ok((file, copies)),
+        (found, header) => Err(refusal(path.to_path_buf(), found, Some(header))),
+    }
 }
 
 /// Finds out what a file is by its first bytes.

@@ -37,6 +37,11 @@ pub(super) struct Wrapping {
 }
 
 impl EncryptionBlock {
+    /// Whether a passphrase opens the file, rather than a key.
+    pub(crate) fn wants_passphrase(&self) -> bool {
+        matches!(self.key_kind, KeyKind::Passphrase(_))
+    }
+
     /// The block of a header copy of [`HEADER_BYTES`], if it says what this build can follow.
     ///
     /// # Errors

@@ -19,6 +19,19 @@ pub(in crate::repl) enum Dot<'a> {
     /// To standard output, without a file.
     Dump(Option<Cow<'a, str>>),
     Open(Cow<'a, str>),
+    Studio(StudioDo),
+}
+
+/// What Studio is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::repl) enum StudioDo {
+    /// To be there, and to say where.
+    Tell,
+    /// The same, in a browser.
+    Show,
+    /// To let documents be changed, or not any more.
+    Writes(bool),
+    End,
 }
 
 /// Reads what stands behind a name, which is in capital letters.
@@ -46,7 +59,15 @@ pub(super) fn parse<'a>(name: &str, rest: &'a str) -> Result<Dot<'a>, String> {
         (".DUMP", [file]) => Ok(Dot::Dump(Some(file.clone()))),
         (".OPEN", [file]) => Ok(Dot::Open(file.clone())),
         (".OPEN", []) => Err(".open needs a file: .open my.db".to_owned()),
-        (".MODE" | ".DUMP" | ".OPEN", _) => {
+        (".STUDIO", []) => Ok(Dot::Studio(StudioDo::Tell)),
+        (".STUDIO", [what]) => match what.to_ascii_lowercase().as_str() {
+            "open" => Ok(Dot::Studio(StudioDo::Show)),
+            "write" => Ok(Dot::Studio(StudioDo::Writes(true))),
+            "read" => Ok(Dot::Studio(StudioDo::Writes(false))),
+            "off" => Ok(Dot::Studio(StudioDo::End)),
+            _ => Err(".studio is open, write, read or off, or nothing, to say where it is".to_owned()),
+        },
+        (".MODE" | ".DUMP" | ".OPEN" | ".STUDIO", _) => {
             Err(format!("{} takes one word; quote a name with spaces", name.to_ascii_lowercase()))
         }
         _ => Err(format!(

@@ -31,10 +31,12 @@ pub(in crate::repl) enum Argument {
     Target,
     Mode,
     Switch,
+    Studio,
 }
 
 use Argument::{
-    Collection, Field, File, From, Indexed, Json, Key, Mode, Prefix, Seconds, Switch, Target, To, Used,
+    Collection, Field, File, From, Indexed, Json, Key, Mode, Prefix, Seconds, Studio, Switch, Target, To,
+    Used,
 };
 
 pub(in crate::repl) const VERBS: &[Verb] = &[
@@ -72,6 +74,7 @@ pub(in crate::repl) const VERBS: &[Verb] = &[
     verb(".import", &[File], "store the documents of a file; more words as of `ferrumdb import`"),
     verb(".dump", &[Target], "write all documents as lines of JSON, which .import reads"),
     verb(".open", &[File], "close this database, and open another"),
+    verb(".studio", &[Studio], "say where Studio is; open: in a browser; write, read: what may be done; off"),
 ];
 
 const RULES: &str = r#"
@@ -122,6 +125,7 @@ impl Argument {
             Self::Target => "[file]",
             Self::Mode => "[mode]",
             Self::Switch => "[on|off]",
+            Self::Studio => "[open|write|read|off]",
         }
     }
 }
