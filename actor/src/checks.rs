@@ -114,7 +114,7 @@ pub fn repair(config: impl Into<Config>, to: impl AsRef<Path>) -> Pending<Repair
         when_unlocked(&config, reply, || {
             let mut note = |done, of| config.progress.note(done, of);
             let key = config.encryption.as_ref();
-            engine::repair(&config.path, &to, key, &*config.file_system, &mut note)
+            engine::repair(&config.path, &to, key, &config.file_system, &mut note)
         })
     })
 }

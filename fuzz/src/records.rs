@@ -1,7 +1,9 @@
 //! Owns what must hold when any bytes are verified and repaired as a database. Never demands that anything can be saved.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use ferrumdb_engine::fs::FileSystem;
 use ferrumdb_engine::{RepairReport, Verification, VerifyReport, repair};
 
 use crate::checks::{Case, PATH, assert_about_bytes, verify};
@@ -21,10 +23,10 @@ pub fn records(data: &[u8]) {
     if let Err(error) = &verified {
         assert_about_bytes(error);
     }
-    let saved =
-        repair(Path::new(PATH), Path::new(REPAIRED), case.key.as_ref(), &case.sim, &mut |done, of| {
-            assert!(done <= of)
-        });
+    let files: Arc<dyn FileSystem> = Arc::new(case.sim.clone());
+    let saved = repair(Path::new(PATH), Path::new(REPAIRED), case.key.as_ref(), &files, &mut |done, of| {
+        assert!(done <= of)
+    });
     let untouched = case.sim.live_bytes(PATH).as_ref() == Some(&case.file);
     assert!(untouched, "verifying and repairing change nothing");
     match &saved {

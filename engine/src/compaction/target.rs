@@ -1,4 +1,4 @@
-//! Owns the file that a compaction or a backup writes. Never gives it a name before it is whole.
+//! Owns the file that a compaction, a backup or a repair writes. Never gives it a name before it is whole.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -137,9 +137,13 @@ impl Target {
 
     /// The same in the base section.
     pub(crate) fn push_to_base_as(&mut self, head: &Head, payload: Payload<'_>, previous: u64) -> u64 {
-        let record = copied(head, previous, Some(payload));
+        self.push_new_to_base(&copied(head, previous, Some(payload)), head.ordinal)
+    }
+
+    /// Adds a record that was in no file to the base section.
+    pub(crate) fn push_new_to_base(&mut self, record: &NewRecord<'_>, ordinal: u32) -> u64 {
         self.base_records += 1;
-        self.encoded.push_to_base(&record, head.ordinal).position
+        self.encoded.push_to_base(record, ordinal).position
     }
 
     /// Ends the base section, which holds the state after this commit.

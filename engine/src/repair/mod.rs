@@ -3,24 +3,26 @@
 
 mod report;
 mod salvage;
-mod target;
 
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::collections::CollectionChange;
+use crate::compaction::Target;
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 use crate::hint::Start;
+use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::keydir::RecordId;
-use crate::log::{Chain, Head, Header, LOG_START, LogKeys, Mark, Payload, Piece};
+use crate::log::format::ORDINAL_MAX;
+use crate::log::{Chain, ENCRYPTED, Head, Header, LOG_START, LogKeys, Mark, Payload, Piece};
 use crate::recovery::free_name;
 use crate::seal::EncryptionKey;
 use crate::verify::exhibit::Exhibit;
 use crate::verify::judge::Judge;
 pub use report::{LostCommits, RepairReport};
 use salvage::{Salvage, Survivors};
-use target::Target;
 
 /// Saves what can be saved of the database file at `path` in a new one at `to`, and tells what was lost.
 ///
@@ -39,11 +41,11 @@ pub fn repair(
     path: &Path,
     to: &Path,
     key: Option<&EncryptionKey>,
-    file_system: &dyn FileSystem,
+    file_system: &Arc<dyn FileSystem>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<RepairReport> {
-    let to = free_name(file_system, to)?;
-    let exhibit = Exhibit::open(file_system, path, key)?;
+    let to = free_name(&**file_system, to)?;
+    let exhibit = Exhibit::open(&**file_system, path, key)?;
     let path = exhibit.path.to_path_buf();
     let Some(header) = &exhibit.header else {
         return Err(match exhibit.file_bytes {
@@ -57,7 +59,7 @@ pub fn repair(
     let keys = LogKeys::new(header, keyring);
     let mut salvage = walk(&exhibit, header, &keys, &mut |done| progress(done, of)).map_err(failed)?;
     if salvage.report.lost_total > 0 {
-        let hinted = Start::find(file_system, &exhibit.path, &*exhibit.file, &keys, header, keyring);
+        let hinted = Start::find(&**file_system, &exhibit.path, &*exhibit.file, &keys, header, keyring);
         salvage.note_hinted(&hinted);
     }
 
@@ -65,13 +67,14 @@ pub fn repair(
     let created = if header.created.0 > 0 { header.created } else { salvage.time() };
     let time = salvage.time().max(created);
     let mut progress = |position| progress(exhibit.file_bytes + position, of);
-    let state = Header { history_floor: salvage.report.sequence, created, ..Header::of_nothing() };
-    Target::create(file_system, to.clone(), &exhibit.path, state, keyring, time)
+    let incompatible = if keyring.is_some() { ENCRYPTED } else { 0 };
+    let new = Header { incompatible, ..Header::new_file(created) };
+    Target::create(file_system, &to, &exhibit.path, header, new, keyring)
         .map_err(Fault::Write)
         .and_then(|mut target| {
             copy(&exhibit, &keys, &records, &mut target, &mut progress)?;
-            target.name(&renamed);
-            target.publish().map_err(Fault::Write)
+            name(&renamed, salvage.report.sequence, &mut target);
+            finish(target, salvage.report.sequence, time, &to).map_err(Fault::Write)
         })
         .map_err(|fault| fault.of(&exhibit.path, &to))?;
     Ok(salvage.finish())
@@ -136,18 +139,39 @@ fn copy(
     exhibit: &Exhibit,
     keys: &LogKeys,
     survivors: &[(RecordId, u64)],
-    target: &mut Target<'_>,
+    target: &mut Target,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), Fault> {
     let mut survey = exhibit.survey(keys).map_err(Fault::Read)?;
     for (_, position) in survivors {
         let mut written = None;
         let take = |head: &Head, _: Option<&Mark>, payload: Option<Payload<'_>>| {
-            written = payload.map(|payload| target.push(head, payload));
+            written = payload.map(|payload| target.push_to_base_as(head, payload, 0));
         };
         survey.piece(*position, take).map_err(Fault::Read)?;
-        written.ok_or(Fault::Changed(*position))?.map_err(Fault::Write)?;
+        written.ok_or(Fault::Changed(*position))?;
+        target.write_if_full().map_err(Fault::Write)?;
         progress(*position);
     }
     Ok(())
+}
+
+/// Gives names to collections that have lost theirs, behind everything else. Nobody knows any more which commits did, so they
+/// get ordinals that no record of the newest commit has.
+fn name(renamed: &[(CollectionId, Key)], newest: Sequence, target: &mut Target) {
+    for (ordinal, (id, name)) in (ORDINAL_MAX - renamed.len() as u32..).zip(renamed) {
+        let change = CollectionChange::Created(*id, name.clone());
+        target.push_new_to_base(&change.record(name, newest), ordinal);
+    }
+}
+
+/// Ends the base section, if there is anything in it, and gives the file its name, durably.
+fn finish(mut target: Target, newest: Sequence, time: Timestamp, to: &Path) -> io::Result<()> {
+    if newest > Sequence::ZERO {
+        target.end_base(newest, time);
+    }
+    // ORDER: the log is durable before the header that says so, and both before a name leads to them.
+    target.sync()?;
+    target.finish(None)?;
+    target.publish(to)
 }

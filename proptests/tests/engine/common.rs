@@ -38,6 +38,11 @@ pub(crate) fn document(json: &str) -> EncodedDocument {
     EncodedDocument::from_json(json.as_bytes(), &Limits::default()).unwrap()
 }
 
+/// The same disk, for who keeps it.
+pub(crate) fn shared(sim: &SimFs) -> Arc<dyn FileSystem> {
+    Arc::new(sim.clone())
+}
+
 /// A transaction of `key=json` and `key` (a deletion).
 pub(crate) fn transaction(changes: &[&str]) -> Transaction {
     let mut transaction = Transaction::new();

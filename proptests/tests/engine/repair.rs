@@ -7,7 +7,7 @@ use ferrumdb_engine::{EncryptionKey, Error, RepairReport, Result, Verification, 
 use ferrumdb_proptests::Random;
 
 use crate::bytes::{commit_ends, records, seal_head};
-use crate::common::{LOG_START, PATH, ROOT, bytes_of, disk_with, open_on, synced};
+use crate::common::{LOG_START, PATH, ROOT, bytes_of, disk_with, open_on, shared, synced};
 use crate::histories::{Life, held, open_quietly};
 
 const TO: &str = "/saved.db";
@@ -17,7 +17,9 @@ fn repaired(sim: &SimFs) -> Result<RepairReport> {
 }
 
 fn repaired_with(sim: &SimFs, key: Option<&EncryptionKey>) -> Result<RepairReport> {
-    repair(Path::new(PATH), Path::new(TO), key, sim, &mut |done, of| assert!(done <= of, "{done} of {of}"))
+    repair(Path::new(PATH), Path::new(TO), key, &shared(sim), &mut |done, of| {
+        assert!(done <= of, "{done} of {of}")
+    })
 }
 
 fn repaired_life(life: &Life) -> Result<RepairReport> {
@@ -228,7 +230,7 @@ fn what_must_not_be_repaired_is_refused_and_nothing_is_made() {
     synced(&mut writer, &["a=1"]).unwrap();
     assert!(matches!(repaired(&sim), Err(Error::Locked { .. })));
     writer.close().unwrap();
-    let itself = repair(Path::new(PATH), Path::new(PATH), None, &sim, &mut |_, _| ());
+    let itself = repair(Path::new(PATH), Path::new(PATH), None, &shared(&sim), &mut |_, _| ());
     assert!(matches!(itself, Err(Error::Exists { .. })), "{itself:?}");
     let names = sim.names().len();
     for foreign in [&b""[..], b"{\"a\": 1}", &[0; 20_000], &[0xA5; 20_000]] {
@@ -253,7 +255,8 @@ fn an_incremental_backup_is_neither_verified_nor_repaired_as_if_it_were_a_databa
         crate::backups::since(writer.backup_source(), since, &name, &sim).unwrap();
         let names = sim.names().len();
         let verified = Verification::of_file(Path::new(&name), None, &sim).map(drop);
-        let saved = repair(Path::new(&name), Path::new("/saved.db"), None, &sim, &mut |_, _| ()).map(drop);
+        let saved =
+            repair(Path::new(&name), Path::new("/saved.db"), None, &shared(&sim), &mut |_, _| ()).map(drop);
         for refused in [verified, saved] {
             assert!(
                 matches!(refused, Err(Error::NotADatabase { found, .. }) if found.contains("incremental"))
