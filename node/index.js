@@ -1,0 +1,8 @@
+// Owns what the package gives to whoever requires it.
+"use strict";
+
+const { FerrumDB } = require("./lib/database.js");
+const { FerrumDBError } = require("./lib/errors.js");
+const { Transaction } = require("./lib/transaction.js");
+
+module.exports = { FerrumDB, FerrumDBError, Transaction };

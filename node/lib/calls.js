@@ -1,0 +1,63 @@
+// Owns the calls of this thread that are under way, each by a number, and keeps its event loop alive while there are any.
+// Never makes an error: whoever awaits a call does, so that its stack says who that is.
+"use strict";
+
+const native = require("./native.js");
+const { Failed, rethrown } = require("./errors.js");
+
+/** Who waits for each call, by its number, and the numbers that are free. */
+const waiting = [];
+const free = [];
+
+/** Which of the calls keep the loop alive, and how many are under way that do. */
+const held = [];
+let underWay = 0;
+/** A timer that never fires while it counts: the binary's own wake-ups do not keep the loop alive. */
+const alive = setInterval(() => {}, 2 ** 31 - 1);
+alive.unref();
+
+const loop = new native.EventLoop(([numbers, calls, values]) => {
+  if (numbers) for (let at = 0; at < numbers.length; at += 2) answer(numbers[at], numbers[at + 1]);
+  if (!calls) return;
+  for (let at = 0; at < calls.length; at++) {
+    const call = calls[at];
+    if (call > 0) answer(call - 1, values[at]);
+    else answer(-call - 1, new Failed(values[at]));
+  }
+});
+
+// What is left open when the process ends is closed as if its owner had done so.
+process.on("exit", () => loop.closeAll());
+
+/**
+ * Has `issue` make a call by the number that it is given. The promise gives the answer, or a `Failed`. A call of one who
+ * only listens does not keep the loop alive.
+ */
+function request(issue, keepsAlive = true) {
+  return new Promise((resolve, reject) => {
+    const call = free.length > 0 ? free.pop() : waiting.length;
+    waiting[call] = resolve;
+    held[call] = keepsAlive;
+    if (keepsAlive && underWay++ === 0) alive.ref();
+    try {
+      issue(call);
+    } catch (error) {
+      release(call);
+      reject(rethrown(error));
+    }
+  });
+}
+
+function answer(call, value) {
+  const resolve = waiting[call];
+  release(call);
+  resolve(value);
+}
+
+function release(call) {
+  waiting[call] = undefined;
+  free.push(call);
+  if (held[call] && --underWay === 0) alive.unref();
+}
+
+module.exports = { loop, request };

@@ -1,0 +1,179 @@
+//! Owns how answers become values of JavaScript: documents as texts, which V8 parses quicker than anybody can build
+//! objects for it. Never parses one.
+
+#![allow(
+    unsafe_code,
+    reason = "napi declares the conversion of a value to be unsafe: its environment is a bare pointer. \
+    Each of these is called by napi itself, with the environment that is current, and hands it on as it is"
+)]
+
+use ferrumdb::{Document, Key, Snapshot};
+use napi::bindgen_prelude::{Array, Float64Array, Null, ToNapiValue};
+use napi::{Env, JsValue, sys};
+
+use crate::database::Database;
+use crate::failure::Failure;
+use crate::handle::Handle;
+use crate::keyspace::Keyspace;
+
+/// What a call that was not answered at once comes to.
+pub(crate) enum Answer {
+    Nothing,
+    Flag(bool),
+    Number(f64),
+    /// A text as it is: JSON that no user has stored, usually.
+    Text(String),
+    Document(Option<Document>),
+    /// With the number of the commit that wrote it.
+    Versioned(Option<Document>),
+    Documents(Vec<Option<Document>>),
+    Keys(Vec<Key>),
+    /// Key and document in turn.
+    Entries(Vec<(Key, Document)>),
+    /// A mixed list, as a watcher's changes are.
+    Parts(Vec<Answer>),
+    Opened(Handle),
+    Looked(Handle, Snapshot),
+}
+
+/// What is known of a document without a disk: `null` if nothing is, `undefined` if there is none.
+pub struct Cached(pub(crate) Option<Option<Document>>);
+
+/// What has come to an end since the event loop looked last.
+pub struct Delivery {
+    /// The numbers of calls, and before each the number that answers it.
+    pub(crate) numbers: Vec<f64>,
+    pub(crate) others: Vec<(u32, Result<Answer, Failure>)>,
+}
+
+/// Integers from here on may lie beyond what a number of JavaScript holds exactly.
+const LONG_DIGITS: usize = 16;
+
+impl ToNapiValue for Cached {
+    unsafe fn to_napi_value(env: sys::napi_env, cached: Self) -> napi::Result<sys::napi_value> {
+        match cached.0 {
+            None => unsafe { Null::to_napi_value(env, Null) },
+            Some(None) => unsafe { <()>::to_napi_value(env, ()) },
+            Some(Some(document)) => unsafe { document_text(env, &document) },
+        }
+    }
+}
+
+impl ToNapiValue for Answer {
+    unsafe fn to_napi_value(env: sys::napi_env, answer: Self) -> napi::Result<sys::napi_value> {
+        unsafe {
+            match answer {
+                Self::Nothing | Self::Document(None) | Self::Versioned(None) => <()>::to_napi_value(env, ()),
+                Self::Flag(flag) => bool::to_napi_value(env, flag),
+                Self::Number(number) => f64::to_napi_value(env, number),
+                Self::Text(text) => self::text(env, &text),
+                Self::Document(Some(document)) => document_text(env, &document),
+                Self::Versioned(Some(document)) => {
+                    let version = document.version().0 as f64;
+                    list(env, [Self::Document(Some(document)), Self::Number(version)])
+                }
+                Self::Documents(documents) => list(env, documents.into_iter().map(Self::Document)),
+                Self::Keys(keys) => list(env, keys.into_iter().map(KeyText)),
+                Self::Entries(entries) => {
+                    let parts = entries.into_iter().flat_map(|(key, document)| {
+                        [Self::Text(key.as_str().to_owned()), Self::Document(Some(document))]
+                    });
+                    list(env, parts.collect::<Vec<_>>())
+                }
+                Self::Parts(parts) => list(env, parts),
+                Self::Opened(handle) => Database::to_napi_value(env, Database::new(handle)),
+                Self::Looked(handle, snapshot) => {
+                    Keyspace::to_napi_value(env, Keyspace::snapshot(handle, snapshot))
+                }
+            }
+        }
+    }
+}
+
+impl ToNapiValue for Delivery {
+    unsafe fn to_napi_value(env: sys::napi_env, delivery: Self) -> napi::Result<sys::napi_value> {
+        let Self { numbers, others } = delivery;
+        let scope = Env::from_raw(env);
+        let mut parts = scope.create_array(3)?;
+        if !numbers.is_empty() {
+            parts.set(0, Float64Array::new(numbers))?;
+        }
+        let mut values = scope.create_array(others.len() as u32)?;
+        let mut calls = Vec::with_capacity(others.len());
+        for (index, (call, outcome)) in others.into_iter().enumerate() {
+            // A failed one is told by its sign.
+            match outcome {
+                Ok(answer) => {
+                    calls.push(f64::from(call) + 1.0);
+                    values.set(index as u32, answer)?;
+                }
+                Err(failure) => {
+                    calls.push(-f64::from(call) - 1.0);
+                    values.set(index as u32, failure.to_json())?;
+                }
+            }
+        }
+        if !calls.is_empty() {
+            parts.set(1, calls)?;
+            parts.set(2, values)?;
+        }
+        Ok(parts.raw())
+    }
+}
+
+struct KeyText(Key);
+
+impl ToNapiValue for KeyText {
+    unsafe fn to_napi_value(env: sys::napi_env, key: Self) -> napi::Result<sys::napi_value> {
+        unsafe { text(env, key.0.as_str()) }
+    }
+}
+
+unsafe fn list<T: ToNapiValue>(
+    env: sys::napi_env,
+    parts: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
+) -> napi::Result<sys::napi_value> {
+    let parts = parts.into_iter();
+    let scope = Env::from_raw(env);
+    let mut array: Array<'_> = scope.create_array(parts.len() as u32)?;
+    for (index, part) in parts.enumerate() {
+        array.set(index as u32, part)?;
+    }
+    Ok(array.raw())
+}
+
+/// The text of a document. One that may hold integers which a number of JavaScript does not is marked by a space before
+/// it, which is none of the stored text, since that is compact.
+unsafe fn document_text(env: sys::napi_env, document: &Document) -> napi::Result<sys::napi_value> {
+    let json = document.as_str();
+    if has_long_digits(json.as_bytes()) {
+        return unsafe { text(env, &format!(" {json}")) };
+    }
+    unsafe { text(env, json) }
+}
+
+/// What is ASCII is copied by V8 as it is; anything else it must decode.
+unsafe fn text(env: sys::napi_env, text: &str) -> napi::Result<sys::napi_value> {
+    let scope = Env::from_raw(env);
+    if text.is_ascii() {
+        return Ok(scope.create_string_latin1(text)?.raw());
+    }
+    unsafe { <&str>::to_napi_value(env, text) }
+}
+
+/// Whether so many digits stand in a row that they may be such an integer. A row of so many has one at each multiple of
+/// their number, so few bytes are looked at.
+fn has_long_digits(text: &[u8]) -> bool {
+    let mut place = LONG_DIGITS - 1;
+    while place < text.len() {
+        if text[place].is_ascii_digit() {
+            let before = text[..place].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+            let after = text[place..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+            if before + after >= LONG_DIGITS {
+                return true;
+            }
+        }
+        place += LONG_DIGITS;
+    }
+    false
+}

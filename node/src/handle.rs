@@ -1,0 +1,96 @@
+//! Owns one opening of a database by one event loop, until it is closed. Never closes the database while another opening of
+//! it is left.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+
+use ferrumdb::{ErrorKind, FerrumDB};
+
+use crate::completions::{Completions, lock};
+use crate::failure::{Failure, Result};
+use crate::options::KeyDigest;
+use crate::pool;
+use crate::registry::Place;
+
+/// Shared by everything that was made of one opening.
+#[derive(Clone)]
+pub(crate) struct Handle(Arc<Opening>);
+
+pub(crate) struct Opening {
+    db: FerrumDB,
+    /// A database in memory has none.
+    place: Mutex<Option<Arc<Place>>>,
+    is_closed: AtomicBool,
+    completions: Arc<Completions>,
+}
+
+impl Handle {
+    pub(crate) fn new(db: FerrumDB, place: Option<Arc<Place>>, completions: Arc<Completions>) -> Self {
+        let place = Mutex::new(place);
+        Self(Arc::new(Opening { db, place, is_closed: AtomicBool::new(false), completions }))
+    }
+
+    /// The database, if this opening of it was not closed.
+    #[inline]
+    pub(crate) fn db(&self) -> Result<&FerrumDB> {
+        if self.0.is_closed.load(Ordering::Relaxed) { Err(self.closed()) } else { Ok(&self.0.db) }
+    }
+
+    /// The database, though this opening of it may have been closed.
+    pub(crate) fn any_db(&self) -> &FerrumDB {
+        &self.0.db
+    }
+
+    pub(crate) fn completions(&self) -> &Arc<Completions> {
+        &self.0.completions
+    }
+
+    pub(crate) fn downgrade(&self) -> Weak<Opening> {
+        Arc::downgrade(&self.0)
+    }
+
+    /// Closes this opening, and waits for what that takes. A second time it does nothing.
+    ///
+    /// # Errors
+    /// Those of closing the database.
+    pub(crate) fn close(&self) -> Result<()> {
+        self.0.close()
+    }
+
+    /// Has every later call refused, before the closing itself.
+    pub(crate) fn begin_closing(&self) {
+        self.0.is_closed.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn note_key(&self, key: Option<KeyDigest>) {
+        if let Some(place) = &*lock(&self.0.place) {
+            place.note_key(key);
+        }
+    }
+
+    #[cold]
+    fn closed(&self) -> Failure {
+        let message = format!("the database {} is closed; open it again", self.0.db.path().display());
+        Failure::new(ErrorKind::Closed, message)
+    }
+}
+
+impl Opening {
+    pub(crate) fn close(&self) -> Result<()> {
+        self.is_closed.store(true, Ordering::Relaxed);
+        let place = lock(&self.place).take();
+        match place {
+            Some(place) => place.close(),
+            None => Ok(self.db.close().wait()?),
+        }
+    }
+}
+
+impl Drop for Opening {
+    /// Of one that nobody has closed: closing it waits, and this may be an event loop's thread.
+    fn drop(&mut self) {
+        if let Some(place) = lock(&self.place).take() {
+            pool::run(move || drop(place.close()));
+        }
+    }
+}
