@@ -2,4 +2,3 @@
 import ferrumdb from "./index.js";
 
 export const { FerrumDB, FerrumDBError, Transaction } = ferrumdb;
-export default ferrumdb;

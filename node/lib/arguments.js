@@ -4,7 +4,8 @@
 
 const { invalid } = require("./errors.js");
 
-const shown = (value) => (typeof value === "string" ? JSON.stringify(value) : String(value?.constructor?.name ?? value));
+const shown = (value) =>
+  typeof value === "string" ? JSON.stringify(value) : String(value?.constructor?.name ?? value);
 
 function keyText(key) {
   if (typeof key !== "string") throw invalid(`a key is a string, not ${shown(key)}`);
@@ -37,7 +38,8 @@ function seconds(value, name = "the lifetime") {
 function whole(value, name, otherwise) {
   if (value === undefined) return otherwise;
   if (value === Infinity && otherwise === undefined) return undefined;
-  if (!Number.isSafeInteger(value) || value < 0) throw invalid(`${name} is a whole number from 0 on, not ${shown(value)}`);
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw invalid(`${name} is a whole number from 0 on, not ${shown(value)}`);
   return value;
 }
 
@@ -56,7 +58,8 @@ function options(given, known) {
   if (given === undefined) return {};
   if (typeof given !== "object" || given === null) throw invalid(`options are an object, not ${shown(given)}`);
   const unknown = Object.keys(given).find((name) => !known.includes(name));
-  if (unknown !== undefined) throw invalid(`there is no option ${JSON.stringify(unknown)}; there are ${known.join(", ")}`);
+  if (unknown !== undefined)
+    throw invalid(`there is no option ${JSON.stringify(unknown)}; there are ${known.join(", ")}`);
   return given;
 }
 

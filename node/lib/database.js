@@ -138,7 +138,7 @@ class FerrumDB extends Keyspace {
   }
 
   exportJson(to, given) {
-    return exportTo(this, this[NATIVE_DATABASE], to, given);
+    return exportTo(this[NATIVE_DATABASE], to, given);
   }
 
   importJson(from, given) {

@@ -4,7 +4,7 @@
 const path = require("node:path");
 
 /** Frames of files in here are none of the caller's. */
-const here = path.dirname(__dirname) + path.sep + "lib" + path.sep;
+const here = __dirname + path.sep;
 
 class FerrumDBError extends Error {
   constructor(details, options) {

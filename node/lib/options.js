@@ -29,7 +29,8 @@ function opening(path, given) {
 /** How values are read and written. */
 function manner(given) {
   const { codec, integers } = options(given, KNOWN);
-  if (codec !== undefined && codec !== "extended") throw invalid(`codec is "extended" or left out, not ${shown(codec)}`);
+  if (codec !== undefined && codec !== "extended")
+    throw invalid(`codec is "extended" or left out, not ${shown(codec)}`);
   if (integers !== undefined && integers !== "exact" && integers !== "number") {
     throw invalid(`integers is "exact" or "number", not ${shown(integers)}`);
   }
@@ -49,7 +50,8 @@ function native(said) {
   }
   if (passphrase !== undefined && typeof passphrase !== "string") throw invalid("passphrase is a string");
   if (encryptionKey && passphrase !== undefined) throw invalid("encryptionKey and passphrase exclude each other");
-  if (said.fsync !== undefined && typeof said.fsync !== "string") throw invalid(`fsync is a string, not ${shown(said.fsync)}`);
+  if (said.fsync !== undefined && typeof said.fsync !== "string")
+    throw invalid(`fsync is a string, not ${shown(said.fsync)}`);
   return {
     fsync: said.fsync,
     encryptionKey,

@@ -17,7 +17,7 @@ const CHARACTERS = 1 << 20;
 const COMMITS = 8;
 
 /** Writes everything to a new file. */
-async function exportTo(db, native, to, given) {
+async function exportTo(native, to, given) {
   const stop = signal(options(given, ["signal"]).signal);
   const path = pathText(to);
   const lines = begin(native);
@@ -79,7 +79,8 @@ async function importFrom(db, native, from, given) {
 function linesOf(from) {
   const isPath = typeof from === "string" || from instanceof URL;
   const isSource = typeof from?.[Symbol.asyncIterator] === "function" || typeof from?.[Symbol.iterator] === "function";
-  if (!isPath && !isSource) throw invalid("importJson takes a path, a stream, or anything to iterate over that gives texts");
+  if (!isPath && !isSource)
+    throw invalid("importJson takes a path, a stream, or anything to iterate over that gives texts");
   const input = isPath ? createReadStream(pathText(from)) : Readable.from(from);
   return createInterface({ input, crlfDelay: Infinity });
 }

@@ -61,7 +61,7 @@ function lookAtItems(array, depth, extended) {
 }
 
 function lookAtFields(object, depth, extended) {
-  if (!isPlain(object)) return extended && codec.takes(object) ? SPECIAL : REFUSED;
+  if (!isPlain(object)) return extended && codec.takes(object) && !codec.fault(object) ? SPECIAL : REFUSED;
   if (Object.getOwnPropertySymbols(object).length > 0) return REFUSED;
   let found = PLAIN;
   for (const name in object) {
@@ -102,7 +102,8 @@ function find(value, extended, place, around) {
   const steps = Array.isArray(value) ? value.keys() : Object.keys(value);
   for (const step of steps) {
     place.push(step);
-    if (typeof step === "string" && !step.isWellFormed()) return "its name has half of a surrogate pair, which is no text";
+    if (typeof step === "string" && !step.isWellFormed())
+      return "its name has half of a surrogate pair, which is no text";
     const within = find(value[step], extended, place, around);
     if (within) return within;
     place.pop();
@@ -133,7 +134,9 @@ function reasonOfObject(object, extended) {
     return Object.getOwnPropertySymbols(object).length > 0 ? "a symbol cannot be the name of a field" : undefined;
   }
   if (codec.takes(object)) {
-    return extended ? codec.fault(object) : `JSON has no ${codec.takes(object)}; open the database with { codec: "extended" }, or store a text`;
+    return extended
+      ? codec.fault(object)
+      : `JSON has no ${codec.takes(object)}; open the database with { codec: "extended" }, or store a text`;
   }
   const name = object.constructor?.name;
   return `it is ${name ? `a ${name}` : "no plain object"}, which would not come back as one; store a plain object`;

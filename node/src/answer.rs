@@ -46,8 +46,9 @@ pub struct Delivery {
     pub(crate) others: Vec<(u32, Result<Answer, Failure>)>,
 }
 
-/// Integers from here on may lie beyond what a number of JavaScript holds exactly.
+/// Integers of fewer digits are held exactly by a number of JavaScript, and of so many those up to this one.
 const LONG_DIGITS: usize = 16;
+const SAFE_MAX: &[u8] = b"9007199254740991";
 
 impl ToNapiValue for Cached {
     unsafe fn to_napi_value(env: sys::napi_env, cached: Self) -> napi::Result<sys::napi_value> {
@@ -146,34 +147,53 @@ unsafe fn list<T: ToNapiValue>(
 /// it, which is none of the stored text, since that is compact.
 unsafe fn document_text(env: sys::napi_env, document: &Document) -> napi::Result<sys::napi_value> {
     let json = document.as_str();
-    if has_long_digits(json.as_bytes()) {
+    let Look { is_ascii, has_long_integer } = look(json.as_bytes());
+    if has_long_integer {
         return unsafe { text(env, &format!(" {json}")) };
     }
-    unsafe { text(env, json) }
+    unsafe { text_of(env, json, is_ascii) }
+}
+
+unsafe fn text(env: sys::napi_env, text: &str) -> napi::Result<sys::napi_value> {
+    unsafe { text_of(env, text, text.is_ascii()) }
 }
 
 /// What is ASCII is copied by V8 as it is; anything else it must decode.
-unsafe fn text(env: sys::napi_env, text: &str) -> napi::Result<sys::napi_value> {
-    let scope = Env::from_raw(env);
-    if text.is_ascii() {
-        return Ok(scope.create_string_latin1(text)?.raw());
+unsafe fn text_of(env: sys::napi_env, text: &str, is_ascii: bool) -> napi::Result<sys::napi_value> {
+    if is_ascii {
+        return Ok(Env::from_raw(env).create_string_latin1(text)?.raw());
     }
     unsafe { <&str>::to_napi_value(env, text) }
 }
 
-/// Whether so many digits stand in a row that they may be such an integer. A row of so many has one at each multiple of
-/// their number, so few bytes are looked at.
-fn has_long_digits(text: &[u8]) -> bool {
-    let mut place = LONG_DIGITS - 1;
-    while place < text.len() {
-        if text[place].is_ascii_digit() {
-            let before = text[..place].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-            let after = text[place..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-            if before + after >= LONG_DIGITS {
-                return true;
-            }
+/// What one look at a text tells.
+struct Look {
+    is_ascii: bool,
+    has_long_integer: bool,
+}
+
+/// Looks for characters that are not ASCII, and for an integer that a number may not hold. A row of so many digits has one
+/// at each multiple of their number, so few bytes are looked at for that.
+fn look(text: &[u8]) -> Look {
+    let (chunks, rest) = text.as_chunks::<LONG_DIGITS>();
+    let mut bits = rest.iter().fold(0, |bits, byte| bits | byte);
+    let mut has_long_integer = false;
+    for (number, chunk) in chunks.iter().enumerate() {
+        bits |= chunk.iter().fold(0, |bits, byte| bits | byte);
+        if chunk[LONG_DIGITS - 1].is_ascii_digit() && !has_long_integer {
+            has_long_integer = is_in_long_integer(text, (number + 1) * LONG_DIGITS);
         }
-        place += LONG_DIGITS;
     }
-    false
+    Look { is_ascii: bits < 0x80, has_long_integer }
+}
+
+/// Whether the digit before a place belongs to an integer that a number may not hold. Digits in a string may seem to be one.
+fn is_in_long_integer(text: &[u8], place: usize) -> bool {
+    let digits = |bytes: &mut dyn Iterator<Item = &u8>| bytes.take_while(|byte| byte.is_ascii_digit()).count();
+    let start = place - digits(&mut text[..place].iter().rev());
+    let end = place + digits(&mut text[place..].iter());
+    let begins = start == 0 || matches!(text[start - 1], b':' | b',' | b'[' | b'-');
+    let ends = !matches!(text.get(end), Some(b'.' | b'e' | b'E'));
+    let row = &text[start..end];
+    begins && ends && row.len() >= LONG_DIGITS && (row.len() > LONG_DIGITS || row > SAFE_MAX)
 }

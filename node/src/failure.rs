@@ -86,7 +86,7 @@ impl From<Status> for Code {
     }
 }
 
-/// INVARIANT: a code, once given, stays. They are listed in `lib/errors.d.ts`.
+/// INVARIANT: a code, once given, stays. They are listed in `index.d.ts`.
 fn code(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Locked => "FERRUMDB_LOCKED",

@@ -1,9 +1,12 @@
 //! Owns the three reads that take less time than the call of a method does, as plain functions. Never reads on any other
 //! thread, and never more than one key.
 
-#![allow(unsafe_code, reason = "a function of JavaScript gets bare pointers from Node: to its environment, its argument, and \
+#![allow(
+    unsafe_code,
+    reason = "a function of JavaScript gets bare pointers from Node: to its environment, its argument, and \
     the data that it was made with. Each is used while Node says that it lives: the first two during the call, the data \
-    until the function is collected, which is when its finalizer gives it back")]
+    until the function is collected, which is when its finalizer gives it back"
+)]
 
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
@@ -46,7 +49,12 @@ unsafe extern "C" fn has(env: sys::napi_env, info: sys::napi_callback_info) -> s
     unsafe { answer(env, info, |reads, key| reads.has(key)) }
 }
 
-fn function<'e>(env: &'e Env, name: &str, callback: Callback, reads: &Rc<Reads>) -> napi::Result<Unknown<'e>> {
+fn function<'e>(
+    env: &'e Env,
+    name: &str,
+    callback: Callback,
+    reads: &Rc<Reads>,
+) -> napi::Result<Unknown<'e>> {
     let mut function = ptr::null_mut();
     let data = Rc::into_raw(Rc::clone(reads)).cast_mut().cast::<c_void>();
     let (raw, text, length) = (env.raw(), name.as_ptr().cast(), name.len() as isize);
@@ -95,12 +103,17 @@ unsafe fn answer<T: ToNapiValue>(
 }
 
 /// Lends the text of a value that `lib/` has checked to be one.
-unsafe fn with_text<T>(env: sys::napi_env, value: sys::napi_value, read: impl FnOnce(&str) -> Result<T>) -> Result<T> {
+unsafe fn with_text<T>(
+    env: sys::napi_env,
+    value: sys::napi_value,
+    read: impl FnOnce(&str) -> Result<T>,
+) -> Result<T> {
     let mut bytes = [const { MaybeUninit::<u8>::uninit() }; KEY_BYTES];
     let mut length = 0;
     // SAFETY: it writes no more than there is room for, and says how much that was.
-    let told =
-        unsafe { sys::napi_get_value_string_utf8(env, value, bytes.as_mut_ptr().cast(), KEY_BYTES, &mut length) };
+    let told = unsafe {
+        sys::napi_get_value_string_utf8(env, value, bytes.as_mut_ptr().cast(), KEY_BYTES, &mut length)
+    };
     // What fills the place up to its last character may go on.
     if told == sys::Status::napi_ok && length < KEY_BYTES - CHARACTER_BYTES {
         // SAFETY: so many were written.
