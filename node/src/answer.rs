@@ -189,7 +189,8 @@ fn look(text: &[u8]) -> Look {
 
 /// Whether the digit before a place belongs to an integer that a number may not hold. Digits in a string may seem to be one.
 fn is_in_long_integer(text: &[u8], place: usize) -> bool {
-    let digits = |bytes: &mut dyn Iterator<Item = &u8>| bytes.take_while(|byte| byte.is_ascii_digit()).count();
+    let digits =
+        |bytes: &mut dyn Iterator<Item = &u8>| bytes.take_while(|byte| byte.is_ascii_digit()).count();
     let start = place - digits(&mut text[..place].iter().rev());
     let end = place + digits(&mut text[place..].iter());
     let begins = start == 0 || matches!(text[start - 1], b':' | b',' | b'[' | b'-');

@@ -5,10 +5,7 @@ use napi::Status;
 use serde::Serialize;
 
 /// An error on its way to JavaScript, where `lib/errors.js` makes a `FerrumDBError` of it.
-pub(crate) struct Failure {
-    code: &'static str,
-    details: Details,
-}
+pub(crate) struct Failure(Box<Details>);
 
 /// The result of a call from JavaScript.
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
@@ -35,29 +32,26 @@ struct Details {
 
 impl Failure {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        let code = code(kind);
-        Self { code, details: Details { code, message: message.into(), ..Details::default() } }
+        Self(Box::new(Details { code: code(kind), message: message.into(), ..Details::default() }))
     }
 
     /// Its parts as JSON.
     pub(crate) fn to_json(&self) -> String {
-        serde_json::to_string(&self.details).expect("it holds texts and numbers only")
+        serde_json::to_string(&*self.0).expect("it holds texts and numbers only")
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let code = code(error.kind());
-        let details = Details {
-            code,
+        Self(Box::new(Details {
+            code: code(error.kind()),
             message: error.to_string(),
             key: error.key().map(|key| key.as_str().to_owned()),
             collection: error.collection().map(|name| name.as_str().to_owned()),
             path: error.path().map(|path| path.display().to_string()),
             found: error.found().map(|found| found.0),
             attempts: error.attempts(),
-        };
-        Self { code, details }
+        }))
     }
 }
 
@@ -69,7 +63,7 @@ impl From<PathError> for Failure {
 
 impl From<Failure> for napi::Error<Code> {
     fn from(failure: Failure) -> Self {
-        Self::new(Code(failure.code), failure.to_json())
+        Self::new(Code(failure.0.code), failure.to_json())
     }
 }
 

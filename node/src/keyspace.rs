@@ -249,7 +249,7 @@ impl Keyspace {
     #[napi]
     pub fn has_many(&self, call: u32, keys: Vec<String>) -> Result<(), Thrown> {
         let now = self.now()?;
-        let look = move || Ok(keys.iter().map(|key| Ok(now.contains(key)?)).collect::<Result<Vec<_>>>()?);
+        let look = move || keys.iter().map(|key| Ok(now.contains(key)?)).collect::<Result<Vec<_>>>();
         let then = |found: Vec<bool>| Answer::Parts(found.into_iter().map(Answer::Flag).collect());
         self.completions().work(call, look, then);
         Ok(())

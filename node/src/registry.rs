@@ -50,10 +50,12 @@ pub(crate) fn open(
                 engine.handles += 1;
                 engine.db.clone()
             }),
-            None => FerrumDB::open(config).wait().map_err(Into::into).map(|db| {
-                *engine = Some(Engine { db: db.clone(), agreed, handles: 1 });
-                db
-            }),
+            None => {
+                let opened = FerrumDB::open(config).wait();
+                opened.map_err(Into::into).inspect(|db| {
+                    *engine = Some(Engine { db: db.clone(), agreed, handles: 1 });
+                })
+            }
         }
     };
     match outcome {
