@@ -1,7 +1,7 @@
 // Owns the change feed as the page follows it: the last changes, pausing, and going on behind the last one that was seen.
 
 import { signal } from "@preact/signals";
-import { address } from "../../api/client.ts";
+import { address, get, type Query } from "../../api/client.ts";
 import type { Change, Failure } from "../../api/schemas.ts";
 
 const CHANGES_MAX = 5000;
@@ -73,7 +73,7 @@ export class Feed {
     });
     source.addEventListener("bye", () => this.#end());
     source.addEventListener("error", () => {
-      if (source.readyState === EventSource.CLOSED) this.#end();
+      if (source.readyState === EventSource.CLOSED) void this.#refused(query);
       else this.state.value = "connecting";
     });
   }
@@ -90,6 +90,21 @@ export class Feed {
         this.#waiting = [];
       });
     }
+  }
+
+  /** An event source does not say why it was refused: the same question, asked plainly, does. */
+  async #refused(query: Query): Promise<void> {
+    this.#end();
+    const abort = new AbortController();
+    try {
+      await Promise.race([
+        get("changes", query, abort.signal),
+        new Promise((resolve) => setTimeout(resolve, 2000)),
+      ]);
+    } catch (error) {
+      this.error.value = (error as Error).message;
+    }
+    abort.abort();
   }
 
   #end(): void {

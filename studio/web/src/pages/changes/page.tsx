@@ -74,7 +74,9 @@ export default function ChangesPage() {
           onChange={(event) => changeAddress({ p: event.currentTarget.value || undefined })}
         />
         <Button
-          onClick={() => changeAddress({ s: since === null ? "0" : undefined })}
+          onClick={() =>
+            changeAddress({ s: since === null ? String(overview.value?.file.history_floor ?? 0) : undefined })
+          }
           aria-pressed={since !== null}
         >
           From the beginning

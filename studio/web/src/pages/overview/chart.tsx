@@ -32,7 +32,7 @@ export function Chart({ title, lines, format, max, past, length, tick }: ChartPr
   const plot = useRef<uPlot | undefined>(undefined);
   const [at, setAt] = useState<number | null>(null);
   const [scheme, setScheme] = useState(0);
-  const end = (past.columns.time.at(-1) ?? Date.now()) as number;
+  const end = past.end ?? Date.now();
   const data = past.since(
     end - length,
     lines.map(({ column }) => column),

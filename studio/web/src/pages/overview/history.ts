@@ -4,36 +4,46 @@ import type { Sample, Series } from "../../api/schemas.ts";
 
 export type Column = keyof Sample;
 
+type Values = (number | null)[];
+
 /** Columns of samples, of one step, that new samples are added to. */
 export class Past {
-  constructor(
+  private constructor(
     readonly stepMs: number,
-    readonly columns: Record<Column, (number | null)[]>,
+    /** Just after a start there is no history yet, and no column. */
+    readonly columns: Record<string, Values>,
   ) {}
 
   static of(series: Series): Past {
-    const columns = Object.fromEntries(
-      Object.entries(series.columns).map(([name, values]) => [name, [...values]]),
-    );
-    return new Past(series.step_ms, columns as Record<Column, (number | null)[]>);
+    const columns = Object.entries(series.columns).map(([name, values]) => [name, [...values]]);
+    return new Past(series.step_ms, Object.fromEntries(columns));
+  }
+
+  /** When the last sample was taken. */
+  get end(): number | undefined {
+    return this.columns.time?.at(-1) ?? undefined;
   }
 
   /** Adds a sample, unless the step has not passed since the last one. */
   add(sample: Sample, samplesMax: number): boolean {
-    const last = this.columns.time.at(-1) ?? 0;
-    if (sample.time < last + this.stepMs * 0.5) return false;
-    for (const [name, values] of Object.entries(this.columns)) {
-      values.push(sample[name as Column]);
+    if (sample.time < (this.end ?? 0) + this.stepMs * 0.5) return false;
+    for (const [name, value] of Object.entries(sample)) {
+      this.columns[name] ??= [];
+      const values = this.columns[name];
+      values.push(value);
       if (values.length > samplesMax) values.shift();
     }
     return true;
   }
 
   /** The times in seconds, and a column for each name, from a time on. */
-  since(begin: number, names: readonly Column[]): (number | null)[][] {
-    const from = this.columns.time.findIndex((time) => (time ?? 0) >= begin);
+  since(begin: number, names: readonly Column[]): Values[] {
+    const times = this.columns.time ?? [];
+    const from = times.findIndex((time) => (time ?? 0) >= begin);
     if (from < 0) return [[], ...names.map(() => [])];
-    const times = this.columns.time.slice(from).map((time) => (time ?? 0) / 1000);
-    return [times, ...names.map((name) => this.columns[name].slice(from))];
+    return [
+      times.slice(from).map((time) => (time ?? 0) / 1000),
+      ...names.map((name) => this.columns[name]?.slice(from) ?? []),
+    ];
   }
 }
