@@ -62,7 +62,6 @@ const PLACES: Record<string, { at: string; prepare?: (page: Page) => Promise<voi
 const LOOKS: Record<string, Looks> = {
   "wide-light": { width: 1440, height: 900, scheme: "light" },
   "wide-dark": { width: 1440, height: 900, scheme: "dark" },
-  "phone-light": { width: 360, height: 740, scheme: "light" },
   "phone-dark": { width: 360, height: 740, scheme: "dark" },
 };
 

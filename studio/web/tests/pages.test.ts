@@ -99,7 +99,9 @@ test("changes show up as they are committed; a pause misses none of them", async
   expect(await page.locator(".line.removed").textContent()).toContain('"n": 1');
   expect(await page.locator(".line.added").textContent()).toContain('"n": 2');
   await page.getByRole("button", { name: "From the beginning" }).click();
-  await expect.poll(() => page.locator(".change-row").count()).toBe(3);
+  await expect
+    .poll(() => page.locator(".change-row .mono").allTextContents())
+    .toEqual(["feed:2", "feed:1", "feed:1"]);
 });
 
 test("the file is verified, and compacted after its name was typed", async () => {

@@ -32,7 +32,13 @@ export function Shell() {
         Skip to the page
       </button>
       <Rail />
-      {refused.value ? <Refused /> : session.value ? <Main /> : <main id="main" aria-busy="true" />}
+      {refused.value ? (
+        <Refused />
+      ) : session.value ? (
+        <Main />
+      ) : (
+        <main id="main" tabIndex={0} aria-busy="true" />
+      )}
       <Floating />
     </>
   );
@@ -41,7 +47,7 @@ export function Shell() {
 function Rail() {
   const c = collection.value;
   return (
-    <div class="rail">
+    <header class="rail">
       <a class="brand" href={href("overview")}>
         <img src={icon} alt="" />
         <span class="grow">
@@ -83,7 +89,7 @@ function Rail() {
           </span>
         </button>
       </div>
-    </div>
+    </header>
   );
 }
 
@@ -120,7 +126,7 @@ function Main() {
   }, [name]);
   const full = name === "keys";
   return (
-    <main id="main" tabIndex={-1} class={full ? "full" : ""} aria-busy={loaded?.name !== name}>
+    <main id="main" tabIndex={0} class={full ? "full" : ""} aria-busy={loaded?.name !== name}>
       {loaded?.name === name ? (
         <loaded.page />
       ) : (
@@ -133,7 +139,7 @@ function Main() {
 function Refused() {
   const locked = refused.value?.status === 401;
   return (
-    <main id="main" tabIndex={-1}>
+    <main id="main" tabIndex={0}>
       <div class="empty">
         <Icon name="lock" size={32} />
         <h1>{locked ? "This page needs its link" : "The database cannot be shown"}</h1>
