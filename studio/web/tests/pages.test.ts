@@ -100,7 +100,7 @@ test("changes show up as they are committed; a pause misses none of them", async
   expect(await page.locator(".line.added").textContent()).toContain('"n": 2');
   await page.getByRole("button", { name: "From the beginning" }).click();
   await expect
-    .poll(() => page.locator(".change-row .mono").allTextContents())
+    .poll(() => page.locator(".change-row .mono", { hasText: "feed:" }).allTextContents())
     .toEqual(["feed:2", "feed:1", "feed:1"]);
 });
 

@@ -150,7 +150,11 @@ function ChangeRow({
       <span class={`dot ${change.kind} age-${age}`} aria-hidden="true" />
       <span class="number faint small when">{clock(change.time)}</span>
       <span class="small what">{kindOf(change)}</span>
-      <span class="cut mono grow">{change.kind === "dropped" ? "" : visible(change.key)}</span>
+      {change.kind === "dropped" ? (
+        <span class="cut soft grow">the whole collection</span>
+      ) : (
+        <span class="cut mono grow">{visible(change.key)}</span>
+      )}
       <span class="small soft cut where">{visible(collectionLabel(change.collection))}</span>
       <span class="number faint small size">{change.after ? bytes(change.after.bytes) : ""}</span>
     </div>
@@ -160,7 +164,9 @@ function ChangeRow({
 function ChangeDetail({ change }: { change: Seen }) {
   return (
     <section class="panel change-detail" aria-label="The change">
-      <h2 class="mono wrap">{visible(change.key)}</h2>
+      <h2 class="mono wrap">
+        {visible(change.kind === "dropped" ? collectionLabel(change.collection) : change.key)}
+      </h2>
       <p class="small soft number">
         {kindOf(change)} by commit {whole(change.sequence)}, {time(change.time)}
       </p>

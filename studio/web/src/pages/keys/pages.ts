@@ -6,6 +6,8 @@ import type { KeyInfo, Keys } from "../../api/schemas.ts";
 
 const PAGE = 200;
 const PAGES_MAX = 60;
+/** So many rows before and behind those that are seen are there when they come into sight. */
+const AHEAD = 60;
 
 export class KeyPages {
   /** How many keys there are; nothing before the first answer. */
@@ -15,6 +17,7 @@ export class KeyPages {
   readonly error = signal<Error | undefined>(undefined);
   readonly #pages = new Map<number, readonly KeyInfo[]>();
   readonly #asked = new Map<number, AbortController>();
+  #seen: readonly [number, number] = [0, 0];
   #timer = 0;
 
   constructor(
@@ -29,21 +32,30 @@ export class KeyPages {
     return this.#pages.get(Math.floor(index / PAGE))?.[index % PAGE];
   }
 
-  /** Rows from the first to before the last are seen now. Waits a moment, so that a moved scrollbar asks once. */
+  /** Rows from the first to before the last are seen now. They are asked for a moment later, with those around them. */
   want(from: number, to: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = window.setTimeout(() => {
-      const first = Math.floor(from / PAGE);
-      const last = Math.floor(Math.max(from, to - 1) / PAGE);
-      for (const [page, abort] of this.#asked) if (page < first - 1 || page > last + 1) abort.abort();
-      for (let page = first; page <= last; page++) if (!this.#pages.has(page)) this.#fetch(page);
-    }, 40);
+    this.#seen = [from, to];
+    if (this.#timer === 0) this.#timer = window.setTimeout(() => this.#fetchSeen(), 40);
   }
 
   /** Nobody looks any more. */
   close(): void {
     clearTimeout(this.#timer);
     for (const abort of this.#asked.values()) abort.abort();
+  }
+
+  #fetchSeen(): void {
+    this.#timer = 0;
+    const [from, to] = this.#seen;
+    const last = Math.ceil((this.total.value ?? 1) / PAGE) - 1;
+    const begin = Math.max(0, Math.floor((from - AHEAD) / PAGE));
+    const end = Math.min(last, Math.floor((to + AHEAD) / PAGE));
+    for (const [page, abort] of this.#asked) if (page < begin || page > end) abort.abort();
+    for (let page = begin; page <= end; page++) {
+      const known = this.#pages.get(page);
+      if (known) this.#keep(page, known);
+      else this.#fetch(page);
+    }
   }
 
   #fetch(page: number): void {
@@ -72,7 +84,9 @@ export class KeyPages {
       });
   }
 
+  /** Lets go of those that nobody has looked at for the longest. */
   #keep(page: number, keys: readonly KeyInfo[]): void {
+    this.#pages.delete(page);
     this.#pages.set(page, keys);
     for (const oldest of this.#pages.keys()) {
       if (this.#pages.size <= PAGES_MAX) break;
