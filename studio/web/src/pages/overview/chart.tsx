@@ -114,7 +114,7 @@ function options(
         size: 56,
         space: 36,
         grid: { stroke: colour("--line"), width: 1 },
-        values: (_, splits) => splits.map((value) => (value === 0 ? "0" : format(value))),
+        values: (chart, splits) => splits.map((value) => tick(chart, value, format)),
       },
     ],
     series: [
@@ -122,7 +122,7 @@ function options(
       ...lines.map(({ colour: name }, index) => ({
         stroke: colour(name),
         width: 1.5,
-        points: { show: false },
+        points: { show: false, size: 4, filter: lonely },
         spanGaps: false,
         ...(index === 0 && {
           fill: colour(name)
@@ -140,6 +140,22 @@ const SECONDS = new Intl.DateTimeFormat("en-GB", { minute: "2-digit", second: "2
 
 function clock(seconds: number): string {
   return seconds % 60 === 0 ? HOURS.format(seconds * 1000) : SECONDS.format(seconds * 1000);
+}
+
+/** What an axis says; nothing while there is no value, of which its range would tell. */
+function tick(chart: uPlot, value: number, format: (value: number) => string): string {
+  if (!chart.data.slice(1).some((values) => values?.some((one) => one != null))) return "";
+  return value === 0 ? "0" : format(value);
+}
+
+/** A value with none on either side makes no line, so it is drawn as a point. */
+function lonely(chart: uPlot, series: number): number[] {
+  const values = chart.data[series] ?? [];
+  const found: number[] = [];
+  values.forEach((value, index) => {
+    if (value != null && values[index - 1] == null && values[index + 1] == null) found.push(index);
+  });
+  return found;
 }
 
 /** A canvas knows no custom properties, and those of the page depend on its scheme. */

@@ -97,8 +97,8 @@ function Figures() {
     ],
     ["Reads", now ? short(now.gets_per_second) : "–", "a second"],
     ["Writes", now ? short(now.writes_per_second) : "–", "a second"],
-    ["Commit", time(now?.commit_p50_ns), `${time(now?.commit_p99_ns)} at p99`],
-    ["Sync", time(now?.sync_p50_ns), `${time(now?.sync_p99_ns)} at p99`],
+    ["Commit", time(now?.commit_p50_ns), atP99(now?.commit_p99_ns)],
+    ["Sync", time(now?.sync_p50_ns), atP99(now?.sync_p99_ns)],
     ["Cache hits", now?.cache_hit_ratio == null ? "–" : percent(now.cache_hit_ratio, 1), "of document reads"],
   ];
   if (now?.lag_ms != null)
@@ -119,6 +119,10 @@ function Figures() {
       ))}
     </dl>
   );
+}
+
+function atP99(value: number | null | undefined): string {
+  return value == null ? "none in the last second" : `${nanos(value)} at p99`;
 }
 
 function time(value: number | null | undefined): string {
