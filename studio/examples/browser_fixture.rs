@@ -15,7 +15,8 @@ const BATCH: usize = 10_000;
 fn main() -> Result<(), Box<dyn Error>> {
     let million = std::env::args().nth(1).map_or(Ok(1_000_000), |argument| argument.parse::<usize>())?;
     let folder = tempfile::tempdir()?;
-    let config = ferrumdb::Config::new(folder.path().join("fixture <img src=x onerror=alert(1)>.db")).with_fsync_policy(FsyncPolicy::Never);
+    let config = ferrumdb::Config::new(folder.path().join("fixture <img src=x onerror=alert(1)>.db"))
+        .with_fsync_policy(FsyncPolicy::Never);
     let db = FerrumDB::open(config).wait()?;
     fill(&db, million)?;
     let write = serve(&db, Options::new().with_port(0).with_writes(true))?;
@@ -33,9 +34,14 @@ fn served(studio: &Studio) -> Value {
 
 fn fill(db: &FerrumDB, million: usize) -> ferrumdb::Result<()> {
     for theme in ["dark", "light", "contrast"] {
-        db.set("config", json!({ "theme": theme, "limits": { "low": 1, "high": 10 }, "flags": [true, false, null] })).wait()?;
+        db.set(
+            "config",
+            json!({ "theme": theme, "limits": { "low": 1, "high": 10 }, "flags": [true, false, null] }),
+        )
+        .wait()?;
     }
-    db.set_raw("numbers", br#"{"most":18446744073709551615,"least":-9223372036854775808,"spelled":1.50}"#).wait()?;
+    db.set_raw("numbers", br#"{"most":18446744073709551615,"least":-9223372036854775808,"spelled":1.50}"#)
+        .wait()?;
     let cities = ["Oslo", "Lisbon", "Kyoto", "Bogotá"];
     for number in 0..PEOPLE {
         let person = json!({ "name": format!("person {number}"), "age": 20 + number % 60, "address": { "city": cities[number % 4] } });
@@ -44,7 +50,12 @@ fn fill(db: &FerrumDB, million: usize) -> ferrumdb::Result<()> {
     db.create_index("age").wait()?;
     let orders = db.collection("orders")?;
     for number in 0..40 {
-        orders.set(format!("order-{number:03}"), json!({ "total": number * 3, "lines": [{ "part": "bolt", "count": number }] })).wait()?;
+        orders
+            .set(
+                format!("order-{number:03}"),
+                json!({ "total": number * 3, "lines": [{ "part": "bolt", "count": number }] }),
+            )
+            .wait()?;
     }
     fill_million(db, million)
 }

@@ -31,6 +31,7 @@ export default defineConfig({
           include: ["tests/*.test.ts"],
           globalSetup: "tests/server.ts",
           testTimeout: 60_000,
+          expect: { poll: { timeout: 30_000 } },
           hookTimeout: 60_000,
           fileParallelism: false,
         },

@@ -44,8 +44,9 @@ export function withBrowser(): void {
       args: ARGUMENTS,
     });
   });
-  afterEach(async () => {
+  afterEach(async ({ task }) => {
     for (const { page, foreign, complaints } of watched.splice(0)) {
+      if (task.result?.state === "fail") await shot(page, `failed ${task.name}`);
       await page.context().close();
       expect(foreign, "requests to anywhere else").toEqual([]);
       expect(complaints, "errors, dialogs and what the policy refused").toEqual([]);

@@ -21,12 +21,16 @@ import { JsonError, parseJson } from "../../json/parse.ts";
 interface Options {
   label: string;
   text: string;
+  focused: boolean;
   onChange: (text: string) => void;
   onSave: () => void;
 }
 
 /** Opens an editor in an element; answers what ends it. */
-export function openEditor(host: HTMLElement, { label, text, onChange, onSave }: Options): () => void {
+export function openEditor(
+  host: HTMLElement,
+  { label, text, focused, onChange, onSave }: Options,
+): () => void {
   const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
   const save = () => {
     onSave();
@@ -73,7 +77,7 @@ export function openEditor(host: HTMLElement, { label, text, onChange, onSave }:
       ],
     }),
   });
-  view.focus();
+  if (focused) view.focus();
   return () => view.destroy();
 }
 

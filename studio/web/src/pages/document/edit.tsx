@@ -141,6 +141,7 @@ export function EditPane({ document, onStored, onLeave }: EditPaneProps) {
       <Editor
         key={round}
         label="Document"
+        focused
         text={draft.text}
         onChange={(text) => setDraft((old) => ({ ...old, text }))}
         onSave={() => void review()}

@@ -5,6 +5,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 interface EditorProps {
   label: string;
+  /** Whether what is typed goes there from the beginning. */
+  focused?: boolean;
   /** What it begins with; later texts are the editor's own. */
   text: string;
   onChange: (text: string) => void;
@@ -12,7 +14,7 @@ interface EditorProps {
   onSave: () => void;
 }
 
-export function Editor({ label, text, onChange, onSave }: EditorProps) {
+export function Editor({ label, text, focused = false, onChange, onSave }: EditorProps) {
   const host = useRef<HTMLDivElement>(null);
   const callbacks = useRef({ onChange, onSave });
   callbacks.current = { onChange, onSave };
@@ -28,6 +30,7 @@ export function Editor({ label, text, onChange, onSave }: EditorProps) {
         end = openEditor(host.current, {
           label,
           text,
+          focused,
           onChange: (next) => callbacks.current.onChange(next),
           onSave: () => callbacks.current.onSave(),
         });
