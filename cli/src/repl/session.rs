@@ -85,7 +85,7 @@ impl<'d> Session<'d> {
     /// # Errors
     /// When answers cannot be written any more; the commands themselves fail on standard error.
     pub(super) fn execute(&mut self, line: &str, origin: Origin) -> io::Result<Flow> {
-        let start = Instant::now();
+        let (start, timing) = (Instant::now(), self.kept.timing);
         interrupt::begin();
         let flow = match command::parse(line) {
             Ok(None) => return Ok(Flow::GoOn),
@@ -95,7 +95,7 @@ impl<'d> Session<'d> {
                 Flow::GoOn
             }
         };
-        if self.kept.timing && matches!(flow, Flow::GoOn) {
+        if timing && self.kept.timing && matches!(flow, Flow::GoOn) {
             self.settle()?;
             self.output().line(&format!("Time: {:.1?}", start.elapsed()))?;
         }
@@ -155,6 +155,11 @@ impl<'d> Session<'d> {
             && let Some(answered) = writing::within(open, command)
         {
             self.answer(origin, answered)?;
+            return Ok(Flow::GoOn);
+        }
+        if self.open.is_some() && writing::is_for_the_database(command) {
+            let message = "a transaction is open; COMMIT or ROLLBACK ends it";
+            self.fail(origin, Status::Refused, message)?;
             return Ok(Flow::GoOn);
         }
         if self.open.is_none()

@@ -66,6 +66,18 @@ pub(super) fn begin(db: &FerrumDB, used: &Collection, command: &Command<'_>) -> 
     Some(Write { answer, stop })
 }
 
+/// Whether a command is about the whole database, so that no transaction can have it.
+pub(super) fn is_for_the_database(command: &Command<'_>) -> bool {
+    matches!(
+        command,
+        Command::CreateIndex { .. }
+            | Command::DropIndex { .. }
+            | Command::Drop { .. }
+            | Command::Compact
+            | Command::Watch { .. }
+    )
+}
+
 /// Puts a write into a transaction; `None` for what does not belong there.
 pub(super) fn within(open: &mut OpenTransaction<'_>, command: &Command<'_>) -> Option<Result<Answered>> {
     Some(match command {
