@@ -6,7 +6,7 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 
 use common::{ferrumdb, run};
@@ -135,6 +135,12 @@ fn every_name_in_an_answer_is_on_the_page() {
     check(folder, "compact", &["compact", "my.db"]);
     let names = check(folder, "bench", &["bench", "--documents", "500", "--fsync=never", "--threads=2"]);
     assert_eq!(names.len(), 6, "{names:?}");
+    let mut web = ferrumdb(folder).args(["web", "my.db", "--port", "0", "--json"]).spawn().unwrap();
+    let mut told = String::new();
+    BufReader::new(web.stdout.take().unwrap()).read_line(&mut told).unwrap();
+    web.kill().unwrap();
+    web.wait().unwrap();
+    compare("web", &serde_json::from_str(&told).unwrap());
     fs::write(folder.join("old.key"), [1; 32]).unwrap();
     fs::write(folder.join("new.key"), [2; 32]).unwrap();
     check(folder, "set", &["set", "secret.db", "a", "1", "--key-file", "old.key"]);
