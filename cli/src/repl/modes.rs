@@ -15,7 +15,7 @@ use crate::commands::{export, import};
 use crate::exit::{Failure, Status};
 use crate::listings::{CHANGE_COLUMNS, push_change};
 use crate::opening;
-use crate::output::Plain;
+use crate::output::{self, Plain};
 
 /// How long a watch waits before it looks whether it is to stop.
 const WATCH_DISTANCE: Duration = Duration::from_millis(50);
@@ -116,6 +116,7 @@ impl<'d> Session<'d> {
             Ok(changes) => changes,
             Err(error) => return self.tell_error(origin, &error),
         };
+        output::note("watching what is committed; Ctrl-C ends it");
         let mut rows = self.kept.output.rows(CHANGE_COLUMNS, Plain::Table);
         let failure = loop {
             if interrupt::is_wanted() {

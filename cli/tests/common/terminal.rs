@@ -67,6 +67,19 @@ impl Terminal {
         }
     }
 
+    /// Whether the screen holds the text within some seconds.
+    #[allow(dead_code, reason = "not every file of tests asks")]
+    pub(crate) fn shows_soon(&self, text: &str) -> bool {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE / 5 {
+            if self.capture(&[]).contains(text) {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        false
+    }
+
     fn capture(&self, options: &[&str]) -> String {
         let output = self.tmux().args(["capture-pane", "-p"]).args(options).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
