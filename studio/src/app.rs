@@ -47,6 +47,20 @@ pub(crate) struct News {
 }
 
 impl App {
+    pub(crate) fn new(db: &FerrumDB, access: Access, guard: Guard, handle: Handle) -> ferrumdb::Result<Self> {
+        let news = Arc::new(News::default());
+        Ok(Self {
+            access,
+            guard,
+            samples: Samples::new(db)?,
+            jobs: Arc::new(Jobs::new(Arc::clone(&news))),
+            undos: Undos::default(),
+            news,
+            handle,
+            db: db.clone(),
+        })
+    }
+
     /// The collection of this name, or the root.
     pub(crate) fn collection(&self, name: Option<&str>) -> Result<Collection, Failure> {
         match name {

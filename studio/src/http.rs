@@ -53,12 +53,13 @@ pub(crate) struct Server {
     pub(crate) app: Arc<App>,
     calls: Arc<Semaphore>,
     streams: Arc<Semaphore>,
+    time_max: Duration,
 }
 
 impl Server {
     pub(crate) fn new(app: Arc<App>) -> Self {
         let (calls, streams) = (Semaphore::new(CALLS_MAX), Semaphore::new(STREAMS_MAX));
-        Self { app, calls: Arc::new(calls), streams: Arc::new(streams) }
+        Self { app, calls: Arc::new(calls), streams: Arc::new(streams), time_max: TIME_MAX }
     }
 
     /// Answers a request, whatever it is, and whatever goes wrong.
@@ -141,7 +142,7 @@ impl Server {
             };
             tokio::task::spawn_blocking(run).await
         };
-        match timeout(TIME_MAX, work).await.map_err(|_| late())? {
+        match timeout(self.time_max, work).await.map_err(|_| late())? {
             Ok(Ok(Answer::Json(status, text))) => Ok(json(status, text)),
             Ok(Ok(Answer::Stream(stream))) => self.stream(stream),
             Ok(Err(failure)) => Err(failure),
@@ -260,3 +261,6 @@ fn secured(mut response: Response<Body>) -> Response<Body> {
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }
+
+#[cfg(test)]
+mod tests;

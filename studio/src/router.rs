@@ -91,3 +91,39 @@ pub(crate) fn find(method: &Method, path: &str) -> Result<&'static Route, Failur
 pub(crate) fn wrong_method() -> Failure {
     Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this address is not asked like that")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    /// A method, an address, and the names of the parameters.
+    type Told = BTreeSet<(String, String, BTreeSet<String>)>;
+
+    #[test]
+    fn the_routes_are_those_of_the_written_interface() {
+        let written: Value =
+            serde_json::from_str(include_str!("../openapi.json")).expect("the interface is JSON");
+        let mut stated = Told::new();
+        for (path, methods) in written["paths"].as_object().expect("it has paths") {
+            for (method, what) in methods.as_object().expect("a path has methods") {
+                let parameters = what["parameters"].as_array().into_iter().flatten();
+                let names = parameters.filter_map(|parameter| parameter["name"].as_str().map(str::to_owned));
+                stated.insert((method.to_uppercase(), path.clone(), names.collect()));
+            }
+        }
+        let built = ROUTES.iter().map(|route| {
+            let names = route.query.iter().map(|name| (*name).to_owned()).collect();
+            (route.method.to_string(), route.path.to_owned(), names)
+        });
+        assert_eq!(built.collect::<Told>(), stated);
+    }
+
+    #[test]
+    fn no_get_may_need_writing() {
+        assert!(ROUTES.iter().all(|route| route.method != Method::GET || route.needs == Needs::Reading));
+    }
+}

@@ -16,14 +16,12 @@ use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::app::{Access, App, News};
+use crate::app::{Access, App};
 use crate::guard::{Guard, URI_BYTES_MAX};
 use crate::http::{LAUNCH, Server, THREADS_MAX};
-use crate::jobs::Jobs;
 use crate::listen::{Listeners, ServeError};
 use crate::options::Options;
-use crate::samples::{STEP, Samples};
-use crate::undo::Undos;
+use crate::samples::STEP;
 
 /// So many connections are open at once; another one is closed as soon as it comes.
 const CONNECTIONS_MAX: usize = 64;
@@ -67,17 +65,8 @@ pub fn serve(db: &FerrumDB, options: Options) -> Result<Studio, ServeError> {
         (false, true) => Access::Write,
         (false, false) => Access::ReadOnly,
     };
-    let news = Arc::new(News::default());
-    let app = Arc::new(App {
-        access,
-        guard: Guard::new(listeners.hosts.clone(), listeners.port),
-        samples: Samples::new(db)?,
-        jobs: Arc::new(Jobs::new(Arc::clone(&news))),
-        undos: Undos::default(),
-        news,
-        handle: runtime.handle().clone(),
-        db: db.clone(),
-    });
+    let guard = Guard::new(listeners.hosts.clone(), listeners.port);
+    let app = Arc::new(App::new(db, access, guard, runtime.handle().clone())?);
     let (stop, stopped) = watch::channel(false);
     let (port, moved, host) = (listeners.port, listeners.moved, listeners.hosts[0].clone());
     let server = Arc::new(Server::new(Arc::clone(&app)));
