@@ -1,10 +1,10 @@
-//! Owns the database that the tests of the page look at in a browser, served twice: once to be changed, once to be read. It
-//! never outlives its input, which whoever started it holds open.
+//! Owns the database that the tests of the page look at in a browser, served three times: to be changed, to be read, and by a
+//! follower. It never outlives its input, which whoever started it holds open.
 
 use std::error::Error;
 use std::io::{Read, Write};
 
-use ferrumdb::{FerrumDB, FsyncPolicy, Transaction};
+use ferrumdb::{Config, FerrumDB, FsyncPolicy, Transaction};
 use ferrumdb_studio::{Options, Studio, serve};
 use serde_json::{Value, json};
 
@@ -15,13 +15,14 @@ const BATCH: usize = 10_000;
 fn main() -> Result<(), Box<dyn Error>> {
     let million = std::env::args().nth(1).map_or(Ok(1_000_000), |argument| argument.parse::<usize>())?;
     let folder = tempfile::tempdir()?;
-    let config = ferrumdb::Config::new(folder.path().join("fixture <img src=x onerror=alert(1)>.db"))
-        .with_fsync_policy(FsyncPolicy::Never);
-    let db = FerrumDB::open(config).wait()?;
+    let path = folder.path().join("fixture <img src=x onerror=alert(1)>.db");
+    let db = FerrumDB::open(Config::new(&path).with_fsync_policy(FsyncPolicy::Never)).wait()?;
     fill(&db, million)?;
     let write = serve(&db, Options::new().with_port(0).with_writes(true))?;
     let read = serve(&db, Options::new().with_port(0))?;
-    let told = json!({ "write": served(&write), "read": served(&read), "million": million });
+    let beside = FerrumDB::open(Config::new(&path).read_only()).wait()?;
+    let follower = serve(&beside, Options::new().with_port(0).with_writes(true))?;
+    let told = json!({ "write": served(&write), "read": served(&read), "follower": served(&follower), "million": million });
     writeln!(std::io::stdout(), "{told}")?;
     std::io::stdin().read_to_end(&mut Vec::new())?;
     Ok(())

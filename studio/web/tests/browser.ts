@@ -22,8 +22,8 @@ export interface Looks {
   width?: number;
   height?: number;
   scheme?: "light" | "dark";
-  /** Of the server that changes nothing. */
-  read?: boolean;
+  /** By which of the servers: the one that may change the database, unless said otherwise. */
+  by?: "write" | "read" | "follower";
 }
 
 /** What a page has done that no page may do. */
@@ -61,7 +61,7 @@ export function theBrowser(): Browser {
 
 /** Opens a place of the page, as somebody does who has been let in. */
 export async function open(place: string, looks: Looks = {}): Promise<Page> {
-  const { url } = looks.read ? inject("fixture").read : inject("fixture").write;
+  const { url } = inject("fixture")[looks.by ?? "write"];
   const context = await browser.newContext({
     viewport: { width: looks.width ?? 1440, height: looks.height ?? 900 },
     colorScheme: looks.scheme ?? "light",

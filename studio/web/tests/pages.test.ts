@@ -177,8 +177,16 @@ test("pages, collections, keys and commands are a few letters away", async () =>
   await expect.poll(() => page.getByRole("dialog").count()).toBe(0);
 });
 
+test("a range of keys is selected with Shift", async () => {
+  const page = await open("#/keys?p=user:02:");
+  const row = page.locator(".key-row:not(.waiting)");
+  await row.nth(2).locator(".check").click();
+  await row.nth(7).click({ modifiers: ["Shift"] });
+  await page.getByText("6 keys selected").waitFor();
+});
+
 test("what may only be read offers no change", async () => {
-  const page = await open("#/keys?k=config", { read: true });
+  const page = await open("#/keys?k=config", { by: "read" });
   await page.locator(".value-row").first().waitFor();
   await page.getByText("Read only").waitFor();
   for (const name of ["Edit", "Delete", "Time to live", "Duplicate (d)", "New document (n)"]) {
@@ -190,4 +198,20 @@ test("what may only be read offers no change", async () => {
     return (await fetch("./api/document", { method: "PUT", headers, body })).status;
   });
   expect(status).toBe(403);
+});
+
+test("a follower shows what another process commits, and how far it is behind", async () => {
+  const page = await open("#/overview", { by: "follower" });
+  await page.getByText("Live follower").waitFor();
+  await page.getByText("Another process has this file open.").waitFor();
+  await page
+    .locator(".figures div", { hasText: "Behind the owner" })
+    .getByText(/commits$/)
+    .waitFor();
+  await page.getByRole("heading", { name: "Behind the owner" }).waitFor();
+  expect(await page.getByRole("heading", { name: "Time of a commit" }).count()).toBe(0);
+  await page.goto(page.url().replace(/#.*/, "#/changes?p=followed:"));
+  await page.getByText("following").waitFor();
+  await put("followed:1", 1);
+  await page.locator(".change-row", { hasText: "followed:1" }).waitFor();
 });

@@ -16,6 +16,8 @@ export interface Fixture {
   write: Served;
   /** The same database, and nothing may be changed. */
   read: Served;
+  /** The same file, followed. */
+  follower: Served;
   /** How many documents the collection `million` has. */
   million: number;
 }
@@ -47,6 +49,7 @@ export default async function start(project: TestProject): Promise<() => void> {
   project.provide("cookies", {
     [fixture.write.url]: await exchange(fixture.write),
     [fixture.read.url]: await exchange(fixture.read),
+    [fixture.follower.url]: await exchange(fixture.follower),
   });
   // It ends when its input does, so that it outlives nobody.
   return () => void server.stdin.end();

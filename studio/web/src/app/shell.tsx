@@ -162,7 +162,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["/", "To the page's search field"],
   ["↑ ↓ PgUp PgDn Home End", "Move in a list"],
   ["Enter", "Open what is current"],
-  ["Space", "Select it, or let go of it"],
+  ["Space", "Select it, or let go of it; with the mouse, Shift selects a range"],
   ["← →", "Fold and unfold in trees"],
   ["Delete", "Delete the selection, or what is current"],
   ["?", "This help"],

@@ -7,7 +7,7 @@ import { Empty } from "../../ui/parts.tsx";
 import { Virtual } from "../../ui/virtual.tsx";
 import { askToDelete } from "./delete.tsx";
 import { KeyPages } from "./pages.ts";
-import { selected, toggleSelected } from "./selection.ts";
+import { selectAll, selected, toggleSelected } from "./selection.ts";
 
 interface KeyListProps {
   name: string | undefined;
@@ -67,7 +67,8 @@ export function KeyList({ name, prefix, reverse, current, open }: KeyListProps) 
         class={index === at ? "key-row at" : "key-row"}
         onClick={(event) => {
           setAt(index);
-          if (event.ctrlKey || event.metaKey) toggleSelected(info.key);
+          if (event.shiftKey && at >= 0) selectAll(list.between(at, index));
+          else if (event.ctrlKey || event.metaKey) toggleSelected(info.key);
           else open(info.key);
         }}
       >
@@ -77,7 +78,8 @@ export function KeyList({ name, prefix, reverse, current, open }: KeyListProps) 
           onClick={(event) => {
             event.stopPropagation();
             setAt(index);
-            toggleSelected(info.key);
+            if (event.shiftKey && at >= 0) selectAll(list.between(at, index));
+            else toggleSelected(info.key);
           }}
         />
         <span class="cut grow mono">{visible(info.key)}</span>

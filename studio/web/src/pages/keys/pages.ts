@@ -32,6 +32,16 @@ export class KeyPages {
     return this.#pages.get(Math.floor(index / PAGE))?.[index % PAGE];
   }
 
+  /** The keys of the rows between two, both among them, as far as they are known. */
+  between(one: number, other: number): string[] {
+    const keys: string[] = [];
+    for (let index = Math.min(one, other); index <= Math.max(one, other); index++) {
+      const info = this.at(index);
+      if (info) keys.push(info.key);
+    }
+    return keys;
+  }
+
   /** Rows from the first to before the last are seen now. They are asked for a moment later, with those around them. */
   want(from: number, to: number): void {
     this.#seen = [from, to];

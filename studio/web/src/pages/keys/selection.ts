@@ -14,6 +14,12 @@ export function toggleSelected(key: string): void {
   selected.value = next;
 }
 
+/** Selects all of these, up to what one deletion takes. */
+export function selectAll(keys: Iterable<string>): void {
+  const all = [...new Set([...selected.value, ...keys])];
+  selected.value = new Set(all.slice(0, session.value?.limits.selection));
+}
+
 export function selectNone(): void {
   selected.value = new Set();
 }

@@ -122,7 +122,7 @@ function options(
       ...lines.map(({ colour: name }, index) => ({
         stroke: colour(name),
         width: 1.5,
-        points: { show: false, size: 4, filter: lonely },
+        points: { show: false, size: 3, fill: colour(name), filter: lonely },
         spanGaps: false,
         ...(index === 0 && {
           fill: colour(name)

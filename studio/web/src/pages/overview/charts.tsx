@@ -16,6 +16,9 @@ interface ChartSpec {
   max?: number;
 }
 
+/** There is no half of a commit: an axis says nothing between whole numbers. */
+const count = (value: number) => (Number.isInteger(value) ? short(value) : "");
+
 const CHARTS: readonly ChartSpec[] = [
   {
     title: "Operations a second",
@@ -51,7 +54,7 @@ const CHARTS: readonly ChartSpec[] = [
   },
   {
     title: "Commits in a group",
-    format: short,
+    format: count,
     lines: [
       { column: "group_p50", name: "p50", colour: "--blue" },
       { column: "group_max", name: "Largest", colour: "--straw" },
@@ -73,12 +76,12 @@ const CHARTS: readonly ChartSpec[] = [
   },
   {
     title: "Documents",
-    format: short,
+    format: count,
     lines: [{ column: "documents", name: "Documents", colour: "--blue" }],
   },
   {
     title: "Waiting for the writer",
-    format: short,
+    format: count,
     lines: [{ column: "inbox_commands", name: "Commands", colour: "--purple" }],
   },
 ];
