@@ -157,11 +157,12 @@ mod tests {
     use super::*;
     use crate::fs::{FileSystem, MemoryFs, OpenMode};
     use crate::key::{Sequence, Timestamp};
-    use crate::log::LOG_START;
+    use crate::log::{LOG_START, VERSION};
 
     fn generation(number: u64) -> Arc<Generation> {
         let file = MemoryFs::new().open(Path::new("/f"), OpenMode::CreateNew).expect("it is new");
         let header = Header {
+            version: VERSION,
             compatible: 0,
             read_only_compatible: 0,
             incompatible: 0,

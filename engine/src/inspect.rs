@@ -11,9 +11,7 @@ use crate::fs::{File, FileSystem};
 use crate::hint::{Start, Summary};
 use crate::index::path::FieldPath;
 use crate::key::{CollectionId, Key, Sequence, Timestamp};
-use crate::log::{
-    Head, Header, Kind, LOG_START, LogKeys, Payload, Scanner, Step, VERSION, read_head, record_bytes,
-};
+use crate::log::{Head, Header, Kind, LOG_START, LogKeys, Payload, Scanner, Step, read_head, record_bytes};
 use crate::options::Options;
 use crate::recovery::{self, Unlocked};
 use crate::seal::Keyring;
@@ -97,7 +95,7 @@ pub fn inspect(options: &Options, file_system: &dyn FileSystem) -> Result<FileIn
     };
     let mut info = FileInfo {
         path: path.clone(),
-        format: VERSION,
+        format: newest.version,
         file_id: newest.file_id,
         generation: newest.generation,
         created: newest.created,

@@ -103,6 +103,11 @@ fn read_header(path: &Path, file: &dyn File) -> Result<Vec<HeaderCopy>> {
     let mut bytes = vec![0; LOG_START as usize];
     let read = read_full(file, &mut bytes, 0).map_err(|source| Error::io("read", path, source))?;
     match HeaderState::of_file(&bytes[..read]) {
+        // What is made of it would claim features that this build does not keep up.
+        HeaderState::Valid(copies) if copies[0].header.features_to_write() != 0 => {
+            let bits = copies[0].header.features_to_write();
+            Err(Error::UnsupportedFeatures { path: path.to_path_buf(), bits })
+        }
         HeaderState::Valid(copies) if read == bytes.len() => Ok(copies),
         state => Err(refusal(path, state)),
     }

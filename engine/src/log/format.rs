@@ -1,18 +1,18 @@
 //! Owns every constant of the bytes on disk. Never says what they mean: `docs/format.md` does, and moves with this file.
 //!
-//! docs/format.md: 664b09e0
+//! docs/format.md: 89b313fc
 
 /// The first bytes of each header copy. 0xFF occurs in no UTF-8 text.
 pub(crate) const MAGIC: [u8; 16] = *b"\xFFFerrumDB\xFE\r\n\x1A\n\xFF\0";
 /// The format version that this build writes, and the newest that it reads.
-pub(crate) const VERSION: u32 = 0;
+pub(crate) const VERSION: u32 = 1;
 /// The incompatible features that this build knows. A file with another bit set is refused.
 pub(crate) const INCOMPATIBLE_KNOWN: u64 = ENCRYPTED | FEATURE_INCREMENT;
 /// The incompatible feature of a file whose records are sealed.
 pub(crate) const ENCRYPTED: u64 = 1;
 /// The incompatible feature of a file whose log continues another file's: no database by itself.
 pub(crate) const FEATURE_INCREMENT: u64 = 1 << 1;
-/// The read-only compatible features that this build knows. A file with another bit set is not written.
+/// The read-only compatible features that this build knows. A file with another bit set is read, and not written.
 pub(crate) const READ_ONLY_COMPATIBLE_KNOWN: u64 = 0;
 
 /// The bytes of one header copy; two copies precede the log.

@@ -15,6 +15,8 @@ const COUNTER_MAX: u64 = 1 << 48;
 /// What the file says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
+    /// As the file states it. What is written states that of this build.
+    pub(crate) version: u32,
     pub(crate) compatible: u64,
     pub(crate) read_only_compatible: u64,
     pub(crate) incompatible: u64,
@@ -72,6 +74,7 @@ impl Header {
     /// The header of a new file without a log, made at this time.
     pub(crate) fn new_file(created: Timestamp) -> Self {
         Self {
+            version: VERSION,
             compatible: 0,
             read_only_compatible: 0,
             incompatible: 0,
@@ -98,6 +101,11 @@ impl Header {
     pub(crate) fn new_increment(&self, created: Timestamp, origin: Origin) -> Self {
         let copy = self.new_copy(created, origin);
         Self { incompatible: copy.incompatible | FEATURE_INCREMENT, ..copy }
+    }
+
+    /// The features that this build does not know, and without which nobody may write the file.
+    pub(crate) fn features_to_write(&self) -> u64 {
+        self.read_only_compatible & !READ_ONLY_COMPATIBLE_KNOWN
     }
 
     /// Whether its log continues another file's, so that it is no database by itself.
@@ -140,6 +148,7 @@ impl Header {
     /// What stands for the header of a file that says nothing of itself.
     pub(crate) fn of_nothing() -> Self {
         Self {
+            version: VERSION,
             compatible: 0,
             read_only_compatible: 0,
             incompatible: 0,
@@ -174,6 +183,7 @@ impl Header {
         let encryption =
             (incompatible & ENCRYPTED != 0).then(|| EncryptionBlock::decode(bytes)).transpose()?;
         Ok(Self {
+            version: read_u32(bytes, at::VERSION),
             compatible: read_u64(bytes, at::COMPATIBLE),
             read_only_compatible: read_u64(bytes, at::READ_ONLY_COMPATIBLE),
             incompatible,
@@ -230,8 +240,7 @@ impl HeaderState {
         if version > VERSION {
             return Self::Newer { version };
         }
-        let unknown = read_u64(bytes, at::INCOMPATIBLE) & !INCOMPATIBLE_KNOWN
-            | read_u64(bytes, at::READ_ONLY_COMPATIBLE) & !READ_ONLY_COMPATIBLE_KNOWN;
+        let unknown = read_u64(bytes, at::INCOMPATIBLE) & !INCOMPATIBLE_KNOWN;
         if unknown != 0 {
             return Self::UnknownFeatures { bits: unknown };
         }

@@ -13,6 +13,7 @@ pub(crate) enum FileFound {
     DamagedHeader,
     NewerVersion,
     UnknownFeatures,
+    ReadOnlyFeatures,
     Increment,
     Database,
 }
@@ -30,7 +31,7 @@ pub(crate) enum FileAction {
     Recover,
 }
 
-pub(crate) const FILE_TABLE: [(FileFound, FileAction); 10] = [
+pub(crate) const FILE_TABLE: [(FileFound, FileAction); 11] = [
     (FileFound::Missing, FileAction::Create),
     (FileFound::Folder, FileAction::Refuse),
     (FileFound::Empty, FileAction::Replace),
@@ -39,6 +40,7 @@ pub(crate) const FILE_TABLE: [(FileFound, FileAction); 10] = [
     (FileFound::DamagedHeader, FileAction::Refuse),
     (FileFound::NewerVersion, FileAction::Refuse),
     (FileFound::UnknownFeatures, FileAction::Refuse),
+    (FileFound::ReadOnlyFeatures, FileAction::Refuse),
     (FileFound::Increment, FileAction::Refuse),
     (FileFound::Database, FileAction::Recover),
 ];
@@ -116,13 +118,14 @@ mod tests {
             DamagedHeader,
             NewerVersion,
             UnknownFeatures,
+            ReadOnlyFeatures,
             Increment,
             Database,
         ];
         for state in all {
             match state {
                 Missing | Folder | Empty | Zeros | Foreign | DamagedHeader | NewerVersion
-                | UnknownFeatures | Increment | Database => {}
+                | UnknownFeatures | ReadOnlyFeatures | Increment | Database => {}
             }
             assert_eq!(FILE_TABLE.iter().filter(|(found, _)| *found == state).count(), 1, "{state:?}");
         }

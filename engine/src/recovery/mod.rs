@@ -123,7 +123,7 @@ pub(crate) fn open_to_look(
         _ => Error::io("open", path, source),
     })?;
     match identify(&*file, path)? {
-        (FileFound::Database, HeaderState::Valid(copies)) => Ok((file, copies)),
+        (FileFound::Database | FileFound::ReadOnlyFeatures, HeaderState::Valid(copies)) => Ok((file, copies)),
         (found, header) => Err(refusal(path.to_path_buf(), found, Some(header))),
     }
 }
@@ -138,6 +138,9 @@ pub(crate) fn identify(file: &dyn File, path: &Path) -> Result<(FileFound, Heade
         _ if start.is_empty() => FileFound::Empty,
         HeaderState::Valid(_) if start.len() < LOG_START as usize => FileFound::DamagedHeader,
         HeaderState::Valid(copies) if copies[0].header.is_increment() => FileFound::Increment,
+        HeaderState::Valid(copies) if copies[0].header.features_to_write() != 0 => {
+            FileFound::ReadOnlyFeatures
+        }
         HeaderState::Valid(_) => FileFound::Database,
         HeaderState::Newer { .. } => FileFound::NewerVersion,
         HeaderState::UnknownFeatures { .. } => FileFound::UnknownFeatures,
@@ -157,6 +160,9 @@ pub(crate) fn refusal(path: PathBuf, found: FileFound, header: Option<HeaderStat
         }
         (_, Some(HeaderState::UnknownEncryption(error))) => Error::seal(&path, error),
         (_, Some(HeaderState::UnknownFeatures { bits })) => Error::UnsupportedFeatures { path, bits },
+        (FileFound::ReadOnlyFeatures, Some(HeaderState::Valid(copies))) => {
+            Error::UnsupportedFeatures { path, bits: copies[0].header.features_to_write() }
+        }
         (FileFound::DamagedHeader, _) => {
             Error::Damaged { path: Arc::from(path), position: 0, reason: "neither copy of its header checks" }
         }

@@ -53,6 +53,9 @@ pub fn repair(
             _ => Error::Damaged { path: exhibit.path, position: 0, reason: exhibit.unreadable },
         });
     };
+    if header.features_to_write() != 0 {
+        return Err(Error::UnsupportedFeatures { path, bits: header.features_to_write() });
+    }
     let failed = |source| Error::io("read", &path, source);
     let of = exhibit.file_bytes * 2;
     let keyring = exhibit.keyring.as_deref();

@@ -12,8 +12,8 @@ use super::kdf::Argon2Cost;
 use super::secret::Secret;
 use super::*;
 use crate::key::{Sequence, Timestamp};
-use crate::log::Header;
 use crate::log::format::{HEADER_BYTES, header, write_u32};
+use crate::log::{Header, VERSION};
 
 const KEY: [u8; 32] = *b"\x9e\x37-the key of the tests, 32 by\xc3\x51";
 const CHEAP: Argon2Cost = Argon2Cost { memory_kib: 32, passes: 1, lanes: 1 };
@@ -44,6 +44,7 @@ fn keyring() -> Keyring {
 /// A header copy as it would be written, its checksum excepted.
 fn copy_of(keyring: &Keyring, counter: u64, sealed_max: u64) -> Vec<u8> {
     let header = Header {
+        version: VERSION,
         compatible: 0,
         read_only_compatible: 0,
         incompatible: 1,

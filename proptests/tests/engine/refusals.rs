@@ -5,7 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ferrumdb_engine::fs::{DiskFs, Effect, Fault, SimFs, SimOperation};
-use ferrumdb_engine::{Durability, Error, FieldPath, Options, follow};
+use ferrumdb_engine::{
+    Durability, Error, FieldPath, History, Options, Restore, Result, SystemClock, Verification, VerifyStep,
+    follow, repair,
+};
 
 use crate::bytes::{seal_header, without_prepared_space};
 use crate::common::{PATH, ROOT, appended, bytes_of, disk_with, expected, open_at, open_on, refusal, synced};
@@ -81,15 +84,48 @@ fn a_newer_version_and_unknown_features_are_told_apart() {
         // The version and the length of a copy stand side by side.
         let error = refused(&with_header_field(copies, 16, 7 | 4096 << 32));
         assert!(matches!(error, Error::UnsupportedVersion { found: 7, .. }), "{error}");
-        for offset in [32, 40] {
-            let error = refused(&with_header_field(copies, offset, 1 << 60));
-            assert!(matches!(error, Error::UnsupportedFeatures { bits, .. } if bits == 1 << 60), "{error}");
-        }
+        let error = refused(&with_header_field(copies, 40, 1 << 60));
+        assert!(matches!(error, Error::UnsupportedFeatures { bits, .. } if bits == 1 << 60), "{error}");
     }
     // What is only compatible may be ignored.
     let sim = disk_with(&with_header_field(&[0, 1], 24, u64::MAX));
     let (_, reader) = open_on(&sim).unwrap();
     assert_eq!(crate::common::contents(&reader), expected(&[("a", "1")]));
+}
+
+#[test]
+fn a_file_with_a_feature_that_only_writers_must_know_is_read_and_not_written() {
+    let file = with_header_field(&[0, 1], 32, 1 << 60);
+    let unsupported = |outcome: Result<()>| {
+        let error = outcome.unwrap_err();
+        assert!(matches!(error, Error::UnsupportedFeatures { bits, .. } if bits == 1 << 60), "{error}");
+    };
+    unsupported(Err(refused(&file)));
+    let sim = disk_with(&file);
+    let (to, files) = (Path::new("/saved.db"), crate::common::shared(&sim));
+    unsupported(repair(Path::new(PATH), to, None, &files, &mut |_, _| ()).map(drop));
+    unsupported(Restore::new(PATH).to(to, &SystemClock, &files, |_| ()).map(drop));
+    assert_eq!((bytes_of(&sim), sim.names().len()), (file, 1));
+
+    let (_follower, reader) = follow(Options::new(PATH), Arc::clone(&files)).unwrap();
+    assert_eq!(crate::common::contents(&reader), expected(&[("a", "1")]));
+    let mut verification = Verification::of_file(Path::new(PATH), None, &*files).unwrap();
+    while verification.step().unwrap() != VerifyStep::Done {}
+    assert!(verification.finish().is_sound());
+}
+
+#[test]
+fn a_file_of_the_version_before_the_freeze_is_opened_and_becomes_one_of_this_version() {
+    let sim = disk_with(&with_header_field(&[0, 1], 16, 4096 << 32));
+    let (writer, reader) = open_on(&sim).unwrap();
+    assert_eq!(crate::common::contents(&reader), expected(&[("a", "1")]));
+    let versions = || [0, 4096].map(|copy| bytes_of(&sim)[copy + 16]);
+    writer.close().unwrap();
+    let closed = versions();
+    assert!(closed.contains(&1), "the copy that holds was written by this build: {closed:?}");
+    let (mut writer, reader) = open_on(&sim).unwrap();
+    crate::compaction::compact(&mut writer, History::None);
+    assert_eq!((versions(), crate::common::contents(&reader)), ([1, 1], expected(&[("a", "1")])));
 }
 
 #[test]

@@ -20,6 +20,7 @@ pub(crate) fn all() -> Vec<Golden> {
         plain_killed(),
         changes(),
         expiring(),
+        expired_and_deleted(),
         indexed(),
         indexed_killed(),
         collections(),
@@ -87,6 +88,14 @@ fn expiring() -> Golden {
         golden.facts.contents.documents.remove(key);
     }
     golden
+}
+
+fn expired_and_deleted() -> Golden {
+    let mut making = Making::new("expired-tombstones");
+    making.commit(&[SetFor("gone", "1", 2), SetFor("back", "2", 2), SetFor("stays", "3", 1_000_000)]);
+    // Each commit takes a second: two more, and what was to stay for two is gone.
+    making.set("a", "1").commit(&[Delete("gone"), Delete("back"), Delete("a")]).set("back", "4");
+    making.closed("Tombstones of documents that had expired, and of one that had not.")
 }
 
 fn found(value: Value, keys: &[&str]) -> Found {
