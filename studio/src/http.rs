@@ -64,10 +64,13 @@ impl Server {
 
     /// Answers a request, whatever it is, and whatever goes wrong.
     pub(crate) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+        let accepted = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+        let is_page = accepted.is_some_and(|accepted| accepted.contains("text/html"));
         // A task of its own: a panic in it ends this request alone.
         let answered = tokio::spawn(async move { self.serve(request).await }).await;
         let response = match answered {
             Ok(Ok(response)) => response,
+            Ok(Err(failure)) if is_page && failure.status == StatusCode::UNAUTHORIZED => stranger(&failure),
             Ok(Err(failure)) => failed(failure),
             Err(error) => {
                 tracing::error!(%error, "a request has ended in a panic");
@@ -189,7 +192,7 @@ impl Server {
 pub(crate) const LAUNCH: &str = "/launch";
 
 fn unauthorized() -> Failure {
-    let message = "open the address that the program has printed; it works once, and each start has another";
+    let message = "Open the address that the program has printed. It works once, and each start of the program has another.";
     Failure::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
 }
 
@@ -250,6 +253,17 @@ fn failed(failure: Failure) -> Response<Body> {
     let status = failure.status;
     let text = serde_json::to_vec(&failure.into_json()).expect("it is made of JSON");
     json(status, text)
+}
+
+/// The same for somebody who has opened the page without the secret.
+fn stranger(failure: &Failure) -> Response<Body> {
+    // The sentence is one of ours, without a letter that HTML would take for its own.
+    let text =
+        format!("<!doctype html><meta charset=utf-8><title>Ferrum Studio</title><p>{}", failure.message);
+    let mut response = Response::new(full(Bytes::from(text)));
+    *response.status_mut() = failure.status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    response
 }
 
 /// What every answer says, whatever it is.

@@ -77,6 +77,9 @@ fn c2_a_launch_address_is_worth_a_cookie_once() {
     assert_eq!(first.status, 303);
     assert_eq!(first.header("referrer-policy"), Some("no-referrer"));
     assert_eq!(client.send("GET", path, b"").status, 401, "it was used");
+    let page = client.clone().with("Accept", "text/html,*/*;q=0.8").send("GET", "/", b"");
+    assert_eq!((page.status, page.header("content-type")), (401, Some("text/html; charset=utf-8")));
+    assert!(page.text().contains("Open the address"), "somebody reads it: {}", page.text());
     let code = path.split('=').nth(1).unwrap();
     assert!(!first.header("set-cookie").unwrap().contains(code), "the cookie is another secret");
     assert_eq!(client.bearer(code).send("GET", "/api/session", b"").status, 401);

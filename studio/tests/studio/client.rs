@@ -168,6 +168,11 @@ impl Answer {
 }
 
 impl Coming {
+    /// Waits until an event stream has begun: what happens from then on is told.
+    pub(crate) fn begin(&mut self) -> String {
+        self.until("\n: \n")
+    }
+
     /// Waits until the answer holds this text, and gives everything up to there.
     pub(crate) fn until(&mut self, wanted: &str) -> String {
         let mut piece = [0; 4096];

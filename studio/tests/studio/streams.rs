@@ -17,7 +17,7 @@ fn changes_are_told_as_they_are_committed_and_a_reader_goes_on_where_it_was() {
     let served = Served::new(true);
     let client = served.client();
     let mut changes = client.open("/api/changes?prefix=user:&documents=true");
-    changes.until(": ");
+    changes.begin();
     served.db.set("user:1", 1).wait().unwrap();
     served.db.set("session:1", 1).wait().unwrap();
     served.db.set("user:1", 2).wait().unwrap();
@@ -99,7 +99,7 @@ fn stopping_the_server_ends_its_streams_and_frees_the_database() {
     let client = served.client();
     let mut streams = ["/api/events", "/api/changes"].map(|path| client.open(path));
     for stream in &mut streams {
-        stream.until(": ");
+        stream.begin();
     }
     let idle = client.connect();
     let begun = Instant::now();
@@ -121,7 +121,7 @@ fn closing_the_database_ends_the_feed_and_is_said_by_every_route() {
     let served = Served::new(false);
     let client = served.client();
     let mut changes = client.open("/api/changes");
-    changes.until(": ");
+    changes.begin();
     served.db.close().wait().unwrap();
     changes.until("event: bye\n");
     let answer = client.get("/api/overview");
