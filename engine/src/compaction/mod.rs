@@ -59,6 +59,8 @@ pub struct Compaction {
     garbage: Garbage,
     target: Target,
     kind: Copying,
+    /// Whether the data key is to be renewed, though nothing be dropped.
+    is_key_worn: bool,
     phase: Phase,
     /// How far the walk through the old generation has come.
     place: Place,
@@ -87,6 +89,7 @@ pub(crate) struct Source {
     pub(crate) sequence: Sequence,
     pub(crate) time: Timestamp,
     expected: Expected,
+    is_key_worn: bool,
 }
 
 /// What is made of a generation.
@@ -131,7 +134,7 @@ pub enum CompactionStep {
     },
     /// It is to be handed to [`Writer::install_compaction`](crate::Writer::install_compaction).
     Ready,
-    /// There is nothing in the file that need not be kept.
+    /// There is nothing in the file that need not be kept, nor a data key to be renewed that has sealed often.
     Pointless {
         /// The length of the log.
         log_bytes: u64,
@@ -176,6 +179,7 @@ impl Source {
             sequence: view.sequence,
             time: view.time,
             expected: Expected { documents: view.counts.total(), bytes: view.live_bytes },
+            is_key_worn: log.sealer.with(|sealer| sealer.is_worn()).unwrap_or(false),
         }
     }
 }
@@ -199,7 +203,7 @@ impl Compaction {
 
     /// Begins to copy a generation to a new file.
     pub(crate) fn copying(kind: Copying, source: Source, history: History, target: Target) -> Self {
-        let Source { shared, header, generation, end, expected, .. } = source;
+        let Source { shared, header, generation, end, expected, is_key_worn, .. } = source;
         Self {
             garbage: Garbage::new(history, shared.now(), end),
             shared,
@@ -207,6 +211,7 @@ impl Compaction {
             old_end: end,
             target,
             kind,
+            is_key_worn,
             phase: Phase::Marking,
             place: start(&header),
             time: Timestamp(0),
@@ -301,7 +306,7 @@ impl Compaction {
         let floor = self.place.base.map_or(Sequence::ZERO, |base| base.state_of);
         let keeps_all =
             self.garbage.cut() == Sequence::ZERO || self.garbage.cut() == floor && !self.garbage.has_some();
-        let is_pointless = keeps_all && self.kind == Copying::Next;
+        let is_pointless = keeps_all && self.kind == Copying::Next && !self.is_key_worn;
         self.phase = if is_pointless { Phase::Pointless } else { Phase::Copying };
         Ok(())
     }

@@ -67,6 +67,11 @@ impl Sealer {
         self.sealed_max
     }
 
+    /// Whether it is time for another key, while there is time.
+    pub(crate) fn is_worn(&self) -> bool {
+        self.sealed_max > SEALS_MAX / 2
+    }
+
     /// How often the key has sealed, at most: what the header may say when nothing more will be sealed in this run.
     pub(crate) fn sealed(&self) -> u64 {
         self.sealed

@@ -386,6 +386,39 @@ fn an_encrypted_database_is_followed_with_its_key_alone() {
 }
 
 #[test]
+fn a_follower_goes_on_across_a_rekey_until_its_key_opens_the_file_no_more() {
+    let sim = SimFs::new(1);
+    let options = |number| {
+        let encryption = Some(EncryptionKey::from_bytes([number; 32]));
+        Options { encryption, ..Options::new(PATH) }
+    };
+    let newcomer =
+        |number| follow(options(number), Arc::new(sim.process())).map(|(_, reader)| contents(&reader));
+    let (mut writer, owner) = open(options(1), Arc::new(sim.process())).unwrap();
+    appended(&mut writer, &["a=1"]).unwrap();
+    writer.write_live();
+    let (mut follower, reader) = follow(options(1), Arc::new(sim.process())).unwrap();
+
+    writer.rekey(&EncryptionKey::from_bytes([2; 32])).unwrap();
+    appended(&mut writer, &["b=2"]).unwrap();
+    writer.write_live();
+    assert!(follower.poll().unwrap().advanced, "what seals the log is the same");
+    let shown = contents(&reader);
+    assert_eq!(shown, contents(&owner));
+    assert_eq!(newcomer(2).unwrap(), shown);
+    assert!(matches!(newcomer(1), Err(Error::WrongKey { .. })));
+
+    compact(&mut writer);
+    appended(&mut writer, &["c=3"]).unwrap();
+    writer.write_live();
+    for _ in 0..2 {
+        assert!(matches!(follower.poll(), Err(Error::WrongKey { .. })));
+        assert_eq!(contents(&reader), shown, "what was shown stays");
+    }
+    assert_eq!(newcomer(2).unwrap(), contents(&owner));
+}
+
+#[test]
 fn a_path_without_a_database_is_refused_and_left_as_it_is() {
     let sim = SimFs::new(1);
     assert!(matches!(follow_on(&sim).map(drop), Err(Error::Io { .. })), "nothing is created");
