@@ -66,30 +66,26 @@ pub fn explore(seed: u64, budget: Budget) -> Result<Totals, Box<Finding>> {
     let begin = Instant::now();
     let mut totals = Totals::default();
     let mut aim = Aim::new(seed);
-    for seed in seed.. {
-        let passed = try_list(seed, generate(seed), &mut totals, budget.least > 0)?;
-        totals.lists += 1;
-        aim.learn(seed, &passed);
+    let mut seeds = seed..;
+    while begin.elapsed() < budget.time {
         let aimed = aim.next(&totals.sites, budget.least, generate);
-        let is_enough = totals.states.len() >= budget.states && aimed.is_none();
-        if begin.elapsed() >= budget.time || is_enough {
-            break;
-        }
-        if let Some(list) = aimed {
-            try_list(seed, list, &mut totals, false)?;
+        let is_enough = totals.states.len() >= budget.states;
+        if let Some(list) = aimed.filter(|_| is_enough || totals.aimed < totals.lists) {
+            try_list(list, &mut totals, false)?;
             totals.aimed += 1;
+        } else if is_enough {
+            break;
+        } else if let Some(seed) = seeds.next() {
+            let passed = try_list(generate(seed), &mut totals, budget.least > 0)?;
+            aim.learn(seed, &passed);
+            totals.lists += 1;
         }
     }
     Ok(totals)
 }
 
 /// Carries out a list, and adds what it has seen. Returns the calls at which the power could have gone, if they are asked for.
-fn try_list(
-    seed: u64,
-    list: OpList,
-    totals: &mut Totals,
-    is_watched: bool,
-) -> Result<Vec<Passed>, Box<Finding>> {
+fn try_list(list: OpList, totals: &mut Totals, is_watched: bool) -> Result<Vec<Passed>, Box<Finding>> {
     match if is_watched { replay_watched(&list) } else { replay(&list) } {
         Ok(explored) => {
             totals.crashes += explored.crashes;
@@ -103,6 +99,7 @@ fn try_list(
             Ok(explored.passed)
         }
         Err(_) => {
+            let seed = list.seed;
             let (list, reason) = shrink(list);
             Err(Box::new(Finding { seed, list, reason, totals: std::mem::take(totals) }))
         }

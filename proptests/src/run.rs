@@ -409,7 +409,7 @@ impl Run {
             let begun = self.done.iter().rev().find(|(calls, _)| calls - first < nth);
             let during = begun.map_or(self.during, |(_, during)| *during);
             let site = Site::of(during, &call);
-            self.explored.passed.push(Passed { site, op, nth, is_unsynced: call.is_unsynced });
+            self.explored.passed.push(Passed { site, op, nth, unsynced: call.unsynced });
         }
     }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
-use ferrumdb_engine::fs::{Call, Fate, FatedOperation, PendingChange, SimOperation};
+use ferrumdb_engine::fs::{Call, Fate, FatedOperation, PendingChange, SimOperation, Unsynced};
 
 /// Where the power may go: one for each kind of call on each kind of file, in each kind of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,8 +25,8 @@ pub struct Passed {
     pub op: usize,
     /// The number of the call in that operation, from 1.
     pub nth: u64,
-    /// Whether something was not synced.
-    pub is_unsynced: bool,
+    /// What was not synced.
+    pub unsynced: Unsynced,
 }
 
 /// How often the power went at one place, and with which fates of the unsynced changes.
@@ -56,6 +56,12 @@ pub struct Cut {
 }
 
 const FATES: [&str; 4] = ["kept", "dropped", "torn", "with nothing unsynced"];
+/// The numbers of two of them.
+pub(crate) const TORN: usize = 2;
+const NO_FATE: usize = 3;
+
+/// What no power cut does, though it may come there: where, which fates, and why not.
+const IMPOSSIBLE: [(&str, &[&str], &str); 0] = [];
 
 impl Cut {
     /// The power cut at the last of these calls, after work that `before` stands for.
@@ -89,13 +95,6 @@ impl Site {
     }
 }
 
-impl Site {
-    /// Whether everything is synced there, whatever was done before.
-    fn is_all_synced(&self) -> bool {
-        false
-    }
-}
-
 impl Sites {
     /// Takes note of a power cut.
     pub(crate) fn note(&mut self, cut: &Cut) {
@@ -116,9 +115,14 @@ impl Sites {
     /// How often a place has met each of the fates that it can meet, by their numbers.
     pub(crate) fn met(&self, site: &Site) -> impl Iterator<Item = (usize, u64)> {
         let met = self.0.get(site).copied().unwrap_or_default();
-        let counts = [met.fates[0], met.fates[1], met.fates[2], met.cuts];
-        let is_unsynced = !site.is_all_synced();
-        counts.into_iter().enumerate().filter(move |(fate, _)| (*fate < 3) == is_unsynced)
+        let [kept, dropped, torn] = met.fates;
+        let name = site.to_string();
+        let cannot = move |fate| {
+            IMPOSSIBLE.iter().any(|(site, fates, _)| *site == name && fates.contains(&FATES[fate]))
+        };
+        let none_can = cannot(0) && cannot(1) && cannot(TORN);
+        let all = [kept, dropped, torn, met.cuts].into_iter().enumerate();
+        all.filter(move |(fate, _)| if *fate == NO_FATE { none_can } else { !cannot(*fate) })
     }
 }
 

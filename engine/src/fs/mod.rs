@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub use disk::DiskFs;
 pub use memory::MemoryFs;
 pub use sim::{
-    Call, Effect, Fate, FatedOperation, Fault, PendingChange, PendingOperation, SimFs, SimOperation,
+    Call, Effect, Fate, FatedOperation, Fault, PendingChange, PendingOperation, SimFs, SimOperation, Unsynced,
 };
 
 /// How a file is opened.

@@ -53,7 +53,7 @@ fn tell(seed: u64, begin: Instant, totals: &Totals) {
         println!("   cuts    kept dropped    torn");
         for (site, met) in &sites.0 {
             let [kept, dropped, torn] = met.fates;
-            println!("{:7} {kept:7} {dropped:7} {torn:7}  {site}", met.cuts);
+            println!("{:7} {kept:7} {dropped:7} {torn:7}  {site} {:?}", met.cuts, met.chances);
         }
     }
     println!(

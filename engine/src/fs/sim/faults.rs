@@ -135,14 +135,26 @@ pub struct Call {
     pub len: u64,
     /// What went wrong, if a fault was injected.
     pub effect: Option<Effect>,
-    /// Whether some change was not synced when it was made.
-    pub is_unsynced: bool,
+    /// What was not synced when it was made.
+    pub unsynced: Unsynced,
+}
+
+/// What of a disk is not synced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unsynced {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Names and lengths.
+    NoBytes,
+    /// Bytes of a file, perhaps among others.
+    Bytes,
 }
 
 impl Call {
     pub(super) fn new(operation: SimOperation, path: &Path) -> Self {
         let (path, to, effect) = (path.to_path_buf(), None, None);
-        Self { operation, path, to, position: 0, len: 0, effect, is_unsynced: false }
+        Self { operation, path, to, position: 0, len: 0, effect, unsynced: Unsynced::Nothing }
     }
 
     pub(super) fn to(mut self, to: &Path) -> Self {

@@ -3,6 +3,7 @@
 
 use std::io;
 
+use super::Unsynced;
 use super::fate::{Fate, PendingChange, Random, SECTOR_BYTES};
 
 /// A simulated file lies in memory twice, so it stays small.
@@ -39,8 +40,12 @@ impl Inode {
         &self.durable
     }
 
-    pub(super) fn is_unsynced(&self) -> bool {
-        !self.pending.is_empty()
+    pub(super) fn unsynced(&self) -> Unsynced {
+        let kinds = self.pending.iter().map(|pending| match pending.change {
+            Change::Write { .. } => Unsynced::Bytes,
+            Change::SetLen(_) => Unsynced::NoBytes,
+        });
+        kinds.max().unwrap_or_default()
     }
 
     pub(super) fn live(&self) -> &[u8] {

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 pub use fate::{Fate, FatedOperation, PendingChange, PendingOperation};
-pub use faults::{Call, Effect, Fault, SimOperation};
+pub use faults::{Call, Effect, Fault, SimOperation, Unsynced};
 
 use super::memory::{absolute, absolute_folder, next_id};
 use super::{File, FileSystem, OpenMode};
@@ -344,7 +344,9 @@ impl Machine {
         let mut state = self.state();
         state.check_running(boot)?;
         call.effect = state.faults.meet(&call);
-        call.is_unsynced = state.faults.is_recording() && state.is_unsynced();
+        if state.faults.is_recording() {
+            call.unsynced = state.unsynced();
+        }
         let mut effect = call.effect;
         match effect {
             Some(Effect::Block) => {
@@ -391,8 +393,11 @@ impl State {
         self.inodes.get_mut(&id).expect("an inode stays while a name or a handle has it")
     }
 
-    fn is_unsynced(&self) -> bool {
-        self.names.is_unsynced() || self.names.durable().values().any(|id| self.inodes[id].is_unsynced())
+    fn unsynced(&self) -> Unsynced {
+        let names = if self.names.is_unsynced() { Unsynced::NoBytes } else { Unsynced::Nothing };
+        let ids = self.names.inodes();
+        let files = self.inodes.iter().filter(|(id, _)| ids.contains(id)).map(|(_, inode)| inode.unsynced());
+        files.fold(names, Unsynced::max)
     }
 
     /// The sectors that may yet be written.
