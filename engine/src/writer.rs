@@ -327,11 +327,7 @@ impl Writer {
     /// the writer had stopped before. The lock is released all the same.
     pub fn close(mut self) -> Result<()> {
         self.sync()?;
-        match self.commit_record(Kind::CloseMark, None, Durability::Appended, |_| ()) {
-            // Without a mark it is as durable; the next opening finds that it was not closed.
-            Ok(_) | Err(Error::KeyWornOut) => {}
-            Err(error) => return Err(error),
-        }
+        self.append_close_mark()?;
         // The header claims what was synced before the mark: the mark itself is durable only after the next sync.
         let sealed = self.log.sealer.with(|sealer| sealer.sealed());
         self.write_header(sealed)?;

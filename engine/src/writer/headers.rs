@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use super::Writer;
+use super::{Durability, Writer};
 use crate::error::{Error, Result};
 use crate::fs::write_all;
-use crate::log::Header;
+use crate::log::{Header, Kind};
 use crate::seal::EncryptionKey;
 
 impl Writer {
@@ -57,6 +57,15 @@ impl Writer {
             self.log.keyring = before;
         }
         renewed
+    }
+
+    /// Marks the log as closed, unless the data key has sealed as often as it may: what is there is as durable without a mark,
+    /// and the next opening finds that it was not closed.
+    pub(super) fn append_close_mark(&mut self) -> Result<()> {
+        match self.commit_record(Kind::CloseMark, None, Durability::Appended, |_| ()) {
+            Ok(_) | Err(Error::KeyWornOut) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Writes both copies of the header of an encrypted database, one after the other, each durable before the next.
