@@ -18,16 +18,17 @@ pub(crate) struct Handle(Arc<Opening>);
 
 pub(crate) struct Opening {
     db: FerrumDB,
-    /// A database in memory has none.
+    /// Nothing once it was closed, and of a database in memory.
     place: Mutex<Option<Arc<Place>>>,
+    is_in_memory: bool,
     is_closed: AtomicBool,
     completions: Arc<Completions>,
 }
 
 impl Handle {
     pub(crate) fn new(db: FerrumDB, place: Option<Arc<Place>>, completions: Arc<Completions>) -> Self {
-        let place = Mutex::new(place);
-        Self(Arc::new(Opening { db, place, is_closed: AtomicBool::new(false), completions }))
+        let (is_in_memory, place) = (place.is_none(), Mutex::new(place));
+        Self(Arc::new(Opening { db, place, is_in_memory, is_closed: AtomicBool::new(false), completions }))
     }
 
     /// The database, if this opening of it was not closed.
@@ -81,7 +82,8 @@ impl Opening {
         let place = lock(&self.place).take();
         match place {
             Some(place) => place.close(),
-            None => Ok(self.db.close().wait()?),
+            None if self.is_in_memory => Ok(self.db.close().wait()?),
+            None => Ok(()),
         }
     }
 }
