@@ -339,8 +339,25 @@ export declare class FerrumDB<
   stats(): Promise<Stats>;
   /** How far a database that was opened to read only is behind its owner. */
   lag(): Promise<{ sequence: number; published: number; behindMs: number }>;
+  /**
+   * Serves Ferrum Studio, a page to look into the database, to browsers on this machine: nobody else, and nothing can be
+   * changed there unless `writes` is said. It keeps the process alive until it is stopped, or the database is closed.
+   */
+  startStudio(port?: number, options?: { writes?: boolean }): Promise<Studio>;
   /** Answers when the file is free, unless other threads have it open. */
   close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A server of Ferrum Studio. */
+export interface Studio {
+  /** An address to open in a browser: the secret in it works once. Each look gives another one. */
+  readonly launchUrl: string | undefined;
+  /** The address without a secret, for a browser that has opened the other one before. */
+  readonly url: string | undefined;
+  /** The port: another one, if the one that was asked for was taken. */
+  readonly port: number | undefined;
+  stop(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 

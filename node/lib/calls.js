@@ -48,6 +48,16 @@ function request(issue, keepsAlive = true) {
   });
 }
 
+/** Keeps the loop alive until the function that it gives is called. */
+function hold() {
+  let isHeld = true;
+  if (underWay++ === 0) alive.ref();
+  return () => {
+    if (isHeld && --underWay === 0) alive.unref();
+    isHeld = false;
+  };
+}
+
 function answer(call, value) {
   const resolve = waiting[call];
   release(call);
@@ -60,4 +70,4 @@ function release(call) {
   if (held[call] && --underWay === 0) alive.unref();
 }
 
-module.exports = { loop, request };
+module.exports = { loop, request, hold };

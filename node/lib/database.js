@@ -3,19 +3,21 @@
 "use strict";
 
 const { inspect } = require("node:util");
-const { callback, keyText, options, signal, whole } = require("./arguments.js");
+const { callback, flag, keyText, options, signal, whole } = require("./arguments.js");
 const { loop, request } = require("./calls.js");
 const { invalid, rethrown, settled } = require("./errors.js");
 const { Keyspace, OWNER, NATIVE_DATABASE, BEGIN } = require("./keyspace.js");
 const { opening, manner, pathText } = require("./options.js");
 const { MANNER } = require("./reads.js");
 const { Snapshot } = require("./snapshot.js");
+const { Studio } = require("./studio.js");
 const { Transaction, TAKE_STEPS } = require("./transaction.js");
 const { transact } = require("./transact.js");
 const { exportTo, importFrom } = require("./transfer.js");
 
 class FerrumDB extends Keyspace {
   #closing;
+  #studios = new Set();
 
   static async open(path, given) {
     const { native, manner } = opening(path, given);
@@ -145,6 +147,16 @@ class FerrumDB extends Keyspace {
     return importFrom(this, this[NATIVE_DATABASE], from, given);
   }
 
+  async startStudio(port = 7474, given) {
+    const { writes } = options(given, ["writes"]);
+    if (!Number.isInteger(port) || port < 0 || port > 65_535) throw invalid("a port is a number from 0 to 65535");
+    const mayWrite = flag(writes, "writes") === true;
+    const server = settled(await request((call) => this[NATIVE_DATABASE].startStudio(call, port, mayWrite)));
+    const studio = new Studio(server, () => this.#studios.delete(studio));
+    this.#studios.add(studio);
+    return studio;
+  }
+
   /** A second call gives the same answer. */
   close() {
     this.#closing ??= this.#close();
@@ -164,6 +176,7 @@ class FerrumDB extends Keyspace {
   }
 
   async #close() {
+    await Promise.all(Array.from(this.#studios, (studio) => studio.stop()));
     settled(await request((call) => this[NATIVE_DATABASE].close(call)));
     this.emit("close");
   }

@@ -7,14 +7,18 @@
     Each of these is called by napi itself, with the environment that is current, and hands it on as it is"
 )]
 
+use std::sync::Arc;
+
 use ferrumdb::{Document, Key, Snapshot};
 use napi::bindgen_prelude::{Array, Float64Array, Null, ToNapiValue};
 use napi::{Env, JsValue, sys};
 
+use crate::completions::Completions;
 use crate::database::Database;
 use crate::failure::Failure;
 use crate::handle::Handle;
 use crate::keyspace::Keyspace;
+use crate::studio::Studio;
 
 /// What a call that was not answered at once comes to.
 pub(crate) enum Answer {
@@ -34,6 +38,7 @@ pub(crate) enum Answer {
     Parts(Vec<Answer>),
     Opened(Handle),
     Looked(Handle, Snapshot),
+    Serving(ferrumdb_studio::Studio, Arc<Completions>),
 }
 
 /// What is known of a document without a disk: `null` if nothing is, `undefined` if there is none.
@@ -83,6 +88,9 @@ impl ToNapiValue for Answer {
                 }
                 Self::Parts(parts) => list(env, parts),
                 Self::Opened(handle) => Database::to_napi_value(env, Database::new(handle)),
+                Self::Serving(server, completions) => {
+                    Studio::to_napi_value(env, Studio::new(server, completions))
+                }
                 Self::Looked(handle, snapshot) => {
                     Keyspace::to_napi_value(env, Keyspace::snapshot(handle, snapshot))
                 }

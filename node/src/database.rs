@@ -15,7 +15,7 @@ use crate::open_transaction::OpenTransaction;
 use crate::options::{KeyDigest, key_bytes};
 use crate::transfer::Export;
 use crate::watch::{Watch, WatchOptions};
-use crate::{report, transaction, transfer};
+use crate::{report, studio, transaction, transfer};
 
 type Thrown = napi::Error<Code>;
 
@@ -179,6 +179,11 @@ impl Database {
     pub fn import_lines(&self, call: u32, lines: Vec<String>) -> Result<(), Thrown> {
         let transaction = transfer::read_lines(&lines)?;
         Ok(self.handle.completions().commit(call, self.handle.db()?.commit(transaction))?)
+    }
+
+    #[napi]
+    pub fn start_studio(&self, call: u32, port: u16, writes: bool) -> Result<(), Thrown> {
+        Ok(studio::start(&self.handle, call, port, writes)?)
     }
 
     #[napi]

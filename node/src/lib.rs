@@ -26,6 +26,7 @@ mod quick;
 mod registry;
 mod report;
 mod scan;
+mod studio;
 mod transaction;
 mod transfer;
 mod watch;

@@ -187,3 +187,19 @@ test("what is under way keeps a process alive, and an open database does not", a
     assert.deepStrictEqual([stdout, status], [expected, 0], code);
   }
 });
+
+test("Ferrum Studio is served until the database is closed", async (t) => {
+  const db = await database(t);
+  await db.set("user:1", { name: "alice" });
+  const studio = await db.startStudio(0);
+  assert.notEqual(studio.launchUrl, studio.launchUrl);
+  const opened = await fetch(studio.launchUrl, { redirect: "manual" });
+  assert.ok(opened.status < 400 && opened.headers.get("set-cookie"), `${opened.status}`);
+  assert.equal((await fetch(studio.url + "api/keys")).ok, false);
+  const { port } = studio;
+  await assert.rejects(db.startStudio(70_000), { code: "FERRUMDB_INVALID_ARGUMENT" });
+  await db.close();
+  assert.deepStrictEqual([studio.url, studio.launchUrl, studio.port], [undefined, undefined, undefined]);
+  await assert.rejects(fetch(`http://127.0.0.1:${port}/`));
+  await assert.rejects(db.startStudio(0), { code: "FERRUMDB_CLOSED" });
+});

@@ -13,7 +13,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 10] = [
     ("studio", &["actor"]),
     ("cli", &["actor", "studio"]),
     ("py", &["actor"]),
-    ("node", &["actor"]),
+    ("node", &["actor", "studio"]),
     ("examples", &["actor"]),
     ("benches", &["engine", "actor", "studio", "cli"]),
     ("proptests", &["engine", "actor", "studio", "cli"]),
