@@ -195,7 +195,7 @@ test("Ferrum Studio is served until the database is closed", async (t) => {
   assert.notEqual(studio.launchUrl, studio.launchUrl);
   const opened = await fetch(studio.launchUrl, { redirect: "manual" });
   assert.ok(opened.status < 400 && opened.headers.get("set-cookie"), `${opened.status}`);
-  assert.equal((await fetch(studio.url + "api/keys")).ok, false);
+  assert.equal((await fetch(`${studio.url}api/keys`)).ok, false);
   const { port } = studio;
   await assert.rejects(db.startStudio(70_000), { code: "FERRUMDB_INVALID_ARGUMENT" });
   await db.close();
