@@ -156,3 +156,31 @@ fn an_encrypted_file_shows_its_header_without_the_key() {
     assert_eq!(inspect(folder.path()).wait().unwrap_err().kind(), ErrorKind::IsADirectory);
     assert_eq!(inspect(folder.path().join("no.db")).wait().unwrap_err().kind(), ErrorKind::Io);
 }
+
+#[test]
+fn a_look_reads_neither_the_keys_nor_the_documents() {
+    let folder = tempdir().unwrap();
+    let (path, hint) = (folder.path().join("my.db"), folder.path().join("my.db.hint"));
+    let db = open(&path);
+    db.create_index("n").wait().unwrap();
+    for part in 0..20 {
+        let sets = (0..1_000).fold(Transaction::new(), |transaction, number| {
+            transaction.set(format!("key:{part}:{number}"), serde_json::json!({"n": number}))
+        });
+        db.commit(sets).wait().unwrap();
+    }
+    db.close().wait().unwrap();
+    let told = inspect(&path).wait().unwrap();
+    assert_eq!(told.contents.as_ref().unwrap().documents, 20_000);
+    // What it would have to read for that is not there any more.
+    for file in [&path, &hint] {
+        let mut bytes = fs::read(file).unwrap();
+        let end = bytes.len();
+        bytes[16_384..end - 4_096].fill(0xAA);
+        fs::write(file, bytes).unwrap();
+    }
+    assert_eq!(inspect(&path).wait().unwrap(), told);
+    fs::remove_file(&hint).unwrap();
+    let info = inspect(&path).wait().unwrap();
+    assert_eq!(info.contents, None, "a damaged file is not said to be a small one");
+}

@@ -180,9 +180,9 @@ impl Tally {
                         self.apply(change, file)?;
                     }
                     self.start.walked.time = self.start.walked.time.max(mark.time);
+                    self.start.walked.claim = self.start.walked.claim.max(mark.synced);
                     self.start.walked.closed = last_kind == Some(Kind::CloseMark);
                 }
-                // What is behind the last whole commit is for whoever opens the file to judge.
                 Step::End | Step::Bad(_) => break,
                 Step::Base | Step::Tampered(_) => return Ok(None),
             }
@@ -191,6 +191,10 @@ impl Tally {
             }
         }
         let (place, walked) = (scanner.place(), self.start.walked);
+        if walked.claim > place.position {
+            // It is damaged, and opening says where.
+            return Ok(None);
+        }
         let names = self.start.collections;
         let name = |id| names.iter().find(|(known, _)| *known == id).map(|(_, name)| name.clone());
         let indexes = walked.definitions.fields().map(|(id, path)| (name(id), path.clone())).collect();

@@ -247,6 +247,13 @@ pub(super) struct Blocks<'f> {
 }
 
 impl Blocks<'_> {
+    /// The kind that the next block says it has, of which nothing has been checked.
+    pub(super) fn next_kind(&self) -> io::Result<u32> {
+        let mut head = [0; BLOCK_HEAD_BYTES];
+        read_full(self.hint, &mut head, self.position)?;
+        Ok(read_u32(&head, at::KIND))
+    }
+
     /// Reads the next block's entries into `payload`; returns its kind, and how many they are.
     pub(super) fn next(&mut self, payload: &mut Vec<u8>) -> Result<(u32, u32), Unfit> {
         let short = Unfit::Because("it is cut short");

@@ -35,12 +35,11 @@ impl Summary {
         let Fitting { header: hint_header, ended, mut blocks } = fitting;
         let (mut collections, mut contents) = (Vec::new(), Contents::default());
         let mut buffer = Vec::new();
-        loop {
-            // The collections and the indexes stand before everything else.
+        // They stand before everything else.
+        while matches!(blocks.next_kind().ok()?, kind::COLLECTIONS | kind::INDEXES) {
             match blocks.next(&mut buffer).ok()? {
                 (kind::COLLECTIONS, entries) => collections_block(&mut collections, entries, &buffer)?,
-                (kind::INDEXES, entries) => contents.index_block(entries, &buffer, blocks.hint_bytes)?,
-                _ => break,
+                (_, entries) => contents.index_block(entries, &buffer, blocks.hint_bytes)?,
             }
         }
         let walked = ended.walked(contents.into_definitions(), header, &hint_header);
