@@ -33,7 +33,7 @@ impl<'o> Access<'o> {
         let secret = match (&options.key_file, in_environment(VARIABLE)?) {
             (Some(file), _) => Some(Secret::in_file(file)?),
             (None, Some(passphrase)) => Some(passphrase),
-            _ if options.passphrase => Some(Secret::asked("Passphrase", !database.exists())?),
+            _ if options.passphrase => Some(Secret::asked("Passphrase", VARIABLE, !database.exists())?),
             _ => None,
         };
         Ok(Self { options, secret })
@@ -76,8 +76,8 @@ impl Secret {
     }
 
     /// The passphrase that somebody types on the terminal, unseen; twice, if it is to be the new one of something.
-    pub(crate) fn asked(prompt: &str, is_new: bool) -> Result<Self, Failure> {
-        asked(prompt, is_new).map(Self::Passphrase)
+    pub(crate) fn asked(prompt: &str, variable: &str, is_new: bool) -> Result<Self, Failure> {
+        asked(prompt, variable, is_new).map(Self::Passphrase)
     }
 
     /// The key for the database.
@@ -132,9 +132,9 @@ fn parse_key(bytes: &[u8]) -> Option<Zeroizing<[u8; KEY_BYTES]>> {
     Some(key)
 }
 
-fn asked(prompt: &str, is_new: bool) -> Result<Zeroizing<String>, Failure> {
+fn asked(prompt: &str, variable: &str, is_new: bool) -> Result<Zeroizing<String>, Failure> {
     if !io::stdin().is_terminal() {
-        return Err(usage(format!("there is no terminal to ask for a passphrase on; set {VARIABLE}")));
+        return Err(usage(format!("there is no terminal to ask for a passphrase on; set {variable}")));
     }
     let ask = |prompt: &str| rpassword::prompt_password(prompt).map(Zeroizing::new);
     let passphrase = ask(&format!("{prompt}: "))?;

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
-use ferrumdb::{Pending, Progress as Figures};
+use ferrumdb::{FerrumDB, Pending, WorkKind};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::in_flight::Answer;
@@ -35,7 +35,7 @@ pub(crate) enum Of {
 
 enum Shown {
     Drawn(ProgressBar),
-    Lines { last: Cell<Instant>, start: Instant, of: Of },
+    Lines { last: Cell<Instant>, start: Instant, of: Cell<Of> },
     Nothing,
 }
 
@@ -44,7 +44,7 @@ impl Work {
         let now = Instant::now();
         let shown = match kind {
             Progress::Auto if io::stderr().is_terminal() => Shown::Drawn(drawn(what, of)),
-            Progress::Plain => Shown::Lines { last: Cell::new(now), start: now, of },
+            Progress::Plain => Shown::Lines { last: Cell::new(now), start: now, of: Cell::new(of) },
             Progress::Auto | Progress::None => Shown::Nothing,
         };
         Self { shown, what, done: Cell::new(0) }
@@ -67,7 +67,7 @@ impl Work {
             }
             Shown::Lines { last, start, of } if last.get().elapsed() >= LINE_DISTANCE => {
                 last.set(Instant::now());
-                match of {
+                match of.get() {
                     _ if !result.is_empty() => output::note(&format!("{} {result}", self.what)),
                     Of::Nothing => {
                         output::note(&format!("{} for {} s", self.what, start.elapsed().as_secs()))
@@ -85,25 +85,46 @@ impl Work {
 
     /// Waits for an answer.
     pub(crate) fn wait<T>(&self, pending: Pending<T>) -> ferrumdb::Result<T> {
-        self.watch(pending, &Figures::new())
+        self.watch(pending, || (0, 0))
     }
 
-    /// Waits for an answer, and shows how far it is by these figures.
-    pub(crate) fn watch<T>(&self, pending: Pending<T>, figures: &Figures) -> ferrumdb::Result<T> {
+    /// Waits for an answer, and shows meanwhile how much is done, and of how much: 0 while that is not known.
+    pub(crate) fn watch<T>(
+        &self,
+        pending: Pending<T>,
+        figures: impl Fn() -> (u64, u64),
+    ) -> ferrumdb::Result<T> {
         if matches!(self.shown, Shown::Nothing) {
             return pending.wait();
         }
         let mut answer = Answer::Coming(pending);
         while !answer.is_here_within(LOOK_DISTANCE) {
-            if let Shown::Drawn(bar) = &self.shown
-                && figures.of() > 0
-            {
-                bar.set_length(figures.of());
+            let (done, of) = figures();
+            if of > 0 {
+                self.set_total(of);
             }
-            self.reach(figures.done(), "");
+            self.reach(done, "");
         }
         answer.wait()
     }
+
+    fn set_total(&self, total: u64) {
+        match &self.shown {
+            Shown::Drawn(bar) => bar.set_length(total),
+            Shown::Lines { of, .. } => of.set(match of.get() {
+                Of::Documents(_) => Of::Documents(total),
+                Of::Bytes(_) => Of::Bytes(Some(total)),
+                Of::Nothing => Of::Nothing,
+            }),
+            Shown::Nothing => {}
+        }
+    }
+}
+
+/// How far the work of some kind is that a database does.
+pub(crate) fn told_of(db: &FerrumDB, is_meant: impl Fn(&WorkKind) -> bool) -> (u64, u64) {
+    let work = db.works().into_iter().find(|work| is_meant(&work.kind));
+    work.map_or((0, 0), |work| (work.done, work.of))
 }
 
 impl Drop for Work {

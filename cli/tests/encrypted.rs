@@ -96,3 +96,28 @@ fn what_is_no_key_is_told_and_shown_nowhere() {
     assert!(status == 2 && err.contains("set FERRUMDB_PASSPHRASE"), "{err}");
     assert!(!folder.join("my.db").exists());
 }
+
+#[test]
+fn another_passphrase_opens_the_database_after_a_rekey_and_the_old_one_no_more() {
+    let folder = tempdir().unwrap();
+    let folder = folder.path();
+    assert_eq!(with(folder, Some(""), &["set", "my.db", "a", "needle"], "").0, 0);
+    let rekeyed = |old: &str, new: &str, more: &[&str]| {
+        let mut command = ferrumdb(folder);
+        command.env("FERRUMDB_PASSPHRASE", old).env("FERRUMDB_NEW_PASSPHRASE", new);
+        let output = command.args(["rekey", "my.db", "--new-passphrase"]).args(more).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(rekeyed("wrong", "new", &[]).0, 2);
+    assert_eq!(rekeyed(PASSPHRASE, "battery staple", &["--renew"]), (0, String::new()));
+    let (status, _, err) = with(folder, Some(""), &["get", "my.db", "a"], "");
+    assert!(status == 2 && err.contains("the encryption key is wrong"), "{err}");
+    assert_eq!(rekeyed("battery staple", PASSPHRASE, &[]), (0, String::new()));
+    assert_eq!(with(folder, Some(""), &["get", "my.db", "a"], "").1, "\"needle\"\n");
+    let (status, _, err) = with(folder, Some(""), &["rekey", "my.db", "--new-passphrase"], "");
+    assert!(status == 2 && err.contains("FERRUMDB_NEW_PASSPHRASE"), "{err}");
+    assert_eq!(with(folder, Some(""), &["rekey", "my.db"], "").0, 2, "it does not say to which key");
+    run(folder, &["set", "plain.db", "a", "1"], "");
+    let plain = ferrumdb(folder).args(["rekey", "plain.db", "--new-passphrase"]).output().unwrap();
+    assert_eq!(plain.status.code(), Some(2), "a database without a key gets none");
+}

@@ -219,13 +219,13 @@ fn the_arguments_to_come_are_hinted_in_grey() {
 #[cfg(target_os = "linux")]
 #[test]
 fn the_prompt_is_there_within_30_milliseconds() {
-    const RUNS: usize = 20;
+    const RUNS_MAX: usize = 100;
     let Some(terminal) = Terminal::start() else { return };
     let program = env!("CARGO_BIN_EXE_ferrumdb");
     let script = format!("date +%s%N; {program} empty.db >&2; date +%s%N");
     std::fs::write(terminal.folder().join("run.sh"), script).unwrap();
     let mut shortest = u128::MAX;
-    for run in 0..RUNS {
+    for run in 0..RUNS_MAX {
         terminal.type_in(
             &format!("clear; sh run.sh 2>/dev/tty | tr '\\n' ' ' > time.{run}; echo ended {run}"),
             "Enter",
@@ -235,6 +235,10 @@ fn the_prompt_is_there_within_30_milliseconds() {
         let times = std::fs::read_to_string(terminal.folder().join(format!("time.{run}"))).unwrap();
         let times: Vec<u128> = times.split_whitespace().map(|time| time.parse().unwrap()).collect();
         shortest = shortest.min(times[1] - times[0]);
+        // A busy machine makes most runs longer, and no run shorter than it is.
+        if shortest < 30_000_000 {
+            return;
+        }
     }
-    assert!(shortest < 30_000_000, "from the start to the end, it took {} us", shortest / 1_000);
+    panic!("from the start to the end, it took {} us", shortest / 1_000);
 }

@@ -61,7 +61,7 @@ pub(super) fn verify(arguments: &Verify, options: &Options) -> Outcome {
     let access = Access::of(options, &arguments.database)?;
     let config = access.config(&arguments.database)?.with_progress(&progress);
     let work = Work::begin(options.progress, "verifying", Of::Bytes(Some(0)));
-    let outcome = work.watch(ferrumdb::verify(config), &progress);
+    let outcome = work.watch(ferrumdb::verify(config), || (progress.done(), progress.of()));
     drop(work);
     let report = outcome?;
     let mut output = Output::standard(options.mode());
@@ -99,7 +99,7 @@ pub(super) fn repair(arguments: &Repair, options: &Options) -> Outcome {
     let access = Access::of(options, &arguments.database)?;
     let config = access.config(&arguments.database)?.with_progress(&progress);
     let work = Work::begin(options.progress, "repairing", Of::Bytes(Some(0)));
-    let outcome = work.watch(ferrumdb::repair(config, &arguments.to), &progress);
+    let outcome = work.watch(ferrumdb::repair(config, &arguments.to), || (progress.done(), progress.of()));
     drop(work);
     let report = outcome?;
     let status = if report.is_complete() { Status::Good } else { Status::Damaged };

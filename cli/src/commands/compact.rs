@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use ferrumdb::WorkKind;
 use serde_json::json;
 
 use crate::exit::{Outcome, Status};
 use crate::opening::{closing, open_existing};
 use crate::options::Options;
 use crate::output::Output;
-use crate::progress::{Of, Work};
+use crate::progress::{Of, Work, told_of};
 
 const EXAMPLES: &str = r#"Examples:
   ferrumdb compact my.db           writes the file anew without what is not needed any more
@@ -30,8 +31,8 @@ impl Compact {
     pub(super) fn run(&self, options: &Options) -> Outcome {
         let db = open_existing(&self.database, options)?;
         let report = closing(&db, || {
-            let work = Work::begin(options.progress, "compacting", Of::Nothing);
-            Ok(work.wait(db.compact())?)
+            let work = Work::begin(options.progress, "compacting, read", Of::Bytes(Some(0)));
+            Ok(work.watch(db.compact(), || told_of(&db, |kind| *kind == WorkKind::Compaction))?)
         })?;
         let mut output = Output::standard(options.mode());
         let (before, after, dropped) = (report.bytes_before, report.bytes_after, report.records_dropped);

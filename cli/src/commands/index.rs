@@ -2,13 +2,13 @@
 
 use clap::{Args, Subcommand};
 use clap_complete::ArgValueCompleter;
-use ferrumdb::FieldPath;
+use ferrumdb::{FieldPath, WorkKind};
 use serde_json::json;
 
 use crate::exit::{Outcome, Status};
 use crate::opening::{Opened, Place};
 use crate::options::Options;
-use crate::progress::{Of, Work};
+use crate::progress::{Of, Work, told_of};
 use crate::{listings, suggestions, typed};
 
 const EXAMPLES: &str = r#"Examples:
@@ -77,14 +77,16 @@ impl Index {
 }
 
 fn create(opened: &mut Opened, field: &FieldPath, if_absent: bool, options: &Options) -> Outcome {
-    let Opened { used, output, .. } = opened;
+    let Opened { db, used, output } = opened;
     let name = field.to_string();
     if if_absent && used.indexes()?.iter().any(|index| index.path == *field) {
         output.report(&json!({"field": name}), "OK")?;
         return Ok(Status::Good);
     }
-    let work = Work::begin(options.progress, "building the index", Of::Nothing);
-    let created = work.wait(used.create_index(field.clone()));
+    let work = Work::begin(options.progress, "building the index", Of::Documents(0));
+    let created = work.watch(used.create_index(field.clone()), || {
+        told_of(db, |kind| matches!(kind, WorkKind::Index { .. }))
+    });
     drop(work);
     output.report(&json!({"field": name, "sequence": created?}), "OK")?;
     Ok(Status::Good)

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use ferrumdb::WorkKind;
 use serde_json::json;
 
 use crate::access::{Secret, in_environment};
@@ -10,7 +11,7 @@ use crate::exit::{Failure, Outcome, Status};
 use crate::opening::{closing, open_existing};
 use crate::options::Options;
 use crate::output::Output;
-use crate::progress::{Of, Work};
+use crate::progress::{Of, Work, told_of};
 
 const VARIABLE: &str = "FERRUMDB_NEW_PASSPHRASE";
 
@@ -50,8 +51,8 @@ impl Rekey {
             // ORDER: the old key has opened the file before somebody is asked for a new one.
             db.rekey(self.secret()?.encryption_key()).wait()?;
             if self.renew {
-                let work = Work::begin(options.progress, "encrypting anew", Of::Nothing);
-                work.wait(db.compact())?;
+                let work = Work::begin(options.progress, "encrypting anew, read", Of::Bytes(Some(0)));
+                work.watch(db.compact(), || told_of(&db, |kind| *kind == WorkKind::Compaction))?;
             }
             Ok(())
         })?;
@@ -65,7 +66,7 @@ impl Rekey {
         match (&self.new_key_file, in_environment(VARIABLE)?) {
             (Some(file), _) => Secret::in_file(file),
             (None, Some(secret)) => Ok(secret),
-            (None, None) => Secret::asked("New passphrase", true),
+            (None, None) => Secret::asked("New passphrase", VARIABLE, true),
         }
     }
 }
