@@ -97,6 +97,20 @@ test("after a conflict theirs can be kept", async () => {
   expect(await stored("yielded")).toBe('"theirs"');
 });
 
+test("what somebody else stores is told, and shown when it is asked for", async () => {
+  await put("watched", "first");
+  await put("watched:beside", 1);
+  const page = await open(place("watched"));
+  await page.getByText('"first"').waitFor();
+  await put("watched:beside", 2);
+  const version = await put("watched", "second");
+  await page.getByText(`Version ${version.toLocaleString("en")} was stored in the meantime.`).waitFor();
+  expect(await page.getByText('"first"').count()).toBe(1);
+  await page.getByRole("button", { name: "Show what is there now" }).click();
+  await page.getByText('"second"').waitFor();
+  await expect.poll(() => page.getByText("in the meantime").count()).toBe(0);
+});
+
 test("a draft is still there after looking at another page", async () => {
   await put("drafted", 1);
   const page = await open(place("drafted"));

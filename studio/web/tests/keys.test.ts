@@ -122,6 +122,8 @@ test("a branch is deleted only after its prefix was typed, and comes back", asyn
   await page.getByRole("dialog").getByRole("textbox").fill("branch:x:");
   await button.click();
   await expect.poll(() => stored("branch:x:3")).toBeUndefined();
+  await page.getByText("7 documents were deleted.").waitFor();
+  expect(await page.getByRole("button", { name: "Undo" }).count()).toBe(1);
   await page.goto(page.url().replace(/#.*/, "#/upkeep"));
   await page.getByRole("button", { name: "Undo" }).first().click();
   await expect.poll(() => stored("branch:x:3")).toBe("3");

@@ -70,11 +70,25 @@ export function noteEdit(): void {
   void refreshCollections();
 }
 
+const waiting = new Map<number, (job: Job) => void>();
+
+/** Takes over a job that was begun here, and says when it has ended. */
+export function whenEnded(begun: Job, run: (job: Job) => void): void {
+  noteJob(begun);
+  const job = jobs.value.find(({ id }) => id === begun.id) ?? begun;
+  if (job.state === "running") waiting.set(job.id, run);
+  else run(job);
+}
+
 /** Takes over a job's newest state, from an answer or an event. */
 export function noteJob(job: Job): void {
   const known = jobs.value.find(({ id }) => id === job.id);
+  // An event may tell of the end before the answer that says it has begun.
+  if (known && known.state !== "running" && job.state === "running") return;
   jobs.value = known ? jobs.value.map((one) => (one.id === job.id ? job : one)) : [job, ...jobs.value];
   if (job.state === "running" || known?.state !== "running") return;
+  waiting.get(job.id)?.(job);
+  waiting.delete(job.id);
   if (job.state === "failed") toast(`${job.title}: ${job.error?.message ?? "failed"}`, { bad: true });
   if (job.kind === "delete" || job.kind === "undo") noteEdit();
   if (job.kind === "delete") void refreshUndos();

@@ -17,6 +17,7 @@ import { askForNew } from "../keys/new.tsx";
 import { drafts, EditPane } from "./edit.tsx";
 import { HistoryPane } from "./history.tsx";
 import { copy, JsonView } from "./json-view.tsx";
+import { useNewest } from "./newest.ts";
 import { askForTtl } from "./ttl.tsx";
 
 interface DocumentPaneProps {
@@ -31,6 +32,8 @@ export function DocumentPane({ name, documentKey: key, onClose }: DocumentPanePr
   const [document, setDocument] = useState<Document | null | undefined>(undefined);
   const [error, setError] = useState<string | undefined>(undefined);
   const [view, setView] = useState<View>(drafts.has(name, key) ? "edit" : "read");
+  const [round, setRound] = useState(0);
+  const newest = useNewest(name, key, document);
   const changed = edits.value;
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: after an edit the document is looked at anew
@@ -47,7 +50,7 @@ export function DocumentPane({ name, documentKey: key, onClose }: DocumentPanePr
         else setError(failure.message);
       });
     return () => abort.abort();
-  }, [name, key, changed]);
+  }, [name, key, changed, round]);
 
   const stored = (fresh: Document) => {
     setDocument(fresh);
@@ -94,6 +97,16 @@ export function DocumentPane({ name, documentKey: key, onClose }: DocumentPanePr
         </div>
       </header>
       {error && <p class="note bad">{error}</p>}
+      {newest !== undefined && view !== "history" && (
+        <div class="row wraps note warn newest" role="status">
+          <span class="grow">
+            {newest === 0
+              ? "It was deleted in the meantime."
+              : `Version ${whole(newest)} was stored in the meantime.`}
+          </span>
+          {view === "read" && <Button onClick={() => setRound(round + 1)}>Show what is there now</Button>}
+        </div>
+      )}
       {view === "history" ? (
         <HistoryPane name={name} documentKey={key} current={document} onRestored={stored} />
       ) : document === null ? (

@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals";
 import { post } from "../../api/client.ts";
 import type { Deleted, DryRun, Job } from "../../api/schemas.ts";
-import { noteEdit, noteJob, refreshUndos, session } from "../../app/live.ts";
+import { noteEdit, noteJob, refreshUndos, session, whenEnded } from "../../app/live.ts";
 import { toast, toastError } from "../../ui/dialog.tsx";
 
 export const selected = signal<ReadonlySet<string>>(new Set());
@@ -41,7 +41,7 @@ export async function remove(collection: string | undefined, what: What, version
       ...confirm,
       ...(version !== undefined && { if_version: version }),
     });
-    if ("job" in answer) noteJob(answer.job);
+    if ("job" in answer) tellWhenDone(answer.job);
     else tellDeleted(answer);
     selectNone();
     return true;
@@ -60,6 +60,13 @@ export async function undo(id: number): Promise<void> {
   } catch (error) {
     toastError(error);
   }
+}
+
+/** Many documents take a while: the offer to undo comes when they are gone. */
+function tellWhenDone(begun: Job): void {
+  whenEnded(begun, ({ result }) => {
+    if (result && "deleted" in result) tellDeleted(result);
+  });
 }
 
 function tellDeleted({ deleted, undo: offer }: Deleted): void {
