@@ -1,5 +1,5 @@
-//! Owns the database that the tests of the page look at in a browser, served three times: to be changed, to be read, and by a
-//! follower. It never outlives its input, which whoever started it holds open.
+//! Owns the databases that the tests of the page look at in a browser: a small one, served three times, to be changed, to be
+//! read, and by a follower; and one of a million documents. It never outlives its input, which whoever started it holds open.
 
 use std::error::Error;
 use std::io::{Read, Write};
@@ -17,12 +17,23 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("fixture <img src=x onerror=alert(1)>.db");
     let db = FerrumDB::open(Config::new(&path).with_fsync_policy(FsyncPolicy::Never)).wait()?;
-    fill(&db, million)?;
+    fill(&db)?;
+    let large =
+        FerrumDB::open(Config::new(folder.path().join("large.db")).with_fsync_policy(FsyncPolicy::Never))
+            .wait()?;
+    fill_large(&large, million)?;
     let write = serve(&db, Options::new().with_port(0).with_writes(true))?;
     let read = serve(&db, Options::new().with_port(0))?;
     let beside = FerrumDB::open(Config::new(&path).read_only()).wait()?;
     let follower = serve(&beside, Options::new().with_port(0).with_writes(true))?;
-    let told = json!({ "write": served(&write), "read": served(&read), "follower": served(&follower), "million": million });
+    let many = serve(&large, Options::new().with_port(0))?;
+    let told = json!({
+        "write": served(&write),
+        "read": served(&read),
+        "follower": served(&follower),
+        "large": served(&many),
+        "million": million,
+    });
     writeln!(std::io::stdout(), "{told}")?;
     std::io::stdin().read_to_end(&mut Vec::new())?;
     Ok(())
@@ -33,7 +44,7 @@ fn served(studio: &Studio) -> Value {
     json!({ "url": studio.url(), "launches": launches, "token": studio.token() })
 }
 
-fn fill(db: &FerrumDB, million: usize) -> ferrumdb::Result<()> {
+fn fill(db: &FerrumDB) -> ferrumdb::Result<()> {
     for theme in ["dark", "light", "contrast"] {
         db.set(
             "config",
@@ -58,12 +69,12 @@ fn fill(db: &FerrumDB, million: usize) -> ferrumdb::Result<()> {
             )
             .wait()?;
     }
-    fill_million(db, million)
+    Ok(())
 }
 
-fn fill_million(db: &FerrumDB, million: usize) -> ferrumdb::Result<()> {
+fn fill_large(db: &FerrumDB, million: usize) -> ferrumdb::Result<()> {
     for begin in (0..million).step_by(BATCH) {
-        let mut transaction = Transaction::new().in_collection("million");
+        let mut transaction = Transaction::new();
         for number in begin..(begin + BATCH).min(million) {
             transaction = transaction.set(format!("row:{:03}:{number:07}", number % 1000), number);
         }

@@ -9,7 +9,7 @@ const total = () => inject("fixture").million;
 const last = () => `row:999:${String(total() - 1).padStart(7, "0")}`;
 
 test("the list of a million keys shows any part of it, and holds little", async () => {
-  const page = await open("#/keys?c=million");
+  const page = await open("#/keys", { by: "large" });
   await page.getByText(`${total().toLocaleString("en")} keys`).waitFor();
   const list = page.getByRole("listbox", { name: "Keys" });
   await list.focus();
@@ -29,7 +29,7 @@ test("the list of a million keys shows any part of it, and holds little", async 
 });
 
 test("scrolling through it takes little of each frame", async () => {
-  const page = await open("#/keys?c=million");
+  const page = await open("#/keys", { by: "large" });
   await page.locator(".key-row:not(.waiting)").first().waitFor();
   const session = await page.context().newCDPSession(page);
   // The time of the page's own thread, so that a busy machine is not held against it.
@@ -56,7 +56,7 @@ test("scrolling through it takes little of each frame", async () => {
 });
 
 test("small steps pass every row, though no element can be as tall as the list", async () => {
-  const page = await open("#/keys?c=million");
+  const page = await open("#/keys", { by: "large" });
   await page.locator(".key-row:not(.waiting)").first().waitFor();
   const list = page.getByRole("listbox", { name: "Keys" });
   await list.evaluate((element) => {
@@ -81,7 +81,7 @@ test("small steps pass every row, though no element can be as tall as the list",
 });
 
 test("the tree of a million keys opens branch by branch", async () => {
-  const page = await open("#/keys?c=million&v=tree");
+  const page = await open("#/keys?v=tree", { by: "large" });
   const row = page.getByRole("treeitem", { name: /^row:/ });
   await row.waitFor();
   await row.click();

@@ -18,7 +18,9 @@ export interface Fixture {
   read: Served;
   /** The same file, followed. */
   follower: Served;
-  /** How many documents the collection `million` has. */
+  /** Another database, of many documents. */
+  large: Served;
+  /** How many. */
   million: number;
 }
 
@@ -50,6 +52,7 @@ export default async function start(project: TestProject): Promise<() => void> {
     [fixture.write.url]: await exchange(fixture.write),
     [fixture.read.url]: await exchange(fixture.read),
     [fixture.follower.url]: await exchange(fixture.follower),
+    [fixture.large.url]: await exchange(fixture.large),
   });
   // It ends when its input does, so that it outlives nobody.
   return () => void server.stdin.end();
