@@ -470,6 +470,7 @@ fn what_lies_behind_the_last_one_that_was_read_in_order_is_no_conflict() {
         ("b0", "y", false, true),
         ("cc", "x", false, true),
         ("e", "z", false, true),
+        ("c", "z", true, true),
     ];
     for (key, v, is_forward, is_reverse) in cases {
         for (reverse, conflicts) in [(false, is_forward), (true, is_reverse)] {
