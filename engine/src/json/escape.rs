@@ -16,10 +16,27 @@ pub(super) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
         }
         at += 8;
     }
-    while at < bytes.len() && !matches!(bytes[at], b'"' | b'\\' | 0..0x20) {
-        at += 1;
+    // The zeros behind the last byte are control bytes, so that one of them ends the run.
+    if at < bytes.len() { at + (marks(last_word(bytes, at)).trailing_zeros() / 8) as usize } else { at }
+}
+
+/// The bytes from `at` on, at least one and fewer than eight, and zeros behind them. Short strings are the most: a loop
+/// over these bytes took a fifth of the time in which a document is written.
+#[inline]
+fn last_word(bytes: &[u8], at: usize) -> u64 {
+    let len = bytes.len();
+    if let Some(last) = bytes.last_chunk::<8>() {
+        return u64::from_le_bytes(*last) >> (8 * (at + 8 - len));
     }
-    at
+    let whole = match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        (Some(first), Some(last)) => {
+            u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << (8 * (len - 4))
+        }
+        _ => {
+            [0, len / 2, len - 1].iter().fold(0, |word, place| word | u64::from(bytes[*place]) << (8 * place))
+        }
+    };
+    whole >> (8 * at)
 }
 
 /// The high bit of each byte that is not plain. Bits above the lowest one set may be wrong, that one is right.
