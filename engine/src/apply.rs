@@ -42,6 +42,9 @@ pub(crate) struct Applier {
     shared: Arc<Shared>,
     /// What the next publication shows.
     next: View,
+    /// The memory of the view that was published before the newest, once no reader holds it: it shows the same as that
+    /// one, so that the next publication changes no more than the commit did.
+    spare: Option<Arc<View>>,
     /// The trees of the indexes, ahead of those that are published.
     workings: Workings,
     /// What was replaced or removed, as long as pins may need it.
@@ -58,8 +61,8 @@ impl Applier {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let next = View::clone(&shared.view.load());
         let (workings, backlog, recent) = (Workings::default(), Backlog::default(), RecentChanges::default());
-        let (builds, sweep) = (Vec::new(), Sweep::default());
-        Self { shared, next, workings, backlog, builds, recent, sweep }
+        let (spare, builds, sweep) = (None, Vec::new(), Sweep::default());
+        Self { shared, next, spare, workings, backlog, builds, recent, sweep }
     }
 
     /// Does what is left of a change that was made in the keydir while nobody reads; `old` is what the key had.
@@ -130,13 +133,27 @@ impl Applier {
             // ORDER: before the view. Whoever has seen the new view must not believe what was found by the old one.
             self.shared.collections_number.store(collections, Ordering::Release);
         }
-        self.shared.view.store(Arc::new(self.next.clone()));
+        let view = match self.spare.take() {
+            Some(mut spare) => {
+                Arc::get_mut(&mut spare).expect("nobody else has the spare").clone_from(&self.next);
+                spare
+            }
+            None => Arc::new(self.next.clone()),
+        };
+        let mut before = self.shared.view.swap(view);
+        if let Some(unread) = Arc::get_mut(&mut before) {
+            // What is not published any more is not kept either.
+            unread.clone_from(&self.next);
+            self.spare = Some(before);
+        }
         let has_indexes = !self.next.catalog.is_empty();
         if self.shared.has_indexes.load(Ordering::Relaxed) != has_indexes {
             self.shared.has_indexes.store(has_indexes, Ordering::Relaxed);
         }
         // ORDER: the pins are looked at after the view was stored.
-        self.backlog.release(&self.shared, RELEASED_BY_A_COMMIT);
+        if self.backlog.is_long() {
+            self.backlog.release(&self.shared, RELEASED_BY_A_COMMIT);
+        }
     }
 
     /// What was changed of late.

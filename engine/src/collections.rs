@@ -86,6 +86,11 @@ impl CollectionChange {
 }
 
 impl Collections {
+    /// Whether they are one, and not only equal.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Those of a state that was written down, each with its name, and the highest number that one has had. Nothing, if
     /// a name or a number is there twice.
     pub(crate) fn from_parts(

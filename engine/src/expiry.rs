@@ -71,6 +71,11 @@ impl ExpiryOrder {
         Self(builder.finish())
     }
 
+    /// Whether they are one, and not only equal.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.0.is(&other.0)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

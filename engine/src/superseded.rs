@@ -60,6 +60,9 @@ const CHUNK: usize = 256;
 /// Room for so many that a commit supersedes is kept for the next.
 const FRESH_MAX: usize = 4_096;
 
+/// So many that a commit supersedes are left for when nobody waits.
+const FRESH_LEFT: usize = 64;
+
 /// What a version takes: here, in the undo map with its share of free room, and in the map of expiries.
 const VERSION_BYTES: u64 = 192;
 /// Keys up to this length lie within what was counted already.
@@ -87,6 +90,11 @@ impl Backlog {
         if self.fresh.capacity() > FRESH_MAX {
             self.fresh = Vec::new();
         }
+    }
+
+    /// Whether more is to be looked at than can be left to the tidying behind the commit's answer, or than that has done.
+    pub(crate) fn is_long(&self) -> bool {
+        self.fresh.len() > FRESH_LEFT || !self.is_empty()
     }
 
     /// Whether nothing is remembered for any pin.

@@ -55,6 +55,11 @@ pub(crate) enum OldValues {
 }
 
 impl Catalog {
+    /// Whether they are one, and not only equal.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The number that says which indexes there are.
     pub(crate) fn number(&self) -> u64 {
         self.0.number

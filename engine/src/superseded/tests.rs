@@ -154,13 +154,26 @@ fn a_key_that_is_overwritten_ten_thousand_times_keeps_one_old_version() {
     for number in 1..10_000 {
         let group = KEYS.map(|key| vec![(key, (number % 7 > 0).then_some(number), number % 5 == 0)]);
         database.commit(&group);
+        database.writer.tidy();
         assert_eq!(database.remembered(), 3, "after {number} commits beside one snapshot");
     }
     database.take();
     database.commit(&[vec![("a", Some(1), false)]]);
     database.commit(&[vec![("a", Some(2), false)]]);
+    database.writer.tidy();
     assert_eq!(database.remembered(), 4, "and one for each snapshot more");
     database.check();
+}
+
+#[test]
+fn what_a_commit_supersedes_is_let_go_of_without_any_tidying() {
+    let mut database = Database::new();
+    for number in 0..1_000 {
+        database.commit(&KEYS.map(|key| vec![(key, Some(number), false)]));
+        let undo = &database.writer.shared().undo;
+        let kept = KEYS.iter().filter(|key| undo.at(ROOT, &Key::from(**key), Sequence(1)).is_some()).count();
+        assert!(number < 100 || kept == 0, "the versions of the first commit are kept for nobody");
+    }
 }
 
 #[test]
@@ -226,10 +239,12 @@ fn the_times_of_old_versions_stay_as_long_as_they_do() {
     database.take();
     database.commit(&[vec![("a", Some(1), false)]]);
     database.commit(&[vec![("a", None, false)]]);
+    database.writer.tidy();
     assert_eq!(shared.expiry_times.get(&entry), Some(LATER));
     database.check();
     database.snapshots.clear();
     database.commit(&[vec![("", Some(1), false)]]);
+    database.writer.tidy();
     assert_eq!(shared.expiry_times.get(&entry), None);
     database.check();
 }

@@ -87,6 +87,15 @@ impl<const LEAF: usize, const BRANCH: usize> OrderedSet<LEAF, BRANCH> {
         self.len == 0
     }
 
+    /// Whether they share all their nodes, and so are equal.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (&self.root, &other.root) {
+            (Node::Leaf(page), Node::Leaf(others)) => page.is(others),
+            (Node::Branch(branch), Node::Branch(others)) => Arc::ptr_eq(branch, others),
+            _ => false,
+        }
+    }
+
     /// All items, ascending.
     pub(crate) fn iter(&self) -> Range<'_> {
         Range::all(self)

@@ -57,6 +57,11 @@ pub(super) enum Part<'p> {
 }
 
 impl Page {
+    /// Whether they are one, and not only equal.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The list that holds these parts, one after the other.
     pub(super) fn of(parts: &[Part<'_>]) -> Self {
         let (mut count, mut room) = (0, 0);
