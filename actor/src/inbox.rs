@@ -38,17 +38,23 @@ pub(crate) struct Inbox {
 }
 
 struct Shared {
-    bytes_max: usize,
-    queued: CachePadded<Queued>,
+    bytes_max: isize,
+    entered: CachePadded<Entered>,
+    /// The bytes of all commands that have ever left the channel. Only the writer changes it, and callers look at it
+    /// only when the channel seems full, so that neither waits for the other's cache line.
+    left: CachePadded<AtomicUsize>,
+    /// How many stand in the line. Changes only under its lock.
+    in_line: CachePadded<AtomicUsize>,
     line: Mutex<Line>,
 }
 
+/// What callers count. Both numbers wrap around.
 #[derive(Default)]
-struct Queued {
-    /// The bytes of the commands in the channel.
+struct Entered {
+    /// The bytes of all commands that have ever gone into the channel.
     bytes: AtomicUsize,
-    /// How many stand in the line. Changes only under its lock.
-    in_line: AtomicUsize,
+    /// How many of them had left it when somebody looked.
+    seen_left: AtomicUsize,
 }
 
 /// Commands for which there was no room, by ticket.
@@ -70,7 +76,13 @@ pub(crate) struct Place {
 /// Makes the two ends; `spins` says whether the writer may spin at all.
 pub(crate) fn channel(bytes_max: usize, spins: bool) -> (Outbox, Inbox) {
     let (sender, receiver) = unbounded();
-    let shared = Arc::new(Shared { bytes_max, queued: CachePadded::default(), line: Mutex::default() });
+    let shared = Arc::new(Shared {
+        bytes_max: isize::try_from(bytes_max).unwrap_or(isize::MAX),
+        entered: CachePadded::default(),
+        left: CachePadded::default(),
+        in_line: CachePadded::default(),
+        line: Mutex::default(),
+    });
     let outbox = Outbox { sender, shared: Arc::clone(&shared) };
     (outbox, Inbox { receiver, shared, put_back: None, spins })
 }
@@ -96,7 +108,7 @@ impl Outbox {
         let ticket = line.next_ticket;
         line.next_ticket += 1;
         line.waiting.insert(ticket, command);
-        self.shared.queued.in_line.store(line.waiting.len(), Ordering::SeqCst);
+        self.shared.in_line.store(line.waiting.len(), Ordering::SeqCst);
         if !std::mem::replace(&mut line.nudged, true) {
             self.shared.insist(&self.sender, Command::Nudge);
         }
@@ -109,7 +121,7 @@ impl Outbox {
         let line = self.shared.line();
         let in_line: usize = line.waiting.values().map(Command::bytes).sum();
         let commands = self.sender.len() + line.waiting.len();
-        (commands as u64, (self.shared.queued.bytes.load(Ordering::Relaxed) + in_line) as u64)
+        (commands as u64, (self.shared.queued_bytes() + in_line) as u64)
     }
 
     /// Puts the command in, room or not, and says whether the writer is there to see it. For those that hold nothing
@@ -156,6 +168,10 @@ impl Inbox {
             return Some(command);
         }
         loop {
+            // To look costs less than to try: nearly always the group has one member.
+            if self.receiver.is_empty() {
+                return self.shared.first_in_line();
+            }
             match self.receiver.try_recv() {
                 Ok(command) => {
                     if let Some(command) = self.arrived(command) {
@@ -198,7 +214,8 @@ impl Inbox {
 
     /// Accounts for a command that has left the channel. A nudge has then done its work.
     fn arrived(&self, command: Command) -> Option<Command> {
-        self.shared.queued.bytes.fetch_sub(command.bytes(), Ordering::Relaxed);
+        let left = self.shared.left.load(Ordering::Relaxed).wrapping_add(command.bytes());
+        self.shared.left.store(left, Ordering::Relaxed);
         if matches!(command, Command::Nudge) {
             self.shared.line().nudged = false;
             return None;
@@ -213,25 +230,43 @@ impl Shared {
     }
 
     fn insist(&self, sender: &Sender<Command>, command: Command) -> bool {
-        self.queued.bytes.fetch_add(command.bytes(), Ordering::Relaxed);
+        self.entered.bytes.fetch_add(command.bytes(), Ordering::Relaxed);
         sender.send(command).is_ok()
     }
 
     fn reserve(&self, bytes: usize) -> bool {
-        if self.queued.in_line.load(Ordering::SeqCst) > 0 {
+        if self.in_line.load(Ordering::SeqCst) > 0 {
             return false;
         }
-        let room = |queued: usize| (queued < self.bytes_max).then(|| queued.saturating_add(bytes));
-        self.queued.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok()
+        let Entered { bytes: entered, seen_left } = &*self.entered;
+        let room = |entered: usize| {
+            // Less than nothing is queued for one who has looked at `entered` too long ago; that one is told below.
+            let is_room = |left: usize| (entered.wrapping_sub(left) as isize) < self.bytes_max;
+            if !is_room(seen_left.load(Ordering::Relaxed)) {
+                let left = self.left.load(Ordering::Relaxed);
+                seen_left.store(left, Ordering::Relaxed);
+                if !is_room(left) {
+                    return None;
+                }
+            }
+            Some(entered.wrapping_add(bytes))
+        };
+        entered.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok()
+    }
+
+    /// The bytes of the commands in the channel.
+    fn queued_bytes(&self) -> usize {
+        let left = self.left.load(Ordering::Relaxed);
+        self.entered.bytes.load(Ordering::Relaxed).wrapping_sub(left)
     }
 
     fn first_in_line(&self) -> Option<Command> {
-        if self.queued.in_line.load(Ordering::SeqCst) == 0 {
+        if self.in_line.load(Ordering::SeqCst) == 0 {
             return None;
         }
         let mut line = self.line();
         let first = line.waiting.pop_first();
-        self.queued.in_line.store(line.waiting.len(), Ordering::SeqCst);
+        self.in_line.store(line.waiting.len(), Ordering::SeqCst);
         first.map(|(_, command)| command)
     }
 }
@@ -240,7 +275,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut line = self.shared.line();
         let left = line.waiting.remove(&self.ticket);
-        self.shared.queued.in_line.store(line.waiting.len(), Ordering::SeqCst);
+        self.shared.in_line.store(line.waiting.len(), Ordering::SeqCst);
         drop(line);
         drop(left);
     }
