@@ -4,11 +4,10 @@ use std::time::Instant;
 
 use ferrumdb_engine::{Error as EngineError, Outcome, Transaction};
 
-use crate::command::{Command, Write, WriteReply};
+use crate::command::{Command, Write};
 use crate::error::Error;
 use crate::inbox::Inbox;
 use crate::metrics::{Counter, Counters};
-use crate::transaction::Counts;
 
 /// A group takes no more than this, after its first member.
 const BYTES_MAX: usize = 1 << 20;
@@ -18,16 +17,7 @@ const MEMBERS_MAX: usize = 4_096;
 
 /// One group commit, from its gathering to its answers.
 #[derive(Default)]
-pub(crate) struct Group {
-    transactions: Vec<Transaction>,
-    members: Vec<Member>,
-}
-
-struct Member {
-    reply: WriteReply,
-    counts: Counts,
-    offered: Option<Instant>,
-}
+pub(crate) struct Group(Vec<Write>);
 
 impl Group {
     /// Takes `first` and what waits behind it now, within bounds. It does not wait for company. Anything but a
@@ -35,12 +25,12 @@ impl Group {
     pub(crate) fn gather(&mut self, first: Write, inbox: &mut Inbox) {
         let mut bytes = first.bytes();
         let bytes_max = if bytes <= SMALL_BYTES { bytes + SMALL_BYTES } else { BYTES_MAX };
-        self.push(first);
-        while self.members.len() < MEMBERS_MAX && bytes < bytes_max {
+        self.0.push(first);
+        while self.0.len() < MEMBERS_MAX && bytes < bytes_max {
             match inbox.try_next() {
                 Some(Command::Write(write)) if bytes + write.bytes() <= bytes_max => {
                     bytes += write.bytes();
-                    self.push(write);
+                    self.0.push(write);
                 }
                 Some(command) => return inbox.put_back(command),
                 None => return,
@@ -49,25 +39,31 @@ impl Group {
     }
 
     /// What is to be committed.
-    pub(crate) fn transactions(&self) -> &[Transaction] {
-        &self.transactions
+    pub(crate) fn transactions(&self) -> impl ExactSizeIterator<Item = &Transaction> + Clone {
+        self.0.iter().map(|write| &write.submitted.transaction)
     }
 
-    /// Gives every member its part of the outcome, and leaves the group empty. The refused learn of it no sooner than
+    /// Gives every member its part of the outcome, which was there when it was `done`, and leaves the group empty. The refused learn of it no sooner than
     /// the others, since what they were refused for may have been done by them.
     ///
     /// ORDER: only after the commit has returned, since that is after the sync.
-    pub(crate) fn answer(&mut self, outcome: Result<Vec<Outcome>, EngineError>, counters: &Counters) {
+    pub(crate) fn answer(
+        &mut self,
+        outcome: Result<Vec<Outcome>, EngineError>,
+        done: Instant,
+        counters: &Counters,
+    ) {
         match outcome {
             Ok(outcomes) => {
-                debug_assert_eq!(outcomes.len(), self.members.len(), "one outcome for each transaction");
-                self.count(&outcomes, counters);
+                debug_assert_eq!(outcomes.len(), self.0.len(), "one outcome for each transaction");
+                self.count(&outcomes, done, counters);
                 let has_refused = outcomes.iter().any(Result::is_err);
-                let answer = |((member, transaction), outcome): ((Member, Transaction), Outcome)| {
-                    let outcome = outcome.map_err(|refused| Error::conflict(refused, &transaction));
-                    member.reply.answer(outcome, transaction);
+                let answer = |(write, outcome): (Write, Outcome)| {
+                    let outcome =
+                        outcome.map_err(|refused| Error::conflict(refused, &write.submitted.transaction));
+                    write.answer(outcome);
                 };
-                let members = self.members.drain(..).zip(self.transactions.drain(..)).zip(outcomes);
+                let members = self.0.drain(..).zip(outcomes);
                 if !has_refused {
                     return members.for_each(answer);
                 }
@@ -77,19 +73,18 @@ impl Group {
                 members.into_iter().for_each(answer);
             }
             Err(error) => {
-                counters.add(Counter::Errors, self.members.len() as u64);
+                counters.add(Counter::Errors, self.0.len() as u64);
                 let error = Error::from(error);
-                let answered = self.members.drain(..).zip(self.transactions.drain(..));
-                answered
-                    .for_each(|(member, transaction)| member.reply.answer(Err(error.clone()), transaction));
+                self.0.drain(..).for_each(|write| write.answer(Err(error.clone())));
             }
         }
     }
 
     /// ORDER: before the answers, so that whoever has one finds it counted.
-    fn count(&self, outcomes: &[Outcome], counters: &Counters) {
+    fn count(&self, outcomes: &[Outcome], done: Instant, counters: &Counters) {
         let (mut sets, mut deletes, mut commits, mut errors) = (0, 0, 0, 0);
-        for (Member { counts, .. }, outcome) in self.members.iter().zip(outcomes) {
+        for (write, outcome) in self.0.iter().zip(outcomes) {
+            let counts = write.submitted.counts;
             if outcome.is_ok() {
                 sets += u64::from(counts.sets);
                 deletes += u64::from(counts.deletes);
@@ -98,7 +93,7 @@ impl Group {
                 errors += u64::from(!counts.retries);
             }
         }
-        let conflicts = self.members.len() as u64 - commits;
+        let conflicts = self.0.len() as u64 - commits;
         counters.add(Counter::Groups, 1);
         counters.add(Counter::Commits, commits);
         counters.add(Counter::Sets, sets);
@@ -107,12 +102,6 @@ impl Group {
             counters.add(Counter::Conflicts, conflicts);
             counters.add(Counter::Errors, errors);
         }
-        counters.record_group(self.members.iter().filter_map(|member| member.offered));
-    }
-
-    fn push(&mut self, write: Write) {
-        let Write { transaction, counts, reply, offered } = write;
-        self.transactions.push(transaction);
-        self.members.push(Member { reply, counts, offered });
+        counters.record_group(done, self.0.iter().filter_map(|write| write.submitted.offered));
     }
 }

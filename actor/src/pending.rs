@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use crate::command::{Answer, Command};
+use crate::command::{Answer, Command, give_back_spent};
 use crate::error::{Error, Result};
 use crate::inbox::Place;
 use crate::link::Link;
@@ -216,13 +216,14 @@ impl<T> Stage<T> {
 /// Spins where that is quicker than parking, then parks.
 fn wait_for<T>(reply: oneshot::Receiver<Answer<T>>, link: &Link) -> Result<T> {
     let waiting = Waiting::begin(link);
+    give_back_spent();
     if let Some(result) = spin(&reply, link) {
         return result;
     }
     if link.is_forked() {
         return Err(link.forked());
     }
-    let result = reply.recv().map_or_else(|oneshot::RecvError| Err(link.lost()), |answer| answer.result);
+    let result = reply.recv().map_or_else(|oneshot::RecvError| Err(link.lost()), Answer::into_result);
     drop(waiting);
     result
 }
@@ -239,7 +240,7 @@ fn spin<T>(reply: &oneshot::Receiver<Answer<T>>, link: &Link) -> Option<Result<T
     let mut spin = Spin::begin(limit);
     while spin.go_on() && alone() {
         match reply.try_recv() {
-            Ok(answer) => return Some(answer.result),
+            Ok(answer) => return Some(answer.into_result()),
             Err(oneshot::TryRecvError::Disconnected) => return Some(Err(link.lost())),
             Err(oneshot::TryRecvError::Empty) => {}
         }

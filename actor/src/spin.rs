@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::sync::{spin_loop, thread};
 
-/// How many looks in a row are taken without giving the core away: one to three microseconds.
+/// How many looks in a row are taken without giving the core away: two to five microseconds.
 #[cfg(not(all(shuttle, test)))]
-const LOOKS: u32 = 128;
+const LOOKS: u32 = 256;
 /// A model has no time, so these are all the looks that there are.
 #[cfg(all(shuttle, test))]
 const LOOKS: u32 = 3;
@@ -16,14 +16,15 @@ const LOOKS: u32 = 3;
 /// After the first looks, each one gives the core away: the thread that is waited for may be queued behind this one
 /// on the same core, and then spinning keeps away exactly what it waits for.
 pub(crate) struct Spin {
-    start: Instant,
+    /// When the first looks were over. They are so short that the clock would be a good part of them.
+    start: Option<Instant>,
     limit: Duration,
     looks: u32,
 }
 
 impl Spin {
     pub(crate) fn begin(limit: Duration) -> Self {
-        Self { start: Instant::now(), limit, looks: 0 }
+        Self { start: None, limit, looks: 0 }
     }
 
     /// Whether to look again; false when the time is over.
@@ -34,6 +35,6 @@ impl Spin {
             return true;
         }
         thread::yield_now();
-        cfg!(not(all(shuttle, test))) && self.start.elapsed() < self.limit
+        cfg!(not(all(shuttle, test))) && self.start.get_or_insert_with(Instant::now).elapsed() < self.limit
     }
 }

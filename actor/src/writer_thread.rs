@@ -156,13 +156,13 @@ impl WriterThread {
 
     /// One group commit.
     fn commit(&mut self, first: Write, inbox: &mut Inbox) {
+        let offered = first.submitted.offered;
         self.group.gather(first, inbox);
-        let start = Instant::now();
         let outcome = self.writer.commit(self.group.transactions(), self.durability());
         let end = Instant::now();
-        self.link.note_commit_time(end - start);
+        self.link.note_commit_time(offered.map_or(Duration::ZERO, |offered| end - offered));
         self.mark_due = Some(end + MARK_AFTER);
-        self.group.answer(outcome, &self.link.counters);
+        self.group.answer(outcome, end, &self.link.counters);
         self.tidy();
     }
 

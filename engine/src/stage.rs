@@ -105,7 +105,7 @@ impl<'g> StagedGroup<'g> {
     /// # Errors
     /// When a document cannot be read of which only the expiry is to change.
     pub(crate) fn decide(
-        transactions: &'g [Transaction],
+        transactions: impl ExactSizeIterator<Item = &'g Transaction> + Clone,
         shared: &Shared,
         (catalog, collections): (&Catalog, &Collections),
         recent: &RecentChanges,
@@ -113,7 +113,7 @@ impl<'g> StagedGroup<'g> {
         encoded: RecordWriter,
     ) -> Result<Self> {
         let keys = |transaction: &Transaction| transaction.len() + transaction.conditions().len();
-        let keys = transactions.iter().map(keys).sum::<usize>();
+        let keys = transactions.clone().map(keys).sum::<usize>();
         // A single key has nothing before it.
         let earlier = (keys > 1).then(|| HashMap::with_capacity_and_hasher(keys, RandomState::new()));
         let outcomes = Vec::with_capacity(transactions.len());
@@ -160,6 +160,7 @@ impl<'g> Stage<'g, '_> {
             let Some(collection) = self.collection(transaction, operation, sequence, &mut committed)? else {
                 continue;
             };
+            operation.warm();
             let hashed = self.shared.keydir.hash(collection, &operation.key);
             let found = self.find(&hashed);
             if index == 0 {

@@ -134,9 +134,13 @@ impl Writer {
     /// One error answers the whole group. [`Error::Io`]: nothing of it was kept, and the writer goes on.
     /// [`Error::InDoubt`]: each of its commits may or may not survive, though always as a prefix, and the writer
     /// has stopped. [`Error::Poisoned`]: the writer had stopped before.
-    pub fn commit(&mut self, group: &[Transaction], durability: Durability) -> Result<Vec<Outcome>> {
+    pub fn commit<'g, G>(&mut self, group: G, durability: Durability) -> Result<Vec<Outcome>>
+    where
+        G: IntoIterator<Item = &'g Transaction, IntoIter: ExactSizeIterator + Clone>,
+    {
         self.check()?;
-        self.allow_seals(group.iter().map(|transaction| transaction.records_max() as u64).sum())?;
+        let group = group.into_iter();
+        self.allow_seals(group.clone().map(|transaction| transaction.records_max() as u64).sum())?;
         let encoder = self.encoder();
         let (known, recent) = ((self.applier.catalog(), self.applier.collections()), self.applier.recent());
         let staged = StagedGroup::decide(group, &self.shared, known, recent, &self.log, encoder)?;

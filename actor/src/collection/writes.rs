@@ -141,7 +141,7 @@ impl Collection {
         let (sender, receiver) = Reply::channel();
         let Prepared { mut transaction, counts } = prepared;
         self.db.reader.prepare(&mut transaction);
-        let write = Write { transaction, counts, reply: reply(sender), offered: None };
+        let write = Write::new(transaction, counts, reply(sender));
         self.db.link.send(Command::Write(write), receiver)
     }
 }

@@ -123,14 +123,13 @@ impl Counters {
         })
     }
 
-    /// Notes a group that is about to be answered, by when its members were offered.
-    pub(crate) fn record_group(&self, offered: impl Iterator<Item = Instant>) {
-        let now = Instant::now();
+    /// Notes a group that was carried out by `done`, by when its members were offered.
+    pub(crate) fn record_group(&self, done: Instant, offered: impl Iterator<Item = Instant>) {
         let mut groups = lock(&self.groups);
         let mut size = 0;
         for offered in offered {
             size += 1;
-            record(&mut groups.commits, nanos(now.saturating_duration_since(offered)));
+            record(&mut groups.commits, nanos(done.saturating_duration_since(offered)));
         }
         record(&mut groups.sizes, size);
     }
