@@ -2,6 +2,7 @@
 
 mod erase;
 mod headers;
+mod hints;
 
 use std::io;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::expiry::Expiring;
 use crate::fs::FileSystem;
 use crate::generation::Generation;
-use crate::hint::{HintTask, HintedCommit, Hints};
+use crate::hint::Hints;
 use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::keydir::Entry;
 use crate::live::LiveFile;
@@ -268,25 +269,6 @@ impl Writer {
         Ok(count)
     }
 
-    /// Whether the log has grown so much since the last hint that opening would gain by a newer one.
-    #[must_use]
-    pub fn wants_hint(&self) -> bool {
-        self.poison.is_none() && self.hints.is_due(self.appender.end())
-    }
-
-    /// A hint file of the state that was published last, to be written beside further commits once the log is synced
-    /// up to [`HintTask::needs_synced`]. Nothing, if there was no commit yet or the writer has stopped.
-    pub fn begin_hint(&mut self) -> Option<HintTask> {
-        // While entries are moved from one generation to the next, they are of neither alone.
-        if self.poison.is_some() || self.log.sequence == Sequence::ZERO || self.log.moves.is_some() {
-            return None;
-        }
-        let LogState { header: Header { file_id, generation, .. }, chain, last_record, .. } = self.log;
-        let (chain, keyring) = (chain.value(), self.log.keyring.clone());
-        let commit = HintedCommit { file_id, generation, last_record, chain, keyring };
-        Some(self.hints.begin(&self.shared, commit, self.appender.watch_synced()))
-    }
-
     /// The length of the log, in bytes.
     #[must_use]
     pub fn log_bytes(&self) -> u64 {
@@ -342,15 +324,6 @@ impl Writer {
         // ORDER: the live file goes when the close mark is there, which tells followers that everything counts.
         self.live.remove();
         Ok(())
-    }
-
-    fn write_last_hint(&mut self) {
-        if self.hints.is_due_on_closing(self.appender.end())
-            && let Some(Err(error)) = self.begin_hint().map(HintTask::run)
-        {
-            let path = self.shared.path.display();
-            tracing::warn!(%path, %error, "could not write the hint file; the next opening reads more of the log");
-        }
     }
 
     pub(crate) fn check(&self) -> Result<()> {
