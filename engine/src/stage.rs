@@ -203,6 +203,8 @@ impl<'g> Stage<'g, '_> {
     fn resolve(&self, collection: CollectionRef) -> Option<CollectionId> {
         match collection {
             CollectionRef::Id(CollectionId::ROOT) => Some(CollectionId::ROOT),
+            // A record of it would be read as none.
+            CollectionRef::Id(CollectionId::NONE) => None,
             CollectionRef::Id(id) => (!self.collections.is_dropped(id)).then_some(id),
             CollectionRef::Named(number) => self.named[number as usize],
         }

@@ -41,7 +41,7 @@ fn odd_keys_stay_apart_and_come_back_as_they_were() {
         &long,
         &long[..65_535],
     ];
-    let collections = [ROOT, CollectionId(1), CollectionId(u32::MAX)];
+    let collections = [ROOT, CollectionId(1), CollectionId(u32::MAX - 1)];
     let sim = SimFs::new(1);
     let (mut writer, reader) = open_on(&sim).unwrap();
     let mut transaction = Transaction::new();
@@ -190,4 +190,18 @@ fn hostile_keys_are_stored_in_bounded_time() {
     assert!((0..10).flat_map(keys).all(|key| reader.contains(ROOT, &key)));
     assert_eq!(reader.keys(ROOT).count(), 100_000);
     assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn what_is_set_in_the_collection_that_is_none_has_no_effect() {
+    let sim = SimFs::new(1);
+    let (mut writer, reader) = open_on(&sim).unwrap();
+    let mut transaction = Transaction::new();
+    transaction.set(CollectionId::NONE, Key::from("a"), document("1"), None);
+    transaction.set(ROOT, Key::from("b"), document("2"), None);
+    let outcomes = writer.commit(&[transaction], Durability::Synced).unwrap();
+    assert_eq!(outcomes[0].as_ref().unwrap().effective, 1);
+    drop((writer, reader));
+    let (_, reader) = open_on(&sim).unwrap();
+    assert_eq!((reader.count(ROOT), reader.count(CollectionId::NONE)), (1, 0));
 }
