@@ -166,9 +166,11 @@ impl Job {
 
     /// Stops it, and says whether it was under way.
     pub(crate) fn cancel(&self) -> bool {
+        // ORDER: before it is told to stop, which it may do at once.
+        let was_running = self.is_running();
         self.is_cancelled.store(true, Ordering::SeqCst);
         self.cancelled.notify_one();
-        self.is_running()
+        was_running
     }
 
     /// Waits for an answer of the database, until the job is stopped.

@@ -23,8 +23,9 @@ struct Which {
 pub(crate) fn cancel(call: &Call) -> Result<Answer, Failure> {
     let Which { id } = call.body()?;
     let job = call.app.jobs.find(id).ok_or_else(|| Failure::not_found("there is no such job"))?;
-    if job.is_running() && job.follows() == Some(&WorkKind::Compaction) {
+    let cancelled = job.cancel();
+    if cancelled && job.follows() == Some(&WorkKind::Compaction) {
         call.app.db.cancel_compaction().wait()?;
     }
-    Answer::json(&json!({"cancelled": job.cancel()}))
+    Answer::json(&json!({"cancelled": cancelled}))
 }

@@ -62,8 +62,14 @@ impl Client {
         let mut stream = self.connect();
         // A server that has answered before it has read everything may have closed its side.
         let sent = stream.write_all(&self.request(method, path, body));
-        let mut bytes = Vec::new();
-        let read = stream.read_to_end(&mut bytes);
+        let (begun, mut bytes, mut piece) = (Instant::now(), Vec::new(), [0; 16 << 10]);
+        let read = loop {
+            match stream.read(&mut piece) {
+                Ok(read @ 1..) => bytes.extend_from_slice(&piece[..read]),
+                end => break end,
+            }
+            assert!(begun.elapsed() < PATIENCE, "{method} {path}: the answer has no end");
+        };
         assert!(!bytes.is_empty(), "{method} {path}: no answer: {sent:?}, {read:?}");
         Answer::parse(&bytes)
     }
