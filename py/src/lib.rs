@@ -17,6 +17,7 @@ mod operation;
 mod owned;
 mod reports;
 mod snapshot;
+mod studio;
 mod transaction;
 mod ttl;
 mod waiting;
@@ -39,6 +40,7 @@ fn _ferrumdb(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<history::Version>()?;
     module.add_class::<history::History>()?;
     module.add_class::<operation::Started>()?;
+    module.add_class::<studio::Studio>()?;
     module.add_class::<completions::Completions>()?;
     module.add_function(wrap_pyfunction!(config::open, module)?)?;
     module.add_function(wrap_pyfunction!(config::start_open, module)?)?;

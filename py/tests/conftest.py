@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ferrumdb import FerrumDB
@@ -32,14 +31,17 @@ def db(path: Path) -> Iterator[FerrumDB]:
 def run(tmp_path: Path) -> Run:
     """Runs a program with this interpreter; warnings are shown, and what it prints is kept."""
 
-    def run(program: str, *arguments: object, timeout: float = 60, **environment: str) -> Any:
+    def run(program: str, *arguments: str, as_file: bool = False) -> subprocess.CompletedProcess[str]:
+        program = textwrap.dedent(program)
+        if as_file:
+            (tmp_path / "program.py").write_text(program)
+        start = ["program.py"] if as_file else ["-c", program]
         return subprocess.run(
-            [sys.executable, "-X", "dev", "-c", program, *map(str, arguments)],
+            [sys.executable, "-X", "dev", *start, *arguments],
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=60,
             cwd=tmp_path,
-            env={**os.environ, **environment},
         )
 
     return run

@@ -12,7 +12,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 10] = [
     ("actor", &["engine"]),
     ("studio", &["actor"]),
     ("cli", &["actor", "studio"]),
-    ("py", &["actor"]),
+    ("py", &["actor", "studio"]),
     ("node", &["actor", "studio"]),
     ("examples", &["actor"]),
     ("benches", &["engine", "actor", "studio", "cli"]),

@@ -854,8 +854,13 @@ class AsyncFerrumDB(AsyncCollection):
         """Lets another key open the database from now on."""
         await finish(self._db.start_rekey(encryption_key, passphrase=passphrase))
 
+    async def start_studio(self, port: int = 7474, *, writes: bool = False, show: bool = True) -> str:
+        """Serves Ferrum Studio, the dashboard, to browsers on this machine: as `FerrumDB.start_studio`."""
+        return await elsewhere(self._db.start_studio, port, writes=writes, show=show)
+
     async def close(self) -> None:
         """Closes the database: everything is durable, and the file is free, when it returns."""
+        await elsewhere(self._db.stop_studios)
         await finish(self._db.start_close())
         self._db.has_closed()
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import warnings
 from collections.abc import Mapping, MutableMapping
 from weakref import WeakValueDictionary
@@ -453,6 +454,7 @@ class FerrumDB(Collection):
     _closed: bool
     _pid: int
     _reopens: bool
+    _studios: list[_ferrumdb.Studio]
 
     def __new__(
         cls,
@@ -484,6 +486,7 @@ class FerrumDB(Collection):
         db = super().__new__(cls, path)
         db.database = db
         db._closed = False
+        db._studios = []
         db._pid = os.getpid()
         db._reopens = read_only and encryption_key is None and passphrase is None
         _OPEN[id(db)] = db
@@ -537,8 +540,14 @@ class FerrumDB(Collection):
     def close(self) -> None:
         """Closes the database: everything is durable, and the file is free, when it returns. A second time it does
         nothing more."""
+        self.stop_studios()
         super().close()
         self.has_closed()
+
+    def stop_studios(self) -> None:
+        """Stops the dashboards that were started, which have handles of their own."""
+        while self._studios:
+            self._studios.pop().stop()
 
     def has_closed(self) -> None:
         """Notes that it was closed."""
@@ -554,6 +563,19 @@ class FerrumDB(Collection):
     def watch_all(self, *, prefix: str | None = None, before: bool = False, after: bool = True) -> Changes:
         """As `watch`, in all collections."""
         return self.open_changes(prefix=prefix, before=before, after=after, everywhere=True)
+
+    def start_studio(self, port: int = 7474, *, writes: bool = False, show: bool = True) -> str:
+        """Serves Ferrum Studio, the dashboard, to browsers on this machine until the database is closed. The answer is
+        its address, with a secret that works once; it is printed to the standard error, too, unless `show` says no.
+
+        If the port is taken, it is the next one that is free. Documents can be changed there if `writes` says so.
+        """
+        studio = _ferrumdb.Studio(self, port, writes=writes)
+        self._studios.append(studio)
+        url = studio.launch_url() or ""
+        if show:
+            print(f"Ferrum Studio is at {url}", file=sys.stderr)
+        return url
 
     def __enter__(self) -> Self:
         return self

@@ -27,6 +27,7 @@ __all__ = [
     "ScanIterator",
     "Snapshot",
     "Started",
+    "Studio",
     "Transaction",
     "Version",
     "__version__",
@@ -68,6 +69,12 @@ class Started(Generic[_T]):
 class Completions:
     def __new__(cls) -> Self: ...
     def next(self) -> list[int] | None: ...
+    def stop(self) -> None: ...
+
+@final
+class Studio:
+    def __new__(cls, db: Collection, port: int, *, writes: bool = False) -> Self: ...
+    def launch_url(self) -> str | None: ...
     def stop(self) -> None: ...
 
 @final
