@@ -291,6 +291,8 @@ impl ScanIterator {
         if self.opened.is_foreign() {
             return Err(raise_as("Forked", "forked", "this iterator was made before the process was forked"));
         }
+        // `list` and its like run no code of Python in between, which would look for Ctrl-C.
+        py.check_signals()?;
         match self.advance(py)? {
             Some((key, document)) => self.said(py, &key, document.as_ref()).map(Some),
             None => Ok(None),

@@ -129,6 +129,7 @@ impl Snapshot {
         let documents = py.detach(|| snapshot.get_many(&keys)).map_err(raise)?;
         let found = PyDict::new(py);
         for (key, document) in keys.iter().zip(documents) {
+            py.check_signals()?;
             if let Some(document) = document {
                 found.set_item(key.as_str(), object(py, &document, self.codec)?)?;
             }

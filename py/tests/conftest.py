@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from ferrumdb import FerrumDB
 
 collect_ignore = ["typing"]  # for type checkers, not to be run

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import ferrumdb
 import pytest
+
+import ferrumdb
 from ferrumdb import FerrumDB, Transaction
 
 

@@ -6,8 +6,9 @@ import datetime
 import math
 import time
 
-import ferrumdb
 import pytest
+
+import ferrumdb
 from ferrumdb import FerrumDB
 
 PEOPLE = {

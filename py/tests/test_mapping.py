@@ -7,6 +7,7 @@ import pickle
 from collections.abc import MutableMapping
 
 import pytest
+
 from ferrumdb import Conflict, FerrumDB, InvalidKey
 
 

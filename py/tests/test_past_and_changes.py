@@ -6,8 +6,9 @@ import threading
 import time
 from pathlib import Path
 
-import ferrumdb
 import pytest
+
+import ferrumdb
 from ferrumdb import FerrumDB
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+
 from ferrumdb import Closed, Conflict, FerrumDB, OpenTransaction, Transaction
 
 

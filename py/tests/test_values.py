@@ -11,8 +11,9 @@ from collections import OrderedDict, namedtuple
 from pathlib import Path
 from typing import Any
 
-import ferrumdb
 import pytest
+
+import ferrumdb
 from ferrumdb import FerrumDB, NotSerializable
 
 

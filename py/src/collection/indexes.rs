@@ -124,6 +124,7 @@ pub(crate) fn list_of_items<'py>(
 ) -> PyResult<Bound<'py, PyList>> {
     let list = PyList::empty(py);
     for (key, document) in items {
+        py.check_signals()?;
         list.append((key.as_str(), object(py, document, codec)?))?;
     }
     Ok(list)

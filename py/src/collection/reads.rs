@@ -108,6 +108,7 @@ impl Collection {
     fn get_many<'py>(&self, py: Python<'py>, keys: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
         let found = PyDict::new(py);
         for (key, document) in self.documents(py, keys_of(keys)?)? {
+            py.check_signals()?;
             found.set_item(key.as_str(), json::object(py, &document, self.codec)?)?;
         }
         Ok(found)

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, MutableMapping
 from datetime import timedelta
 from typing import Any
 
-from ferrumdb import AsyncFerrumDB, Change, Collection, FerrumDB, OpenTransaction, Snapshot, Transaction
 from typing_extensions import assert_type
+
+from ferrumdb import AsyncFerrumDB, Change, Collection, FerrumDB, OpenTransaction, Snapshot, Transaction
 
 
 def synchronous(db: FerrumDB) -> None:
