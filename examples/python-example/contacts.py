@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """A contact book in one file: `contacts.py add alice --city Rome --tag friend`, `contacts.py find --tag friend`.
 
-It shows how a small program uses FerrumDB: documents as dicts, an index on a nested field and one on a list, ranges of keys, a
-transaction, and the history of a key.
+It shows how a small program uses FerrumDB: documents as dicts, an index on a nested field and one on a list, ranges
+of keys, a transaction, and the history of a key.
 """
 
 from __future__ import annotations

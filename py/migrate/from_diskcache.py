@@ -1,4 +1,4 @@
-"""Takes a cache of `diskcache` to a database, with what is left of the lifetimes: `python from_diskcache.py OLD NEW.db`."""
+"""Takes a cache of `diskcache` to a database, with the lifetimes: `python from_diskcache.py OLD NEW.db`."""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@
 from __future__ import annotations
 
 from . import errors
-from ._database import Collection, FerrumDB, Snapshot
+from ._collection import Collection
+from ._database import FerrumDB
 from ._ferrumdb import (
     Change,
     Changes,
@@ -24,6 +25,7 @@ from ._ferrumdb import (
     restore,
     verify,
 )
+from ._reads import Snapshot
 from .errors import (
     Cancelled,
     Closed,

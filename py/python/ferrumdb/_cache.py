@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from typing import Any, ParamSpec, Protocol, TypeVar
 
-    from ._database import Collection
+    from ._collection import Collection
 
     _P = ParamSpec("_P")
     _R = TypeVar("_R", covariant=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import IO, Any
 
     from . import _ferrumdb
-    from ._database import Collection
+    from ._collection import Collection
     from ._views import Range
 
 BATCH_BYTES = 8 << 20
