@@ -80,7 +80,7 @@ class Ferrum(Store):
         self.get, self.get_raw, self.set = self.db.get, self.db.get_raw, self.db.put  # type: ignore[method-assign]
 
     def batch(self, items: Iterable[tuple[str, Any]]) -> None:
-        self.db.update(items)
+        self.db.put_all(items)
 
     def close(self) -> None:
         self.db.close()

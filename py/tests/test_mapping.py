@@ -57,6 +57,9 @@ def test_update_and_clear_are_one_commit_each(db: FerrumDB) -> None:
         db.clear()
         told = [next(changes) for _ in range(600)]
     assert {change.sequence for change in told} == {1, 2}
+    assert db.put_all([("a", 1), ("b", "[2]")]) == 3 and db["b"] == "[2]"
+    with pytest.raises(TypeError):
+        db.put_all([("good", 1), (5, 1)])  # type: ignore[list-item]
     with pytest.raises(TypeError):
         db.update({"good": 1, "bad": {1, 2}})
     assert "good" not in db

@@ -90,14 +90,12 @@ class Collection(Reads, _ferrumdb.Collection, MutableMapping[str, Any]):
 
     def update(self, other: Any = (), /, **more: Any) -> None:
         """Stores several values with one commit: all of them or none."""
-        transaction = self.transaction()
-        pairs = other.items() if isinstance(other, Mapping) else _pairs(other)
-        for key, value in pairs:
-            transaction.put(key, value)
-        for key, value in more.items():
-            transaction.put(key, value)
-        if len(transaction):
-            self.commit(transaction)
+        if type(other) is dict and not more:
+            items = other
+        else:
+            items = dict(other.items() if isinstance(other, Mapping) else _pairs(other)) | more
+        if items:
+            self.put_all(items)
 
     def clear(self) -> None:
         """Removes all documents of the collection with one commit. Indexes stay, and are empty."""

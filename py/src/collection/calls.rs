@@ -37,6 +37,11 @@ impl Collection {
         self.write(key, value, ttl, Texts::Literal)?.wait(py)
     }
 
+    /// Stores what a dict, or an iterable of pairs, holds, as it is, with one commit. The answer is its number.
+    fn put_all(&self, py: Python<'_>, items: Object<'_, '_>) -> PyResult<Py<PyAny>> {
+        self.write_all(items)?.wait(py)
+    }
+
     /// As `set`, and the document expires.
     fn set_ex(
         &self,

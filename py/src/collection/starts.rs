@@ -32,6 +32,10 @@ impl Collection {
         Ok(self.write(key, value, ttl, Texts::Literal)?.start())
     }
 
+    fn start_put_all(&self, items: Object<'_, '_>) -> PyResult<Started> {
+        Ok(self.write_all(items)?.start())
+    }
+
     fn start_set_ex(
         &self,
         key: Object<'_, '_>,

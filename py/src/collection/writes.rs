@@ -6,12 +6,12 @@ use std::time::Duration;
 use ferrumdb::{Document, Pending, Sequence, Transaction};
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PyDict, PyString};
 use serde::de::IgnoredAny;
 
 use super::Collection;
 use crate::iterators::Range;
-use crate::json::{Codec, Given, object, offered};
+use crate::json::{Codec, Given, object, offered, refused};
 use crate::key::{looked_up, stored};
 use crate::operation::{Operate, answering, plainly, sequence};
 use crate::ttl::{lifetime, optional};
@@ -57,6 +57,25 @@ impl Collection {
         let (key, lifetime) = (stored(key)?, optional(ttl)?);
         let pending = with_bytes(json, |json| self.write_raw(key, json, lifetime))?;
         Ok(answering(pending, sequence))
+    }
+
+    /// Stores what a dict, or an iterable of pairs, holds, with one commit.
+    pub(super) fn write_all(&self, items: Object<'_, '_>) -> PyResult<impl Operate + use<>> {
+        let mut transaction = self.transaction();
+        let mut add = |key: Object<'_, '_>, value: Object<'_, '_>| {
+            transaction.try_set(stored(key)?, Given::new(value, self.codec), None).map_err(refused)
+        };
+        if let Ok(dict) = items.cast_exact::<PyDict>() {
+            for (key, value) in dict.iter() {
+                add(&key, &value)?;
+            }
+        } else {
+            for pair in items.try_iter()? {
+                let (key, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair?.extract()?;
+                add(&key, &value)?;
+            }
+        }
+        Ok(answering(self.db.commit(transaction), sequence))
     }
 
     /// Stores a value under a condition.

@@ -119,11 +119,12 @@ class AsyncCollection(AsyncReads[Collection]):
 
     async def update(self, values: dict[str, Any]) -> None:
         """Stores several values with one commit: all of them or none."""
-        transaction = self._own.transaction()
-        for key, value in values.items():
-            transaction.put(key, value)
-        if len(transaction):
-            await self.commit(transaction)
+        if values:
+            await finish(self._own.start_put_all(values))
+
+    async def put_all(self, items: dict[str, Any] | Iterable[tuple[str, Any]]) -> int:
+        """Stores what a dict, or an iterable of pairs, holds, with one commit. The answer is its number."""
+        return await finish(self._own.start_put_all(items))
 
     async def expire(self, key: str, ttl: float | timedelta) -> bool:
         """Lets a document expire. The answer is whether there is one."""
