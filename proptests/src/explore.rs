@@ -9,8 +9,12 @@ use ferrumdb_engine::fs::SimOperation;
 use crate::aim::Aim;
 use crate::ops::{Change, Damage, Failure, KEYS, OPERATIONS, Op, OpList};
 use crate::random::Random;
-use crate::run::{replay, replay_watched};
+use crate::run::{Explored, replay, replay_branching, replay_watched};
+use crate::scenes;
 use crate::sites::{Passed, Sites};
+
+/// So many other fates are tried where a list is carried out again for its last call.
+const BRANCHES: u64 = 7;
 
 /// What an exploration has seen.
 #[derive(Clone, Debug, Default)]
@@ -71,12 +75,13 @@ pub fn explore(seed: u64, budget: Budget) -> Result<Totals, Box<Finding>> {
         let aimed = aim.next(&totals.sites, budget.least, generate);
         let is_enough = totals.states.len() >= budget.states;
         if let Some(list) = aimed.filter(|_| is_enough || totals.aimed < totals.lists) {
-            try_list(list, &mut totals, false)?;
+            try_list(list, &mut totals, |list| replay_branching(list, BRANCHES))?;
             totals.aimed += 1;
         } else if is_enough {
             break;
         } else if let Some(seed) = seeds.next() {
-            let passed = try_list(generate(seed), &mut totals, budget.least > 0)?;
+            let replay = if budget.least > 0 { replay_watched } else { replay };
+            let passed = try_list(generate(seed), &mut totals, replay)?;
             aim.learn(seed, &passed);
             totals.lists += 1;
         }
@@ -84,9 +89,13 @@ pub fn explore(seed: u64, budget: Budget) -> Result<Totals, Box<Finding>> {
     Ok(totals)
 }
 
-/// Carries out a list, and adds what it has seen. Returns the calls at which the power could have gone, if they are asked for.
-fn try_list(list: OpList, totals: &mut Totals, is_watched: bool) -> Result<Vec<Passed>, Box<Finding>> {
-    match if is_watched { replay_watched(&list) } else { replay(&list) } {
+/// Carries out a list, and adds what it has seen. Returns the calls at which the power could have gone, if they were noted.
+fn try_list(
+    list: OpList,
+    totals: &mut Totals,
+    replay_as: impl Fn(&OpList) -> Result<Explored, String>,
+) -> Result<Vec<Passed>, Box<Finding>> {
+    match replay_as(&list) {
         Ok(explored) => {
             totals.crashes += explored.crashes;
             totals.crashes_in_opening += explored.crashes_in_opening;
@@ -98,9 +107,10 @@ fn try_list(list: OpList, totals: &mut Totals, is_watched: bool) -> Result<Vec<P
             }
             Ok(explored.passed)
         }
-        Err(_) => {
+        Err(reason) => {
             let seed = list.seed;
-            let (list, reason) = shrink(list);
+            // One that fails only beside others, or now and then, stays as long as it is.
+            let (list, reason) = if replay(&list).is_err() { shrink(list) } else { (list, reason) };
             Err(Box::new(Finding { seed, list, reason, totals: std::mem::take(totals) }))
         }
     }
@@ -130,6 +140,9 @@ pub fn shrink(mut list: OpList) -> (OpList, String) {
 fn generate(seed: u64) -> OpList {
     let random = &mut Random::new(seed);
     let mut ops = Vec::new();
+    if random.once_in(8) {
+        scenes::leave_a_name(&mut ops);
+    }
     for _ in 0..2 + random.below(5) {
         for _ in 0..random.below(8) {
             match Op::random(random) {
@@ -139,11 +152,8 @@ fn generate(seed: u64) -> OpList {
                 op => ops.push(op),
             }
         }
-        match random.below(8) {
-            0 => fail_a_sync_beside_commits(random, &mut ops),
-            1 => bring_an_abandoned_tail_back(random, &mut ops),
-            2 => lie_to_a_compaction(random, &mut ops),
-            _ => {}
+        if random.once_in(2) {
+            scenes::add(random, &mut ops);
         }
         crash_in_work(random, &mut ops);
         // A process that dies leaves what it has not synced to the power cuts behind it.
@@ -156,54 +166,6 @@ fn generate(seed: u64) -> OpList {
         ops.push(Op::Open);
     }
     OpList { seed, ops }
-}
-
-/// A sync beside commits that fails, and whatever may be believed about it before the writer is told.
-fn fail_a_sync_beside_commits(random: &mut Random, ops: &mut Vec<Op>) {
-    ops.extend([Op::commit(random), Op::BeginSync]);
-    ops.push(Op::Fail(Failure {
-        operation: SimOperation::Sync,
-        nth: 1,
-        always: false,
-        damage: Damage::Error,
-    }));
-    ops.push(Op::RunSync);
-    let group = vec![vec![Change { key: random.below(KEYS.len() as u64) as usize, document: Some(1) }]];
-    ops.push(match random.below(4) {
-        0 => Op::Sync,
-        1 => Op::Close,
-        2 => Op::Compact(13),
-        _ => Op::Commit { group, synced: true },
-    });
-    ops.push(if random.once_in(2) { Op::FinishSync } else { Op::PowerCut(random.below(1 << 32)) });
-}
-
-/// A tail that an opening cuts off, on a disk that says that the cut is durable: what is written in its place has its length.
-fn bring_an_abandoned_tail_back(random: &mut Random, ops: &mut Vec<Op>) {
-    let number = 100 + random.below(25);
-    let commit = |key, number| {
-        let change = Change { key, document: Some(number) };
-        Op::Commit { group: vec![vec![change]], synced: false }
-    };
-    let keys = [random.below(4) as usize, random.below(4) as usize];
-    ops.extend([Op::Sync, commit(keys[0], number), commit(keys[1], number)]);
-    ops.extend([Op::PowerCut(random.below(1 << 32)), lie(random), Op::Open, commit(keys[0], number + 32)]);
-    ops.extend([Op::PowerCut(random.below(1 << 32)), Op::Open]);
-}
-
-/// A compaction on a disk that says that the new file is durable.
-fn lie_to_a_compaction(random: &mut Random, ops: &mut Vec<Op>) {
-    let change = Change { key: 0, document: Some(100) };
-    let replaced = Op::Commit { group: vec![vec![change]; 2], synced: false };
-    ops.extend([Op::Compact(13), replaced, Op::commit(random), lie(random), Op::Compact(13)]);
-    ops.extend([Op::PowerCut(random.below(1 << 32)), Op::Open]);
-}
-
-/// The disk lies at one of the next syncs, or from there on.
-fn lie(random: &mut Random) -> Op {
-    let operation = if random.once_in(8) { SimOperation::SyncDirectory } else { SimOperation::Sync };
-    let (nth, always, damage) = (1 + random.below(3), random.once_in(2), Damage::Lie);
-    Op::Fail(Failure { operation, nth, always, damage })
 }
 
 /// Some operation at one of whose calls the power goes.

@@ -11,6 +11,7 @@ mod model;
 mod ops;
 mod random;
 mod run;
+mod scenes;
 pub mod serial;
 mod sites;
 

@@ -11,10 +11,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::Arc;
 
-use ferrumdb_engine::fs::{FileSystem, SimFs};
+use ferrumdb_engine::fs::{Call, FileSystem, SimFs};
 use ferrumdb_engine::{
-    EncryptionKey, Error, IndexBuild, ManualClock, Options, Reader, Snapshot, SyncDone, SyncTask, Timestamp,
-    Untidy, Writer, open,
+    Clock, EncryptionKey, Error, IndexBuild, ManualClock, Options, Reader, Snapshot, SyncDone, SyncTask,
+    Timestamp, Untidy, Writer, open,
 };
 
 use crate::check;
@@ -52,6 +52,8 @@ pub struct Run {
     /// What has been done since which call of the operation.
     done: Vec<(u64, &'static str)>,
     history: u64,
+    /// How many other fates are tried where the power goes next, each on a disk of its own.
+    branches: u64,
     explored: Explored,
 }
 
@@ -104,6 +106,12 @@ pub(crate) fn replay_watched(list: &OpList) -> Result<Explored, String> {
     replay_with(list, Run::note_passed)
 }
 
+/// The same, and tries so many other fates where the power goes in the last operation: those of the seeds that follow.
+pub(crate) fn replay_branching(list: &OpList, branches: u64) -> Result<Explored, String> {
+    let last = list.ops.len() - 1;
+    replay_with(list, |run, index| run.branches = if index + 1 == last { branches } else { 0 })
+}
+
 fn replay_with(list: &OpList, note: impl Fn(&mut Run, usize)) -> Result<Explored, String> {
     let mut run = Run::new(list.seed);
     for (index, op) in list.ops.iter().enumerate() {
@@ -135,6 +143,7 @@ impl Run {
             during: "",
             done: Vec::new(),
             history: seed % 4,
+            branches: 0,
             explored: Explored::default(),
         }
     }
@@ -171,6 +180,8 @@ impl Run {
         {
             self.explored.crashes_in_opening += u64::from(*op == Op::Open);
             self.explored.crashes_in_compacting += u64::from(matches!(op, Op::Compact(_)));
+            let calls = self.sim.trace();
+            (1..=self.branches).try_for_each(|number| self.branch(seed + number, &calls))?;
             self.cut_power(seed);
         }
         self.remember(op, failure);
@@ -395,6 +406,28 @@ impl Run {
         }
     }
 
+    /// Lets the power go on a copy of the disk, and checks what is left there.
+    fn branch(&mut self, seed: u64, calls: &[Call]) -> Result<(), String> {
+        let mut branch = Self {
+            sim: self.sim.fork(seed),
+            clock: ManualClock::new(self.clock.now()),
+            key: self.key.clone(),
+            model: self.model.clone(),
+            left: self.left.clone(),
+            explored: Explored::default(),
+            opened: None,
+            snapshots: Vec::new(),
+            done: Vec::new(),
+            ..*self
+        };
+        branch.branches = 0;
+        branch.cut_power_at(calls, seed);
+        let Explored { crashes, cuts, .. } = branch.finish()?;
+        self.explored.crashes += crashes;
+        self.explored.cuts.extend(cuts);
+        Ok(())
+    }
+
     /// From here on, this is what is being done. Returns what was before.
     fn begin(&mut self, during: &'static str) -> &'static str {
         self.done.push((self.sim.total_calls(), during));
@@ -414,9 +447,13 @@ impl Run {
     }
 
     fn cut_power(&mut self, seed: u64) {
-        let calls = self.sim.trace();
+        self.cut_power_at(&self.sim.trace(), seed);
+    }
+
+    /// The power goes at the last of these calls.
+    fn cut_power_at(&mut self, calls: &[Call], seed: u64) {
         let fates = self.sim.crash_with(fates::choose(seed));
-        let cut = Cut::new(self.history, self.during, &calls, &fates);
+        let cut = Cut::new(self.history, self.during, calls, &fates);
         self.explored.crashes += 1;
         self.explored.cuts.push(cut);
         self.history = cut.state;
