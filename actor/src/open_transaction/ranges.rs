@@ -53,7 +53,7 @@ impl<'t, 'd> OpenRange<'t, 'd> {
     /// The documents with their keys.
     ///
     /// # Errors
-    /// As [`Collection::get`].
+    /// As [`Collection::get`](crate::Collection::get).
     pub fn documents(self) -> Result<Vec<(Key, Document)>> {
         let Self { open, bounds, reverse, limit } = self;
         let current = open.current;
