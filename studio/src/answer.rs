@@ -22,8 +22,6 @@ pub(crate) struct Stream {
     pub(crate) content_type: &'static str,
     /// The name under which a browser is to save it.
     pub(crate) file_name: Option<String>,
-    /// How long it is, if that is known.
-    pub(crate) bytes: Option<u64>,
     pub(crate) produce: Produce,
 }
 
@@ -56,13 +54,13 @@ impl Answer {
         produce: impl FnOnce(&mut Sink) -> Result<(), Stopped> + Send + 'static,
     ) -> Self {
         let produce = Box::new(produce);
-        Self::Stream(Stream { content_type, file_name: Some(file_name), bytes: None, produce })
+        Self::Stream(Stream { content_type, file_name: Some(file_name), produce })
     }
 
     /// Server-sent events.
     pub(crate) fn events(produce: impl FnOnce(&mut Sink) -> Result<(), Stopped> + Send + 'static) -> Self {
         let produce = Box::new(produce);
-        Self::Stream(Stream { content_type: "text/event-stream", file_name: None, bytes: None, produce })
+        Self::Stream(Stream { content_type: "text/event-stream", file_name: None, produce })
     }
 }
 

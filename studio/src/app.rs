@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ferrumdb::{Collection, FerrumDB};
 use serde::Serialize;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 
 use crate::failure::Failure;
 use crate::guard::Guard;
@@ -24,8 +25,10 @@ pub(crate) struct App {
     pub(crate) guard: Guard,
     pub(crate) samples: Samples,
     pub(crate) jobs: Arc<Jobs>,
-    pub(crate) undos: Undos,
+    pub(crate) undos: Arc<Undos>,
     pub(crate) news: Arc<News>,
+    /// Whoever has its permit makes a backup.
+    pub(crate) backing_up: Arc<Semaphore>,
     pub(crate) handle: Handle,
 }
 
@@ -54,8 +57,9 @@ impl App {
             guard,
             samples: Samples::new(db)?,
             jobs: Arc::new(Jobs::new(Arc::clone(&news))),
-            undos: Undos::default(),
+            undos: Arc::default(),
             news,
+            backing_up: Arc::new(Semaphore::new(1)),
             handle,
             db: db.clone(),
         })

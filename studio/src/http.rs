@@ -160,7 +160,7 @@ impl Server {
         let permit = Arc::clone(&self.streams).try_acquire_owned();
         let permit =
             permit.map_err(|_| Failure::busy("too many streams and downloads are open; close some"))?;
-        let Stream { content_type, file_name, bytes, produce } = stream;
+        let Stream { content_type, file_name, produce } = stream;
         let (mut sink, pieces) = Sink::new(self.app.handle.clone());
         tokio::task::spawn_blocking(move || {
             match produce(&mut sink) {
@@ -180,9 +180,6 @@ impl Server {
         headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
         if let Some(name) = file_name {
             headers.insert(header::CONTENT_DISPOSITION, attachment(&name));
-        }
-        if let Some(bytes) = bytes {
-            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes));
         }
         Ok(response)
     }

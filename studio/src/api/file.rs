@@ -10,11 +10,12 @@ use serde_json::{Value, json};
 
 use super::collections::confirmed;
 use super::delete::begin;
-use crate::answer::{Answer, Stream};
+use crate::answer::Answer;
 use crate::app::App;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::jobs::{Kind, Plan};
+use crate::sink::Sink;
 
 const FINDINGS_MAX: usize = 100;
 const PIECE_BYTES: usize = 64 << 10;
@@ -52,7 +53,8 @@ pub(crate) fn compact(call: &Call) -> Result<Answer, Failure> {
     })
 }
 
-/// The backup is made whole in a file without a name, and then sent: what is sent was verified.
+/// The backup is made whole in a temporary file, and then sent: what is sent was verified. All of that is the stream's, which may
+/// take as long as it takes.
 pub(crate) fn backup(call: &Call) -> Result<Answer, Failure> {
     let app = Arc::clone(&call.app);
     if app.db.is_follower() {
@@ -62,15 +64,18 @@ pub(crate) fn backup(call: &Call) -> Result<Answer, Failure> {
             "the process that owns this file backs it up",
         ));
     }
-    let folder = tempfile::Builder::new().prefix("ferrumdb-studio-").tempdir()?;
-    let path = folder.path().join("backup.db");
-    let report = app.db.backup_to(&path).wait()?;
-    let mut file = File::open(&path)?;
-    let bytes = file.metadata()?.len();
-    let file_name = format!("{}-{}.backup.db", stem(&app), report.sequence);
-    let produce = Box::new(move |sink: &mut crate::sink::Sink| {
+    // Whoever asks again, since it takes long, does not make it take longer.
+    let busy = |_| Failure::busy("a backup is being made already; wait for it");
+    let permit = Arc::clone(&app.backing_up).try_acquire_owned().map_err(busy)?;
+    // The name comes before the backup, which takes in what is committed until it begins.
+    let file_name = format!("{}-{}.backup.db", stem(&app), app.db.stats()?.sequence);
+    let produce = move |sink: &mut Sink| {
         // Gone with this, however it ends.
-        let _folder = folder;
+        let folder = tempfile::Builder::new().prefix("ferrumdb-studio-").tempdir()?;
+        let path = folder.path().join("backup.db");
+        app.db.backup_to(&path).wait()?;
+        drop(permit);
+        let mut file = File::open(&path)?;
         let mut piece = vec![0; PIECE_BYTES];
         loop {
             match file.read(&mut piece)? {
@@ -78,9 +83,8 @@ pub(crate) fn backup(call: &Call) -> Result<Answer, Failure> {
                 read => sink.write(&piece[..read])?,
             }
         }
-    });
-    let content_type = "application/octet-stream";
-    Ok(Answer::Stream(Stream { content_type, file_name: Some(file_name), bytes: Some(bytes), produce }))
+    };
+    Ok(Answer::file("application/octet-stream", file_name, produce))
 }
 
 /// The name of the file without what says its kind.

@@ -61,6 +61,22 @@ fn a_backup_is_a_database_of_a_fixed_name() {
 }
 
 #[test]
+fn a_backup_is_answered_before_it_is_made_and_one_at_a_time() {
+    // Slow enough to be asked for twice.
+    let served = Served::with(false, |config| config.with_compaction_rate(1 << 20));
+    for number in 0..4 {
+        served.db.set(format!("big:{number}"), "x".repeat(1 << 20)).wait().unwrap();
+    }
+    let client = served.client();
+    let mut coming = client.open("/api/backup");
+    assert!(coming.until("\r\n\r\n").starts_with("HTTP/1.1 200 "));
+    let again = client.get("/api/backup");
+    assert_eq!((again.status, &*again.error()), (503, "busy"));
+    assert!(coming.rest().len() > 4 << 20);
+    assert_eq!(client.get("/api/backup").status, 200);
+}
+
+#[test]
 fn c13_no_path_can_be_given() {
     let served = Served::new(true);
     let client = served.client();
