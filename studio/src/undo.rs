@@ -1,10 +1,11 @@
-//! Owns the deletions that can be undone: where in the log they stand, and for how long. Never holds a document.
+//! Owns the deletions that can be undone: where in the log they stand, and for how long. Never holds a document, but for those
+//! that an undoing which did not come to its end had read.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ferrumdb::Changes;
+use ferrumdb::{Change, Changes};
 use serde_json::{Value, json};
 
 use crate::app::now_ms;
@@ -35,6 +36,14 @@ pub(crate) struct Undo {
     pub(crate) commits: BTreeSet<u64>,
     /// A place in the log before them.
     pub(crate) changes: Changes,
+    /// What was read there, and has not come back yet.
+    pub(crate) read: Vec<Change>,
+}
+
+/// One that is being undone. It can be undone again, unless that has come to its end.
+pub(crate) struct Taken {
+    undos: Arc<Undos>,
+    undo: Option<Undo>,
 }
 
 impl Undo {
@@ -45,7 +54,7 @@ impl Undo {
         commits: BTreeSet<u64>,
         changes: Changes,
     ) -> Self {
-        Self { id: 0, until: 0, what, documents, collection, commits, changes }
+        Self { id: 0, until: 0, what, documents, collection, commits, changes, read: Vec::new() }
     }
 
     fn told(&self) -> Value {
@@ -72,11 +81,21 @@ impl Undos {
         self.lock().undos.iter().rev().map(Undo::told).collect()
     }
 
-    /// Takes one out: it is undone once.
-    pub(crate) fn take(&self, id: u64) -> Option<Undo> {
+    /// Takes one out: only one job undoes it.
+    pub(crate) fn take(self: &Arc<Self>, id: u64) -> Option<Taken> {
         let mut list = self.lock();
         let place = list.undos.iter().position(|undo| undo.id == id)?;
-        Some(list.undos.remove(place))
+        Some(Taken { undos: Arc::clone(self), undo: Some(list.undos.remove(place)) })
+    }
+
+    /// Puts one back to where it was.
+    fn put_back(&self, undo: Undo) {
+        let mut list = self.lock();
+        let place = list.undos.partition_point(|before| before.id < undo.id);
+        list.undos.insert(place, undo);
+        if list.undos.len() > UNDOS_MAX {
+            list.undos.remove(0);
+        }
     }
 
     /// Those that are too old are let go.
@@ -87,5 +106,50 @@ impl Undos {
 
     fn lock(&self) -> MutexGuard<'_, List> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Taken {
+    pub(crate) fn undo(&mut self) -> &mut Undo {
+        self.undo.as_mut().expect("it is there until it is finished")
+    }
+
+    /// That everything is back.
+    pub(crate) fn finish(mut self) {
+        self.undo = None;
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        // Where the log cannot be read any more, there is nothing to try again.
+        if let Some(undo) = self.undo.take().filter(|undo| !undo.changes.has_ended()) {
+            self.undos.put_back(undo);
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use ferrumdb::{FerrumDB, WatchOptions};
+
+    use super::*;
+
+    #[test]
+    fn what_was_not_undone_to_its_end_can_be_undone_again() {
+        let db = FerrumDB::open_in_memory().wait().unwrap();
+        let undos = Arc::new(Undos::default());
+        for what in ["first", "second"] {
+            let changes = db.watch(WatchOptions::everything()).unwrap();
+            undos.add(Undo::new(what.to_owned(), 1, None, BTreeSet::new(), changes));
+        }
+        let before = undos.told();
+        let taken = undos.take(1).unwrap();
+        assert!(undos.take(1).is_none(), "by one at a time");
+        drop(taken);
+        assert_eq!(undos.told(), before);
+        undos.take(1).unwrap().finish();
+        assert_eq!(undos.told(), before[..1]);
     }
 }

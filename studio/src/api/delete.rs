@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ferrumdb::{ChangeKind, Collection, ErrorKind, Pending, Sequence, Transaction, WatchOptions};
+use ferrumdb::{Change, ChangeKind, Collection, ErrorKind, Pending, Sequence, Transaction, WatchOptions};
 use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use crate::app::{App, now_ms};
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::jobs::{Job, Kind, Plan};
-use crate::undo::Undo;
+use crate::undo::{Taken, Undo};
 
 /// So many keys may be named at once.
 pub(crate) const SELECTION_MAX: usize = 10_000;
@@ -26,6 +26,8 @@ pub(crate) const SELECTION_MAX: usize = 10_000;
 const CHUNK: usize = 5_000;
 /// The runs by which the size of what would be deleted is estimated.
 const RUNS: u64 = 64;
+/// What is to be typed where all of the root is to be deleted.
+const ROOT: &str = "root";
 /// How much of a name a title shows.
 const TITLE_BYTES: usize = 80;
 
@@ -52,8 +54,9 @@ pub(crate) fn delete(call: &Call) -> Result<Answer, Failure> {
             if dry_run {
                 return count(call, name.as_deref(), &prefix);
             }
-            let unsaid = || Failure::bad_request("to go on, `confirm` must be the prefix");
-            confirmed(&confirm.ok_or_else(unsaid)?, &prefix)?;
+            // Every key begins with an empty prefix, and nobody has to type that.
+            let to_type = if prefix.is_empty() { name.as_deref().unwrap_or(ROOT) } else { &prefix };
+            confirmed(&confirm.unwrap_or_default(), to_type)?;
             everything(call, name, prefix)
         }
         _ => Err(Failure::bad_request("say `keys` or `prefix`, and a version with one key only")),
@@ -175,51 +178,74 @@ pub(crate) fn undo(call: &Call) -> Result<Answer, Failure> {
     let Which { id } = call.body()?;
     call.app.undos.expire();
     let gone = || Failure::new(StatusCode::GONE, "gone", "this cannot be undone any more");
-    let undo = call.app.undos.take(id).ok_or_else(gone)?;
-    let title = format!("Undo the deletion of {}", undo.what);
-    let plan = Plan { kind: Kind::Undo, title, follows: None, of: undo.documents };
+    let mut taken = call.app.undos.take(id).ok_or_else(gone)?;
+    let Undo { what, documents, .. } = taken.undo();
+    let title = format!("Undo the deletion of {what}");
+    let plan = Plan { kind: Kind::Undo, title, follows: None, of: *documents };
     let app = Arc::clone(&call.app);
-    begin(call, plan, move |job| restore(&app, undo, job))
+    begin(call, plan, move |job| restore(&app, taken, job))
 }
 
 /// Brings back what commits have deleted, as the log tells it, where there is nothing new.
-fn restore(app: &App, mut undo: Undo, job: &Job) -> Result<Value, Failure> {
-    let last = undo.commits.last().copied().unwrap_or_default();
+fn restore(app: &App, mut taken: Taken, job: &Job) -> Result<Value, Failure> {
+    let undo = taken.undo();
     let (mut restored, mut kept) = (0_u64, 0_u64);
-    let mut under_way: Vec<Pending<Sequence>> = Vec::new();
     loop {
-        job.check()?;
-        let change = undo.changes.try_next()?;
-        let is_over = change.as_ref().is_none_or(|change| change.sequence.0 > last);
-        if is_over || under_way.len() == CHUNK {
-            for pending in under_way.drain(..) {
-                match pending.wait() {
-                    Ok(_) => restored += 1,
-                    Err(error) if error.kind() == ErrorKind::Conflict => kept += 1,
-                    Err(error) => return Err(error.into()),
+        let is_over = read_on(undo, job)?;
+        let again = |change| (set_again(app, undo.collection.as_deref(), &change), change);
+        let under_way: Vec<_> = std::mem::take(&mut undo.read).into_iter().map(again).collect();
+        let mut failed = None;
+        for (pending, change) in under_way {
+            match pending.map(Pending::wait) {
+                Some(Ok(_)) => restored += 1,
+                None => kept += 1,
+                Some(Err(error)) if error.kind() == ErrorKind::Conflict => kept += 1,
+                Some(Err(error)) => {
+                    failed.get_or_insert(error);
+                    undo.read.push(change);
+                    continue;
                 }
-                job.note(1);
             }
+            undo.documents = undo.documents.saturating_sub(1);
+            job.note(1);
+        }
+        if let Some(error) = failed {
+            return Err(error.into());
         }
         if is_over {
+            taken.finish();
             return Ok(json!({"restored": restored, "kept": kept}));
         }
-        let Some(change) = change.filter(|change| undo.commits.contains(&change.sequence.0)) else {
-            continue;
+    }
+}
+
+/// Reads on in the log, until there is enough for once; whether that is all.
+fn read_on(undo: &mut Undo, job: &Job) -> Result<bool, Failure> {
+    let last = undo.commits.last().copied().unwrap_or_default();
+    loop {
+        job.check()?;
+        if undo.read.len() >= CHUNK {
+            return Ok(false);
+        }
+        let Some(change) = undo.changes.try_next()?.filter(|change| change.sequence.0 <= last) else {
+            return Ok(true);
         };
-        let (ChangeKind::Deleted, Some(document)) = (change.kind, change.before) else { continue };
-        let transaction = conditional(undo.collection.as_deref(), &change.key, 0);
-        match change.before_expires_at {
-            Some(at) if at.0 <= now_ms() => {
-                kept += 1;
-                job.note(1);
-            }
-            Some(at) => {
-                under_way.push(app.db.commit(transaction.set_raw_until(change.key, document.as_bytes(), at)));
-            }
-            None => under_way.push(app.db.commit(transaction.set_raw(change.key, document.as_bytes()))),
+        if undo.commits.contains(&change.sequence.0) && change.kind == ChangeKind::Deleted {
+            undo.read.push(change);
         }
     }
+}
+
+/// Stores the document that was there before, unless it would have expired by now.
+fn set_again(app: &App, name: Option<&str>, change: &Change) -> Option<Pending<Sequence>> {
+    let document = change.before.as_ref()?.as_bytes();
+    let transaction = conditional(name, &change.key, 0);
+    let transaction = match change.before_expires_at {
+        Some(at) if at.0 <= now_ms() => return None,
+        Some(at) => transaction.set_raw_until(change.key.clone(), document, at),
+        None => transaction.set_raw(change.key.clone(), document),
+    };
+    Some(app.db.commit(transaction))
 }
 
 /// Begins a job, and answers with it.

@@ -397,9 +397,20 @@ fn c11_what_is_lost_for_good_must_be_typed() {
     refused("/api/collections/drop", json!({"name": "users"}));
     refused("/api/compact", json!({"confirm": ""}));
     refused("/api/documents/delete", json!({"prefix": ""}));
+    refused("/api/documents/delete", json!({"prefix": "", "confirm": ""}));
+    refused("/api/documents/delete", json!({"prefix": "", "confirm": "users"}));
+    refused("/api/documents/delete", json!({"collection": "users", "prefix": "", "confirm": ""}));
+    refused("/api/documents/delete", json!({"collection": "users", "prefix": "", "confirm": "root"}));
     refused("/api/documents/delete", json!({"prefix": "a", "confirm": ""}));
     refused("/api/indexes/drop", json!({"field": "a", "confirm": "b"}));
     assert_eq!(served.db.collections().unwrap().len(), 1);
+    served.db.set("b", 1).wait().unwrap();
+    for body in [
+        json!({"prefix": "", "confirm": "root"}),
+        json!({"collection": "users", "prefix": "", "confirm": "users"}),
+    ] {
+        assert_eq!(client.job("/api/documents/delete", &body)["result"]["deleted"], 1, "{body}");
+    }
     assert_eq!(
         client.post("/api/collections/drop", &json!({"name": "users", "confirm": "users"})).status,
         200

@@ -168,6 +168,27 @@ fn a_bulk_deletion_is_counted_before_and_undone_after() {
 }
 
 #[test]
+fn an_undo_that_was_stopped_can_go_on() {
+    let served = Served::new(true);
+    fill(&served, (0..20_000).map(|n| format!("log:{n:05}")));
+    let client = served.client();
+    let job = client.job("/api/documents/delete", &json!({"prefix": "log:", "confirm": "log:"}));
+    let id = &job["result"]["undo"]["id"];
+    let begun = client.post("/api/undo", &json!({"id": id})).json();
+    client.post("/api/jobs/cancel", &json!({"id": begun["job"]["id"]}));
+    // It may have come to its end before it was stopped, and nothing is left to do.
+    if client.end_of(begun["job"]["id"].clone())["state"] == "cancelled" {
+        let undos = client.get("/api/undo").json();
+        let left = 20_000 - served.db.count().unwrap();
+        assert_eq!((&undos["undos"][0]["id"], &undos["undos"][0]["documents"]), (id, &json!(left)));
+        let undone = client.job("/api/undo", &json!({"id": id}));
+        assert_eq!(undone["result"], json!({"restored": left, "kept": 0}));
+    }
+    assert_eq!(served.db.count().unwrap(), 20_000);
+    assert_eq!(client.get("/api/undo").json()["undos"], json!([]));
+}
+
+#[test]
 fn a_selection_is_deleted_with_one_commit_and_comes_back() {
     let served = Served::new(true);
     let users = served.db.collection("users").unwrap();
