@@ -1,11 +1,12 @@
 //! Owns storing the documents in a piece of a file, or showing them. Never stores a line that it does not understand.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use ferrumdb::{ErrorKind, Pending, Sequence, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use serde_json::{Map, Number, Value, json};
+use serde_json::{Number, Value, json};
 
 use super::changes::TEXT_BYTES;
 use super::document::{conditional, within};
@@ -169,8 +170,15 @@ type Lines = Vec<(u64, Result<Found, String>)>;
 
 fn ndjson(piece: &Piece) -> Lines {
     let first = piece.line.unwrap_or(1);
-    let lines = piece.text.lines().zip(first..).filter(|(text, _)| !text.trim().is_empty());
-    let read = lines.filter_map(|(text, line)| Some((line, document(text, line, piece).transpose()?)));
+    let mut lines = piece.text.lines().zip(first..).filter(|(text, _)| !text.trim().is_empty()).peekable();
+    // Whoever has named another field may have documents with fields of these names.
+    let is_export = piece.key_field.as_deref().is_none_or(|name| name == KEY)
+        || lines.peek().is_some_and(|(text, _)| fields(text).is_ok_and(|fields| is_head(&fields)));
+    let read = lines.filter_map(|(text, line)| {
+        let exported = if is_export { exported(text, line, piece) } else { None };
+        let read = exported.map_or_else(|| document(text, line, piece), |exported| Ok(Some(exported)));
+        Some((line, read.transpose()?))
+    });
     read.collect()
 }
 
@@ -185,16 +193,27 @@ struct Exported<'t> {
     expires_at: Option<u64>,
 }
 
+fn exported(text: &str, line: u64, piece: &Piece) -> Option<Found> {
+    let Exported { collection, key, value, expires_at } = serde_json::from_str(text).ok()?;
+    let collection = collection.or_else(|| piece.collection.clone());
+    Some(Found { line, collection, key, text: value.get().to_owned(), expires_at })
+}
+
+type Fields<'t> = HashMap<String, &'t RawValue>;
+
+fn fields(text: &str) -> serde_json::Result<Fields<'_>> {
+    serde_json::from_str(text)
+}
+
+/// Whether they are those of the first line of an export.
+fn is_head(fields: &Fields<'_>) -> bool {
+    fields.contains_key("ferrumdb_export")
+}
+
 /// The document in a line. Nothing, if it is the first one of an export.
 fn document(text: &str, line: u64, piece: &Piece) -> Result<Option<Found>, String> {
-    if let Ok(exported) = serde_json::from_str::<Exported<'_>>(text) {
-        let collection = exported.collection.or_else(|| piece.collection.clone());
-        let (key, text) = (exported.key, exported.value.get().to_owned());
-        return Ok(Some(Found { line, collection, key, text, expires_at: exported.expires_at }));
-    }
-    let fields: HashMap<String, &RawValue> =
-        serde_json::from_str(text).map_err(|error| format!("this is no JSON object: {error}"))?;
-    if fields.contains_key("ferrumdb_export") {
+    let fields = fields(text).map_err(|error| format!("this is no JSON object: {error}"))?;
+    if is_head(&fields) {
         return Ok(None);
     }
     let name = piece.key_field.as_deref().unwrap_or(KEY);
@@ -225,10 +244,10 @@ fn table(piece: &Piece) -> Result<Lines, Failure> {
                 let is_field =
                     |(number, (_, text)): &(usize, (&str, &str))| *number != place && !text.is_empty();
                 let cells = heads.iter().zip(&record).enumerate().filter(is_field);
-                let fields: Map<String, Value> =
-                    cells.map(|(_, (head, text))| (head.to_owned(), value(text))).collect();
+                let fields: Vec<_> =
+                    cells.map(|(_, (head, text))| format!("{}:{}", Value::from(head), value(text))).collect();
                 let key = record.get(place).unwrap_or_default().to_owned();
-                let (collection, text) = (piece.collection.clone(), Value::Object(fields).to_string());
+                let (collection, text) = (piece.collection.clone(), format!("{{{}}}", fields.join(",")));
                 lines.push((line, Ok(Found { line, collection, key, text, expires_at: None })));
             }
             Err(error) => {
@@ -240,18 +259,18 @@ fn table(piece: &Piece) -> Result<Lines, Failure> {
     Ok(lines)
 }
 
-/// What a cell means: a number or a truth value if it is spelled as JSON spells those, a list or an object, or else a text.
-fn value(text: &str) -> Value {
+/// What a cell means, as JSON: a truth value, a list or an object as it is spelled, a number if that would be spelled so, too,
+/// or else a text.
+fn value(text: &str) -> Cow<'_, str> {
     let is_json = match text.as_bytes() {
         b"true" | b"false" => true,
-        [b'[' | b'{', ..] => true,
-        // Digits that would be rounded stay a text.
-        [b'-' | b'0'..=b'9', ..] => serde_json::from_str::<Number>(text)
-            .is_ok_and(|number| !number.is_f64() || text.contains(['.', 'e', 'E']) && text.len() < 17),
+        [b'[' | b'{', ..] => serde_json::from_str::<&RawValue>(text).is_ok(),
+        [b'-' | b'0'..=b'9', ..] => {
+            serde_json::from_str::<Number>(text).is_ok_and(|number| number.to_string() == text)
+        }
         _ => false,
     };
-    let parsed = if is_json { serde_json::from_str(text).ok() } else { None };
-    parsed.unwrap_or_else(|| Value::from(text))
+    if is_json { Cow::from(text) } else { Cow::from(Value::from(text).to_string()) }
 }
 
 #[cfg(test)]
@@ -259,16 +278,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cells_are_numbers_only_where_nothing_is_lost() {
-        assert_eq!(value("-12"), json!(-12));
-        assert_eq!(value("18446744073709551615"), json!(u64::MAX));
-        assert_eq!(value("2.5"), json!(2.5));
-        assert_eq!(value("[1]"), json!([1]));
-        assert_eq!(value("true"), json!(true));
-        for text in
-            ["007", "18446744073709551616", "0.12345678901234567", "1 2", "-", "[1", "null", "truer", "+1"]
-        {
-            assert_eq!(value(text), json!(text));
+    fn cells_keep_their_spelling() {
+        let as_spelled =
+            ["-12", "18446744073709551615", "2.5", "true", "[1.10, 18446744073709551616]", r#"{"a": 5E10}"#];
+        for text in as_spelled {
+            assert_eq!(value(text), text);
+        }
+        let texts = [
+            "007",
+            "18446744073709551616",
+            "0.12345678901234567",
+            "1.10",
+            "5E10",
+            "1e5",
+            "-0",
+            "1 2",
+            "-",
+            "[1",
+            "null",
+            "truer",
+            "+1",
+        ];
+        for text in texts {
+            assert_eq!(value(text), format!("\"{text}\""));
         }
     }
 }

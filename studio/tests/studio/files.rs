@@ -201,6 +201,30 @@ fn lines_that_are_no_documents_are_told_and_the_others_are_stored() {
     assert_eq!(client.post("/api/import", &json!({"format": "csv", "text": "a,b\n1,2\n"})).status, 400);
 }
 
+#[test]
+fn a_document_with_the_fields_of_an_export_is_stored_whole() {
+    let served = Served::new(true);
+    let client = served.client();
+    let line = "{\"key\":\"color\",\"value\":\"red\"}";
+    let body = json!({"format": "ndjson", "text": line, "key_field": "value"});
+    assert_eq!(client.post("/api/import", &body).json()["written"], 1);
+    assert_eq!(served.db.get("red").unwrap().unwrap(), json!({"key": "color", "value": "red"}));
+    let export = format!("{{\"ferrumdb_export\":1}}\n{line}");
+    let body = json!({"format": "ndjson", "text": export, "key_field": "value"});
+    assert_eq!(client.post("/api/import", &body).json()["written"], 1);
+    assert_eq!(served.db.get("color").unwrap().unwrap(), json!("red"));
+}
+
+#[test]
+fn cells_of_a_table_are_stored_as_they_are_spelled() {
+    let served = Served::new(true);
+    let table = "key,price,big,list\na,1.10,5E10,\"[1.10,2]\"\nb,1,1,[18446744073709551616]\n";
+    let told = served.client().post("/api/import", &json!({"format": "csv", "text": table})).json();
+    assert_eq!((&told["written"], &told["failed"]), (&json!(1), &json!(1)), "no number is rounded: {told}");
+    let stored = served.db.get_raw("a").unwrap().unwrap();
+    assert_eq!(std::str::from_utf8(&stored).unwrap(), r#"{"price":"1.10","big":"5E10","list":[1.10,2]}"#);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_follower_is_shown_live_and_cannot_be_changed() {
