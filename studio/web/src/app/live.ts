@@ -91,7 +91,7 @@ export function noteJob(job: Job): void {
   waiting.delete(job.id);
   if (job.state === "failed") toast(`${job.title}: ${job.error?.message ?? "failed"}`, { bad: true });
   if (job.kind === "delete" || job.kind === "undo") noteEdit();
-  if (job.kind === "delete") void refreshUndos();
+  if (job.kind === "delete" || job.kind === "undo") void refreshUndos();
   void refreshOverview();
 }
 

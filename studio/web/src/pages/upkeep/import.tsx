@@ -67,7 +67,7 @@ export function Import() {
       const size = format === "csv" ? Number.POSITIVE_INFINITY : PIECE;
       if (format === "csv" && file.size > (session.value?.limits.body_bytes ?? 0) * 0.9) {
         throw new Error(
-          "A CSV file must fit into one request. Use `ferrumdb import` for this one, or NDJSON.",
+          "A CSV file must fit into one request. Cut this one, each part with the line of names, or use NDJSON.",
         );
       }
       for await (const piece of pieces(file.stream(), size)) {
