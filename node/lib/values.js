@@ -56,7 +56,11 @@ function look(value, depth, extended) {
 
 function lookAtItems(array, depth, extended) {
   let found = PLAIN;
-  for (let index = 0; index < array.length; index++) found |= look(array[index], depth + 1, extended);
+  for (let index = 0; index < array.length; index++) {
+    found |= look(array[index], depth + 1, extended);
+    // The rest tells nothing new, and in a cycle there would be no end to it.
+    if (found & REFUSED) return REFUSED;
+  }
   return found;
 }
 
@@ -68,6 +72,7 @@ function lookAtFields(object, depth, extended) {
     if (!name.isWellFormed()) return REFUSED;
     if (extended && name.charCodeAt(0) === 36) found |= SPECIAL;
     found |= look(object[name], depth + 1, extended);
+    if (found & REFUSED) return REFUSED;
   }
   return found;
 }

@@ -98,6 +98,10 @@ test("what JSON cannot hold is refused with the place", async (t) => {
   const db = await inMemory(t);
   const cycle = { a: [{}] };
   cycle.a[0].again = cycle;
+  const [branching, branches] = [{}, []];
+  branching.left = branching;
+  branching.right = branching;
+  branches.push(branches, branches);
   let deep = 1;
   for (let depth = 0; depth < 300; depth++) deep = [deep];
   class User {}
@@ -112,6 +116,8 @@ test("what JSON cannot hold is refused with the place", async (t) => {
     [{ t: "half \ud800 pair" }, "$.t", "surrogate"],
     [{ "half \udc00": 1 }, '$["half \\udc00"]', "surrogate"],
     [cycle, "$.a[0].again", "part of itself"],
+    [branching, "$.left", "part of itself"],
+    [branches, "$[0]", "part of itself"],
     [{ when: new Date(0) }, "$.when", 'codec: "extended"'],
     [[Buffer.from("x")], "$[0]", 'codec: "extended"'],
     [{ m: new Map() }, "$.m", "a Map"],
