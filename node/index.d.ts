@@ -2,7 +2,7 @@
 
 import { EventEmitter } from "node:events";
 
-/** What can be stored. Integers from -2^63 to 2^64-1 come back exactly, as BigInts if a number does not hold them. */
+/** What can be stored. Integers from -2^63 to 2^64-1 come back exactly, as BigInts beyond 2^53; a number comes back as one. */
 export type Json = null | boolean | number | bigint | string | readonly Json[] | { readonly [name: string]: Json };
 
 /** Which value each key has: `{ [key: \`user:${string}\`]: User; visits: number }`. */

@@ -11,13 +11,17 @@ const NUMBER = /-?\d+((?:\.\d+)?(?:[eE][+-]?\d+)?)/y;
 /** Whether an integer can be stored. */
 const fits = (integer) => INTEGER_MIN <= integer && integer <= INTEGER_MAX;
 
+/** Whether `JSON.stringify` writes a number so that it comes back: it makes an integer of each that has no fraction. */
+const isPlain = (number) => (Number.isInteger(number) ? Number.isSafeInteger(number) && !Object.is(number, -0) : true);
+
 /** The JSON of a value that can be stored; `replace` makes another value of an object, or gives the same. */
 function stringify(value, replace = (object) => object) {
   switch (typeof value) {
     case "bigint":
       return value.toString();
     case "number":
-      return Object.is(value, -0) ? "-0" : JSON.stringify(value);
+      if (isPlain(value)) return JSON.stringify(value);
+      return value === 0 ? "-0" : value.toExponential();
     case "object": {
       if (value === null) return "null";
       if (Array.isArray(value)) return `[${value.map((item) => stringify(item, replace)).join(",")}]`;
@@ -118,4 +122,4 @@ class Reader {
   }
 }
 
-module.exports = { fits, stringify, parse };
+module.exports = { fits, isPlain, stringify, parse };

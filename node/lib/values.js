@@ -39,8 +39,8 @@ function look(value, depth, extended) {
     case "string":
       return value.isWellFormed() ? PLAIN : REFUSED;
     case "number":
-      if (Number.isFinite(value)) return value === 0 && Object.is(value, -0) ? SPECIAL : PLAIN;
-      return REFUSED;
+      if (!Number.isFinite(value)) return REFUSED;
+      return exact.isPlain(value) ? PLAIN : SPECIAL;
     case "boolean":
       return PLAIN;
     case "object":

@@ -24,6 +24,11 @@ const plain = [
   0.12345678901234568,
   1234567890123456.5,
   1234567890123456,
+  2 ** 53,
+  -(2 ** 60),
+  2 ** 63,
+  1e20,
+  [{ large: 123456789012345680000 }],
   "",
   "text",
   'ünïcødé 😀 \u2028 \0 \\ " \n',
@@ -154,6 +159,7 @@ test("the extended codec keeps dates and buffers, and objects that only look so"
     array: [new Uint8Array([1, 2])],
     looks: [{ $date: "no" }, { $binary: 5 }, { $escape: { $date: new Date(5) } }, { $date: 1, other: 2 }, { $x: -0 }],
     big: 2n ** 60n,
+    number: 2 ** 60,
   };
   await db.set("k", value);
   const found = await db.get("k");
