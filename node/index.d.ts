@@ -83,8 +83,8 @@ export interface Reads<S extends object = AnySchema> {
   ttl(key: KeyOf<S>): Promise<number | undefined>;
   /** How many values there are, in a range of keys if one is given. */
   count(range?: Range): Promise<number>;
-  /** All keys, in no order. */
-  keys(): Promise<KeyOf<S>[]>;
+  /** All keys, in no order; with options those of a range, in order. */
+  keys(options?: EntriesOptions): Promise<KeyOf<S>[]>;
   /** The keys that begin so, in order. */
   keysWithPrefix(prefix: string): Promise<KeyOf<S>[]>;
   /** Keys and values in the order of the keys, as they stand at this call, whatever is written meanwhile. */

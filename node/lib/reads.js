@@ -111,14 +111,15 @@ const reads = (Base) =>
       return settled(await request((call) => this[NATIVE].countRange(call, bounds)));
     }
 
-    async keys() {
-      return settled(await request((call) => this[NATIVE].keys(call)));
+    async keys(given) {
+      if (given === undefined) return settled(await request((call) => this[NATIVE].keys(call)));
+      const keys = [];
+      for await (const key of this.iterateKeys(given)) keys.push(key);
+      return keys;
     }
 
     async keysWithPrefix(prefix) {
-      const keys = [];
-      for await (const key of this.iterateKeys({ prefix: keyText(prefix) })) keys.push(key);
-      return keys;
+      return this.keys({ prefix: keyText(prefix) });
     }
 
     entries(given) {

@@ -40,7 +40,9 @@ test("entries come in the order of their keys' bytes, within their bounds", asyn
   for (const [options, expected] of cases) {
     assert.deepStrictEqual(await keysOf(db.entries(options)), expected, JSON.stringify(options));
     assert.deepStrictEqual(await all(db.iterateKeys(options)), expected, JSON.stringify(options));
+    assert.deepStrictEqual(await db.keys(options), expected, JSON.stringify(options));
   }
+  await assert.rejects(db.keys({ from: "a" }), { code: "FERRUMDB_INVALID_ARGUMENT" });
   assert.deepStrictEqual(await db.keysWithPrefix("a"), ["a", "a:1", "a:2"]);
   assert.equal(await db.count({ prefix: "a" }), 3);
 });

@@ -30,6 +30,8 @@ async function main() {
     expectType<User | number>(value);
   }
   expectError(db.entries({ from: "a" }));
+  expectAssignable<string[]>(await db.keys({ prefix: "user:", reverse: true, limit: 10 }));
+  expectError(db.keys({ from: "a" }));
 
   const orders = db.collection("orders");
   expectType<Collection<Record<string, { total: number }>>>(orders);
