@@ -159,6 +159,16 @@ class Keyspace extends reads(EventEmitter) {
     return this;
   }
 
+  addListener(event, listener) {
+    return this.on(event, listener);
+  }
+
+  prependListener(event, listener) {
+    super.prependListener(event, listener);
+    this.#listening.check(event);
+    return this;
+  }
+
   [inspect.custom]() {
     return `Collection(${JSON.stringify(this.name)} of ${this[OWNER]})`;
   }

@@ -146,12 +146,25 @@ class Listening {
     try {
       for await (const change of watch) {
         if (this.#emitter.listenerCount("change") === 0) break;
-        this.#emitter.emit("change", change);
+        this.#tell(change);
       }
     } catch (error) {
       this.#emitter.emit("error", rethrown(error));
     } finally {
       this.#watch = undefined;
+    }
+  }
+
+  /** What one listener throws is an uncaught exception, as of any event, and keeps nothing from the others. */
+  #tell(change) {
+    for (const listener of this.#emitter.rawListeners("change")) {
+      try {
+        listener.call(this.#emitter, change);
+      } catch (error) {
+        process.nextTick(() => {
+          throw error;
+        });
+      }
     }
   }
 }

@@ -2,7 +2,9 @@
 "use strict";
 
 const assert = require("node:assert/strict");
+const { spawnSync } = require("node:child_process");
 const { once } = require("node:events");
+const path = require("node:path");
 const { test } = require("node:test");
 const { all, database, inMemory, opened, until } = require("./support.js");
 
@@ -126,4 +128,40 @@ test("listeners are told changes as events, and of the closing", async (t) => {
   await until(() => seen.includes("d"));
   assert.deepStrictEqual(seen.slice(0, 2), ["b", "bob"]);
   await Promise.all([once(db, "close"), db.close()]);
+});
+
+test("however a listener is added, it is told", async (t) => {
+  for (const add of ["on", "once", "addListener", "prependListener", "prependOnceListener"]) {
+    const db = await inMemory(t);
+    let told;
+    db[add]("change", ({ key }) => {
+      told = key;
+    });
+    await db.set(add, 1);
+    await until(() => told === add);
+  }
+});
+
+test("a listener that throws keeps nothing from the others, nor from itself", async () => {
+  const code = `
+    const { FerrumDB } = require("ferrumdb");
+    const thrown = [];
+    process.on("uncaughtException", ({ message }) => thrown.push(message));
+    (async () => {
+      const db = await FerrumDB.openInMemory();
+      const told = [];
+      db.on("change", ({ key }) => { throw new Error("no " + key); });
+      const both = new Promise((resolve) => db.on("change", ({ key }) => told.push(key) === 2 && resolve()));
+      await db.set("a", 1);
+      await db.set("b", 1);
+      await Promise.race([both, new Promise((resolve) => setTimeout(resolve, 10_000))]);
+      await db.close();
+      console.log(JSON.stringify({ told, thrown }));
+      process.exit();
+    })();`;
+  const { stdout, stderr } = spawnSync(process.execPath, ["-e", code], {
+    cwd: path.dirname(__dirname),
+    encoding: "utf8",
+  });
+  assert.equal(stdout, `${JSON.stringify({ told: ["a", "b"], thrown: ["no a", "no b"] })}\n`, stderr);
 });
