@@ -6,9 +6,9 @@
 const DATE = "$date";
 const BINARY = "$binary";
 /** An object that only looks so is the value of this. */
-const ESCAPE = "$escape";
+const LITERAL = "$literal";
 
-const names = new Set([DATE, BINARY, ESCAPE]);
+const names = new Set([DATE, BINARY, LITERAL]);
 
 /** What an object is to this codec: its kind, if it is not a plain one that anybody takes. */
 function takes(object) {
@@ -30,7 +30,7 @@ function written(object) {
   if (object instanceof Uint8Array) {
     return { [BINARY]: Buffer.from(object.buffer, object.byteOffset, object.byteLength).toString("base64") };
   }
-  return looksSpecial(object) ? { [ESCAPE]: new Escaped(object) } : object;
+  return looksSpecial(object) ? { [LITERAL]: new Escaped(object) } : object;
 }
 
 /** The value that was written, in place. */
@@ -50,7 +50,7 @@ function special(object) {
   const inner = object[name];
   if (name === DATE && typeof inner === "string" && !Number.isNaN(Date.parse(inner))) return new Date(inner);
   if (name === BINARY && typeof inner === "string") return Buffer.from(inner, "base64");
-  const isEscaped = name === ESCAPE && typeof inner === "object" && inner !== null && looksSpecial(inner);
+  const isEscaped = name === LITERAL && typeof inner === "object" && inner !== null && looksSpecial(inner);
   const fields = isEscaped ? inner : object;
   for (const field of Object.keys(fields)) fields[field] = read(fields[field]);
   return fields;

@@ -157,7 +157,7 @@ test("the extended codec keeps dates and buffers, and objects that only look so"
     at: new Date(1234567890123),
     bytes: Buffer.from([0, 255, 128]),
     array: [new Uint8Array([1, 2])],
-    looks: [{ $date: "no" }, { $binary: 5 }, { $escape: { $date: new Date(5) } }, { $date: 1, other: 2 }, { $x: -0 }],
+    looks: [{ $date: "no" }, { $binary: 5 }, { $literal: { $date: new Date(5) } }, { $date: 1, other: 2 }, { $x: -0 }],
     big: 2n ** 60n,
     number: 2 ** 60,
   };
@@ -167,6 +167,9 @@ test("the extended codec keeps dates and buffers, and objects that only look so"
   await assert.rejects(db.set("k", [new Date(Number.NaN)]), { path: "$[0]", message: /invalid Date/ });
   assert.equal(await db.getRaw("k"), db.getRawSync("k"));
   assert.ok((await db.getRaw("k")).includes('{"$date":"2009-02-13T23:31:30.123Z"}'));
+  // As every language writes it.
+  await db.set("looks", { $date: "2009" });
+  assert.equal(await db.getRaw("looks"), '{"$literal":{"$date":"2009"}}');
 });
 
 test("keys are any text, and nothing else is one", async (t) => {
