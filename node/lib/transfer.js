@@ -58,12 +58,22 @@ async function* chunks(lines, stop) {
 async function importFrom(db, native, from, given) {
   const stop = signal(options(given, ["signal"]).signal);
   const commits = new Commits(native);
+  const input = inputOf(from);
   let first;
-  for await (const line of linesOf(from)) {
-    stop?.throwIfAborted();
-    if (line.trim() === "") continue;
-    if (first === undefined) first = head(line);
-    else await commits.add(line);
+  try {
+    for await (const line of createInterface({ input, crlfDelay: Infinity })) {
+      stop?.throwIfAborted();
+      if (line.trim() === "") continue;
+      if (first === undefined) first = head(line);
+      else await commits.add(line);
+    }
+  } catch (error) {
+    if (error !== input.errored || !isPath(from)) throw error;
+    const message = `cannot import from ${input.path}: ${error.message}`;
+    throw new FerrumDBError({ code: "FERRUMDB_IO", message, path: input.path }, { cause: error });
+  } finally {
+    // Nobody reads on, whatever has come of it.
+    input.destroy();
   }
   if (first === undefined) throw broken("there is no line in it");
   await commits.end();
@@ -75,14 +85,15 @@ async function importFrom(db, native, from, given) {
   return { documents: commits.documents };
 }
 
-/** The lines of a file, a stream, or anything that gives texts. */
-function linesOf(from) {
-  const isPath = typeof from === "string" || from instanceof URL;
+const isPath = (from) => typeof from === "string" || from instanceof URL;
+
+/** A file, a stream, or anything that gives texts, as a stream. */
+function inputOf(from) {
   const isSource = typeof from?.[Symbol.asyncIterator] === "function" || typeof from?.[Symbol.iterator] === "function";
-  if (!isPath && !isSource)
+  if (!isPath(from) && !isSource)
     throw invalid("importJson takes a path, a stream, or anything to iterate over that gives texts");
-  const input = isPath ? createReadStream(pathText(from)) : Readable.from(from);
-  return createInterface({ input, crlfDelay: Infinity });
+  if (isPath(from)) return createReadStream(pathText(from));
+  return from instanceof Readable ? from : Readable.from(from);
 }
 
 function head(line) {

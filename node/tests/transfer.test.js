@@ -46,6 +46,11 @@ test("what is no whole export is refused", async (t) => {
     await assert.rejects(db.importJson(texts), { code: "FERRUMDB_INVALID_JSON" }, texts[0]);
   }
   await assert.rejects(db.importJson(5), { code: "FERRUMDB_INVALID_ARGUMENT" });
+  const nowhere = path.join(await folder(t), "nowhere.jsonl");
+  await assert.rejects(db.importJson(nowhere), { name: "FerrumDBError", code: "FERRUMDB_IO", path: nowhere });
+  const stream = createReadStream(__filename);
+  await assert.rejects(db.importJson(stream), { code: "FERRUMDB_INVALID_JSON" });
+  assert.ok(stream.destroyed);
   assert.equal(await db.count(), 0);
 });
 
