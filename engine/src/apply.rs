@@ -42,8 +42,7 @@ pub(crate) struct Applier {
     shared: Arc<Shared>,
     /// What the next publication shows.
     next: View,
-    /// The memory of the view that was published before the newest, once no reader holds it: it shows the same as that
-    /// one, so that the next publication changes no more than the commit did.
+    /// The view that was published before the newest: the memory of the next, if no reader holds it by then.
     spare: Option<Arc<View>>,
     /// The trees of the indexes, ahead of those that are published.
     workings: Workings,
@@ -133,19 +132,9 @@ impl Applier {
             // ORDER: before the view. Whoever has seen the new view must not believe what was found by the old one.
             self.shared.collections_number.store(collections, Ordering::Release);
         }
-        let view = match self.spare.take() {
-            Some(mut spare) => {
-                Arc::get_mut(&mut spare).expect("nobody else has the spare").clone_from(&self.next);
-                spare
-            }
-            None => Arc::new(self.next.clone()),
-        };
-        let mut before = self.shared.view.swap(view);
-        if let Some(unread) = Arc::get_mut(&mut before) {
-            // What is not published any more is not kept either.
-            unread.clone_from(&self.next);
-            self.spare = Some(before);
-        }
+        let spare = self.spare.take().and_then(|spare| renewed(spare, &self.next));
+        let view = spare.unwrap_or_else(|| Arc::new(self.next.clone()));
+        self.spare = Some(self.shared.view.swap(view));
         let has_indexes = !self.next.catalog.is_empty();
         if self.shared.has_indexes.load(Ordering::Relaxed) != has_indexes {
             self.shared.has_indexes.store(has_indexes, Ordering::Relaxed);
@@ -178,6 +167,8 @@ impl Applier {
     /// Does what no commit needs to wait for: brings the trees of the indexes up to what is published, and gives back
     /// what was published before, and some of what no pin needs any more. To be called when everything is published.
     pub(crate) fn tidy(&mut self) -> Untidy {
+        // What is not published any more is not kept either; and the next publication then changes as little as its commit.
+        self.spare = self.spare.take().and_then(|spare| renewed(spare, &self.next));
         self.workings.keep_up(&self.next.catalog);
         self.workings.give_back();
         self.backlog.release(&self.shared, RELEASED_BY_TIDYING);
@@ -317,4 +308,10 @@ impl Applier {
             }
         }
     }
+}
+
+/// A view that shows what is to be published next, in the memory of one that nobody reads any more.
+fn renewed(mut view: Arc<View>, next: &View) -> Option<Arc<View>> {
+    Arc::get_mut(&mut view)?.clone_from(next);
+    Some(view)
 }

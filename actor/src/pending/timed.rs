@@ -27,7 +27,7 @@ impl<T> Pending<T> {
     ///         None => println!("still waiting"),
     ///     }
     /// };
-    /// assert_eq!(sequence, 1);
+    /// assert_eq!(sequence.0, 1);
     /// # Ok::<(), ferrumdb::Error>(())
     /// ```
     ///

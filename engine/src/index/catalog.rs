@@ -7,7 +7,7 @@ use crossbeam_utils::CachePadded;
 
 use super::Index;
 use super::definition::IndexDefinition;
-use super::extract::{Extracted, extract_all};
+use super::extract::{Extracted, Values, extract_all};
 use super::path::FieldPath;
 use super::working::Workings;
 use crate::key::{CollectionId, Key};
@@ -42,14 +42,14 @@ struct Uses([CachePadded<AtomicU64>; 8]);
 #[derive(Clone, Debug)]
 pub(crate) struct IndexChange {
     pub(crate) old: OldValues,
-    pub(crate) new: Vec<Extracted>,
+    pub(crate) new: Values,
 }
 
 /// What the document that is replaced held.
 #[derive(Clone, Debug)]
 pub(crate) enum OldValues {
     /// These values, one list for each index.
-    Known(Vec<Extracted>),
+    Known(Values),
     /// It cannot be read any more: the indexes must be searched for its key.
     Unreadable,
 }
@@ -87,12 +87,12 @@ impl Catalog {
     }
 
     /// The values of a document for the indexes of its collection, in their order.
-    pub(crate) fn extract(&self, collection: CollectionId, text: &str) -> Vec<Extracted> {
+    pub(crate) fn extract(&self, collection: CollectionId, text: &str) -> Values {
         extract_all(text, self.paths(collection))
     }
 
     /// The values of no document.
-    pub(crate) fn nothing(&self, collection: CollectionId) -> Vec<Extracted> {
+    pub(crate) fn nothing(&self, collection: CollectionId) -> Values {
         self.paths(collection).map(|_| Extracted::NONE).collect()
     }
 

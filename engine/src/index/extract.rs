@@ -10,6 +10,8 @@ mod tests;
 
 use std::ops::ControlFlow;
 
+use smallvec::SmallVec;
+
 use super::cursor::{Cursor, Kind};
 use super::path::{FieldPath, Segment};
 use super::value::{IndexValue, Operand, ValueRange};
@@ -22,6 +24,10 @@ pub(crate) enum Extracted {
     /// None, or several.
     Many(Vec<IndexValue>),
 }
+
+/// What a document holds for each index of its collection, in their order. Those of up to two need no memory of their own,
+/// which would have to go from the caller's core to the writer's.
+pub(crate) type Values = SmallVec<[Extracted; 2]>;
 
 /// What the walk meets at the end of a path.
 enum Reached<'t> {
@@ -69,12 +75,12 @@ pub(crate) fn extract(document: &str, path: &FieldPath) -> Extracted {
 }
 
 /// The same for several paths, which share one walk over the fields of the document.
-pub(crate) fn extract_all<'p>(document: &str, paths: impl Iterator<Item = &'p FieldPath>) -> Vec<Extracted> {
+pub(crate) fn extract_all<'p>(document: &str, paths: impl Iterator<Item = &'p FieldPath>) -> Values {
     let mut cursor = Cursor::new(document, 0);
     if cursor.kind() != Kind::Object {
         return paths.map(|path| extract(document, path)).collect();
     }
-    let mut all: Vec<_> = paths.map(|path| (path.steps(), None)).collect();
+    let mut all: SmallVec<[_; 2]> = paths.map(|path| (path.steps(), None)).collect();
     let mut left = all.len();
     cursor.enter();
     while left > 0
