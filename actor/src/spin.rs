@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::sync::{spin_loop, thread};
 
-/// How many looks in a row are taken without giving the core away: two to five microseconds.
+/// How many looks in a row are taken without giving the core away: four to ten microseconds.
 #[cfg(not(all(shuttle, test)))]
-const LOOKS: u32 = 256;
+const LOOKS: u32 = 512;
 /// A model has no time, so these are all the looks that there are.
 #[cfg(all(shuttle, test))]
 const LOOKS: u32 = 3;
