@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use ferrumdb_engine::fs::{FileSystem, OpenMode, SimFs, write_all};
 use ferrumdb_engine::{
-    CollectionId, EncryptionKey, Error, Key, ManualClock, Options, Reader, Result,
-    Timestamp, Verification, VerifyReport, VerifyStep, Writer,
+    CollectionId, EncryptionKey, Error, Key, ManualClock, Options, Reader, Result, Timestamp, Verification,
+    VerifyReport, VerifyStep, Writer,
 };
 use serde_json::Value;
 
