@@ -160,11 +160,17 @@ test("the file's facts are told", async () => {
 test("pages, collections, keys and commands are a few letters away", async () => {
   const page = await open("#/overview");
   await page.keyboard.press("Control+k");
+  await expect
+    .poll(() => page.getByRole("combobox").evaluate((box) => box === document.activeElement))
+    .toBe(true);
   await page.keyboard.type("user:11:profile:0011");
   await page.getByRole("option", { name: /^user:11:profile:0011/ }).waitFor();
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: "user:11:profile:0011" }).waitFor();
   await page.keyboard.press("Control+k");
+  await expect
+    .poll(() => page.getByRole("combobox").evaluate((box) => box === document.activeElement))
+    .toBe(true);
   await page.keyboard.type("collection orders");
   await page.keyboard.press("Enter");
   await page.getByText("order-000").waitFor();
