@@ -104,7 +104,7 @@ thread_local! {
     static SPENT: Cell<Option<Box<Submitted>>> = const { Cell::new(None) };
 }
 
-/// A larger transaction is given back at once.
+/// A larger transaction is given back at once, and so is one that has read ranges: until then, changes are kept for it.
 const SPENT_BYTES_MAX: usize = 4 << 10;
 
 impl Command {
@@ -169,6 +169,7 @@ impl<T> Answer<T> {
     pub(crate) fn into_result(self) -> Result<T> {
         if let Some(spent) = self.spent
             && spent.transaction.bytes() <= SPENT_BYTES_MAX
+            && !spent.transaction.has_range_reads()
         {
             // A thread that is ending keeps nothing.
             let _ = SPENT.try_with(|kept| kept.set(Some(spent)));

@@ -215,7 +215,8 @@ impl Inbox {
     /// Accounts for a command that has left the channel. A nudge has then done its work.
     fn arrived(&self, command: Command) -> Option<Command> {
         let left = self.shared.left.load(Ordering::Relaxed).wrapping_add(command.bytes());
-        self.shared.left.store(left, Ordering::Relaxed);
+        // ORDER: behind the entry that it answers, for whoever counts what is queued.
+        self.shared.left.store(left, Ordering::Release);
         if matches!(command, Command::Nudge) {
             self.shared.line().nudged = false;
             return None;
@@ -256,7 +257,7 @@ impl Shared {
 
     /// The bytes of the commands in the channel.
     fn queued_bytes(&self) -> usize {
-        let left = self.left.load(Ordering::Relaxed);
+        let left = self.left.load(Ordering::Acquire);
         self.entered.bytes.load(Ordering::Relaxed).wrapping_sub(left)
     }
 

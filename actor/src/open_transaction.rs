@@ -298,6 +298,8 @@ impl<'d> OpenTransaction<'d> {
     /// # Errors
     /// [`Conflict`](crate::ErrorKind::Conflict); otherwise as [`FerrumDB::commit`](crate::FerrumDB::commit).
     pub fn commit(mut self) -> Pending<Sequence> {
+        // A conflict is the caller's error: nobody tries again on its behalf.
+        self.counts.retries = false;
         let (db, read) = (self.db, self.sequence());
         if let Err(error) = db.check_many() {
             return Pending::ready(Err(error));

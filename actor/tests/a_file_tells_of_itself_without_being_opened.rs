@@ -184,3 +184,20 @@ fn a_look_reads_neither_the_keys_nor_the_documents() {
     let info = inspect(&path).wait().unwrap();
     assert_eq!(info.contents, None, "a damaged file is not said to be a small one");
 }
+
+#[test]
+fn damage_below_what_was_synced_is_not_taken_for_the_end() {
+    let folder = tempdir().unwrap();
+    let (path, spoiled) = (folder.path().join("my.db"), folder.path().join("spoiled.db"));
+    let db = FerrumDB::open(&path).wait().unwrap();
+    for number in 0..20 {
+        db.set(format!("key:{number}"), "x".repeat(500)).wait().unwrap();
+    }
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = 8_192 + db.stats().unwrap().log_bytes as usize / 2;
+    bytes[middle..middle + 4].copy_from_slice(b"oops");
+    fs::write(&spoiled, bytes).unwrap();
+    assert_eq!(inspect(&path).wait().unwrap().contents.unwrap().documents, 20);
+    assert!(inspect(&spoiled).wait().unwrap().contents.is_none());
+    assert_eq!(FerrumDB::open(&spoiled).wait().unwrap_err().kind(), ErrorKind::Damaged);
+}

@@ -183,7 +183,15 @@ impl Tally {
                     self.start.walked.claim = self.start.walked.claim.max(mark.synced);
                     self.start.walked.closed = last_kind == Some(Kind::CloseMark);
                 }
-                Step::End | Step::Bad(_) => break,
+                Step::End => break,
+                Step::Bad(_) => {
+                    // Unfinished, or damaged: the marks behind it say whether it was synced.
+                    if scanner.file_bytes() - scanner.place().position > WALK_BYTES_MAX {
+                        return Ok(None);
+                    }
+                    self.start.walked.claim = self.start.walked.claim.max(scanner.beyond()?.claim);
+                    break;
+                }
                 Step::Base | Step::Tampered(_) => return Ok(None),
             }
             if self.is_lost || scanner.place().position - begun.position > WALK_BYTES_MAX {

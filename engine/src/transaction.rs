@@ -329,6 +329,12 @@ impl Transaction {
         self.rest.get_or_insert_default().range_reads = Some(reads);
     }
 
+    /// Whether it has read ranges, so that the writer keeps what has changed since for as long as this is kept.
+    #[must_use]
+    pub fn has_range_reads(&self) -> bool {
+        self.range_reads().is_some()
+    }
+
     pub(crate) fn range_reads(&self) -> Option<&RangeReads> {
         self.rest.as_deref()?.range_reads.as_ref()
     }

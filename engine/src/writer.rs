@@ -313,7 +313,7 @@ impl Writer {
     /// the writer had stopped before. The lock is released all the same.
     pub fn close(mut self) -> Result<()> {
         self.sync()?;
-        self.append_close_mark()?;
+        let is_marked = self.append_close_mark()?;
         // The header claims what was synced before the mark: the mark itself is durable only after the next sync.
         let sealed = self.log.sealer.with(|sealer| sealer.sealed());
         self.write_header(sealed)?;
@@ -322,7 +322,9 @@ impl Writer {
         // ORDER: the hint last. It may describe only what is durable, the close mark included.
         self.write_last_hint();
         // ORDER: the live file goes when the close mark is there, which tells followers that everything counts.
-        self.live.remove();
+        if is_marked {
+            self.live.remove();
+        }
         Ok(())
     }
 

@@ -228,6 +228,11 @@ impl Counters {
 }
 
 impl Histograms {
+    /// Those of nothing.
+    pub(super) fn empty() -> Self {
+        Self { gets: histogram(), sizes: histogram(), commits: histogram(), syncs: histogram() }
+    }
+
     /// What was measured since `before`.
     pub(super) fn since(mut self, before: &Self) -> Self {
         let pairs = [

@@ -32,15 +32,23 @@ pub struct Meter {
 impl Meter {
     pub(crate) fn new(db: &FerrumDB) -> Self {
         let counters = &db.db.link.counters;
-        let (counts, histograms) = (counters.counts(), counters.histograms());
+        // A lock may have been copied in its locked state.
+        let is_forked = db.db.link.is_forked();
+        let histograms = if is_forked { Histograms::empty() } else { counters.histograms() };
+        let counts = counters.counts();
         Self { db: db.clone(), counts, histograms, at: Instant::now() }
     }
 
     /// The figures since the last reading, or since the meter was made. `uptime` is how long that is, and
-    /// `operations_per_second` counts from then; what does not count up, such as bytes of the log, is as it is now.
+    /// `operations_per_second` counts from then; what does not count up, such as bytes of the log, is as it is now. In a
+    /// forked process there are counts alone.
     #[must_use]
     pub fn read(&mut self) -> Metrics {
-        let counters = &self.db.db.link.counters;
+        let link = &self.db.db.link;
+        let counters = &link.counters;
+        if link.is_forked() {
+            return counters.counts().since(&self.counts);
+        }
         let now = Instant::now();
         let (counts, histograms) = (counters.counts(), counters.histograms());
         let mut metrics = counts.since(&self.counts);

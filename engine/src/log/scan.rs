@@ -372,7 +372,7 @@ impl<'f> Scanner<'f> {
     }
 
     /// How long the file is, or the part of it that is to be read.
-    pub(super) fn file_bytes(&self) -> u64 {
+    pub(crate) fn file_bytes(&self) -> u64 {
         self.file_bytes
     }
 

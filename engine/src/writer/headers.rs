@@ -60,10 +60,11 @@ impl Writer {
     }
 
     /// Marks the log as closed, unless the data key has sealed as often as it may: what is there is as durable without a mark,
-    /// and the next opening finds that it was not closed.
-    pub(super) fn append_close_mark(&mut self) -> Result<()> {
+    /// and the next opening finds that it was not closed. Says whether the mark is there.
+    pub(super) fn append_close_mark(&mut self) -> Result<bool> {
         match self.commit_record(Kind::CloseMark, None, Durability::Appended, |_| ()) {
-            Ok(_) | Err(Error::KeyWornOut) => Ok(()),
+            Ok(_) => Ok(true),
+            Err(Error::KeyWornOut) => Ok(false),
             Err(error) => Err(error),
         }
     }
