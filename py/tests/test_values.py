@@ -102,6 +102,33 @@ def test_depth_and_cycles_are_refused_soon(db: FerrumDB) -> None:
     assert db["deep"] == allowed
 
 
+def test_a_value_that_is_looked_for_may_not_be_deep_either(db: FerrumDB) -> None:
+    deep: Any = 1
+    for _ in range(100_000):
+        deep = {"f": deep}
+    around, row = {"f": [1]}, ([],)  # type: ignore[var-annotated]
+    around["f"] = [around]  # type: ignore[list-item]
+    row[0].append(row)
+    with db.transact() as tx:
+        for value in (deep, around, row):
+            for ask in (
+                lambda value=value: db.find("f", value),
+                lambda value=value: db.find_range("f", value),
+                lambda value=value: db.find_range("f", None, value),
+                lambda value=value: db.items_by("f", value),
+                lambda value=value: tx.find("f", value),
+                lambda value=value: tx.find_range("f", value),
+            ):
+                with pytest.raises(ferrumdb.TooLarge, match="256") as refused:
+                    ask()
+                assert refused.value.code == "too-large"
+    shallow: Any = 1
+    for _ in range(128):
+        shallow = [shallow]
+    db["a"] = {"f": shallow[0]}
+    assert db.find("f", shallow[0]) == ["a"]
+
+
 def test_a_document_beyond_the_limit_is_refused(path: Path) -> None:
     with FerrumDB.open(path, max_document_bytes=100) as db:
         with pytest.raises(ferrumdb.TooLarge) as refused:
@@ -132,6 +159,9 @@ def test_the_extended_codec_keeps_times_bytes_and_decimals(path: Path) -> None:
         assert db["w"] == value["decimal"]
         db.set_raw("foreign", '{"$date": "no date", "n": 1}')
         db.set_raw("alone", '{"$date": "no date"}')
+        db.set_raw("zulu", '[{"$date": "2024-02-29T12:30:01.500Z"}, {"$date": "2024-02-29Z"}]')
+        zulu = datetime.datetime(2024, 2, 29, 12, 30, 1, 500_000, utc)
+        assert db["zulu"] == [zulu, {"$date": "2024-02-29Z"}]
         assert db["foreign"] == {"$date": "no date", "n": 1} and db["alone"] == {"$date": "no date"}
         with pytest.raises(TypeError, match="set"):
             db["s"] = {1}

@@ -89,8 +89,14 @@ fn read_form<'py>(name: &str, text: &Bound<'py, PyString>) -> Option<PyResult<Bo
 }
 
 fn time<'py>(text: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
-    let class = if text.to_str()?.contains('T') { "datetime" } else { "date" };
-    text.py().import("datetime")?.getattr(class)?.call_method1("fromisoformat", (text,))
+    let (py, text) = (text.py(), text.to_str()?);
+    let class = if text.contains('T') { "datetime" } else { "date" };
+    let class = py.import("datetime")?.getattr(class)?;
+    match text.strip_suffix('Z') {
+        // As other languages write it, and as CPython reads it only from 3.11 on.
+        Some(time) => class.call_method1("fromisoformat", (format!("{time}+00:00"),)),
+        None => class.call_method1("fromisoformat", (text,)),
+    }
 }
 
 fn base64(py: Python<'_>, bytes: &Bound<'_, PyAny>) -> PyResult<String> {

@@ -21,7 +21,12 @@ enum Fault {
     Type,
     Range,
     Value,
+    Depth,
 }
+
+/// No database holds a deeper document. What writes one has a limit of its own, which is never above this one; what makes
+/// a value to compare with has none, and would go round in a cycle until the stack ends.
+const DEPTH_MAX: usize = 256;
 
 thread_local! {
     /// The fault of the value that this thread is serialising, once it has failed.
@@ -32,24 +37,35 @@ thread_local! {
 pub(crate) struct Given<'a, 'py> {
     value: &'a Bound<'py, PyAny>,
     codec: Codec,
+    /// How many lists and objects it lies in.
+    depth: usize,
 }
 
 impl<'a, 'py> Given<'a, 'py> {
     pub(crate) fn new(value: &'a Bound<'py, PyAny>, codec: Codec) -> Self {
-        Self { value, codec }
+        Self { value, codec, depth: 0 }
     }
 
     fn inner<'b>(&self, value: &'b Bound<'py, PyAny>) -> Given<'b, 'py> {
-        Given { value, codec: self.codec }
+        Given { value, codec: self.codec, depth: self.depth + 1 }
+    }
+
+    fn check_depth<E: serde::ser::Error>(&self) -> Result<(), E> {
+        if self.depth < DEPTH_MAX {
+            return Ok(());
+        }
+        Err(failed(Fault::Depth, format_args!("the value is nested deeper than {DEPTH_MAX} levels")))
     }
 
     fn dict<S: Serializer>(&self, dict: &Bound<'py, PyDict>, serializer: S) -> Result<S::Ok, S::Error> {
+        self.check_depth()?;
+        let fields = Fields { dict, of: self };
         if self.codec == Codec::Extended && extended::looks_like_one(dict) {
             let mut map = serializer.serialize_map(Some(1))?;
-            map.serialize_entry(extended::LITERAL, &Fields { dict, codec: self.codec })?;
+            map.serialize_entry(extended::LITERAL, &fields)?;
             return map.end();
         }
-        Fields { dict, codec: self.codec }.serialize(serializer)
+        fields.serialize(serializer)
     }
 
     /// What has no form in JSON.
@@ -85,6 +101,7 @@ impl Serialize for Given<'_, '_> {
         } else if let Ok(dict) = value.cast::<PyDict>() {
             self.dict(dict, serializer)
         } else if let Ok(list) = value.cast::<PyList>() {
+            self.check_depth()?;
             let mut items = serializer.serialize_seq(Some(list.len()))?;
             for item in list.iter() {
                 items.serialize_element(&self.inner(&item))?;
@@ -100,6 +117,7 @@ impl Serialize for Given<'_, '_> {
                 }
             }
         } else if let Ok(tuple) = value.cast::<PyTuple>() {
+            self.check_depth()?;
             let mut items = serializer.serialize_seq(Some(tuple.len()))?;
             for item in tuple.iter() {
                 items.serialize_element(&self.inner(&item))?;
@@ -114,7 +132,7 @@ impl Serialize for Given<'_, '_> {
 /// The fields of a dict.
 struct Fields<'a, 'py> {
     dict: &'a Bound<'py, PyDict>,
-    codec: Codec,
+    of: &'a Given<'a, 'py>,
 }
 
 impl Serialize for Fields<'_, '_> {
@@ -125,7 +143,7 @@ impl Serialize for Fields<'_, '_> {
                 let message = format!("a key of an object is a str, not {}", type_name(&name));
                 return Err(failed(Fault::Type, message));
             };
-            map.serialize_entry(utf8(text)?, &Given::new(&value, self.codec))?;
+            map.serialize_entry(utf8(text)?, &self.of.inner(&value))?;
         }
         map.end()
     }
@@ -175,12 +193,13 @@ pub(crate) fn field_bounds(
 
 impl Fault {
     fn raised(self, message: &str, key: Option<&str>) -> PyErr {
-        let class = match self {
-            Self::Type => "NotSerializable",
-            Self::Range => "OutOfRange",
-            Self::Value => "NonFinite",
+        let (class, code) = match self {
+            Self::Type => ("NotSerializable", "not-serializable"),
+            Self::Range => ("OutOfRange", "not-serializable"),
+            Self::Value => ("NonFinite", "not-serializable"),
+            Self::Depth => ("TooLarge", "too-large"),
         };
-        raise_about(class, "not-serializable", message, key)
+        raise_about(class, code, message, key)
     }
 }
 
