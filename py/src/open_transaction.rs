@@ -1,6 +1,7 @@
 //! Owns transactions that read while they are made. Never commits one twice.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use ferrumdb::{Document, FerrumDB, FieldPath};
 use pyo3::exceptions::PyKeyError;
@@ -10,6 +11,7 @@ use pyo3::types::PyList;
 
 use crate::collection::{field_path, list_of_items, list_of_keys, wanted};
 use crate::error::{raise, raise_as};
+use crate::fork;
 use crate::iterators::Range;
 use crate::json::{Codec, Given, field_bounds, object, refused};
 use crate::key::{looked_up, stored};
@@ -37,6 +39,9 @@ pub(crate) struct OpenTransaction {
     /// None once it has ended.
     begun: Mutex<Option<Owned<Begun>>>,
     codec: Codec,
+    /// Whoever has `begun` locked meanwhile drops it.
+    rolled_back: AtomicBool,
+    opened: fork::Opened,
 }
 
 impl OpenTransaction {
@@ -59,7 +64,7 @@ impl OpenTransaction {
             Ok(Inner(Some(open)))
         });
         let begun = Mutex::new(Some(Owned::new(begun.map_err(raise)?)));
-        Ok(Self { begun, codec })
+        Ok(Self { begun, codec, rolled_back: AtomicBool::new(false), opened: fork::Opened::now() })
     }
 
     /// Works on it without the interpreter, as reads may wait for a disk.
@@ -77,13 +82,54 @@ impl OpenTransaction {
         py: Python<'_>,
         write: impl FnOnce(&mut ferrumdb::OpenTransaction<'_>) -> ferrumdb::Result<()>,
     ) -> PyResult<()> {
-        let mut begun = self.begun.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
-        on(&mut begun, write)?.map_err(refused)
+        self.check()?;
+        let begun = self.begun.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        self.on(begun, write)?.map_err(refused)
     }
 
     fn work<T>(&self, work: impl FnOnce(&mut ferrumdb::OpenTransaction<'_>) -> T) -> PyResult<T> {
-        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        on(&mut begun, work)
+        self.check()?;
+        self.on(self.begun.lock().unwrap_or_else(PoisonError::into_inner), work)
+    }
+
+    fn on<T>(
+        &self,
+        mut begun: MutexGuard<'_, Option<Owned<Begun>>>,
+        work: impl FnOnce(&mut ferrumdb::OpenTransaction<'_>) -> T,
+    ) -> PyResult<T> {
+        let done = match begun.as_mut() {
+            Some(begun) if !self.rolled_back.load(Ordering::SeqCst) => {
+                begun.with_dependent_mut(|_, inner| inner.0.as_mut().map(work))
+            }
+            _ => None,
+        };
+        drop(begun);
+        // A rollback that came before the lock was given back has found it taken, and has left the rest to this thread.
+        if self.rolled_back.load(Ordering::SeqCst) {
+            drop(self.taken());
+        }
+        done.ok_or_else(ended)
+    }
+
+    /// What is left of it, unless somebody works on it.
+    fn taken(&self) -> Option<Owned<Begun>> {
+        match self.begun.try_lock() {
+            Ok(mut begun) => begun.take(),
+            Err(TryLockError::Poisoned(begun)) => begun.into_inner().take(),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Before any lock: a thread of the parent may have held it, which the child has not.
+    fn check(&self) -> PyResult<()> {
+        if self.opened.is_foreign() {
+            return Err(raise_as(
+                "Forked",
+                "forked",
+                "this transaction was begun before the process was forked",
+            ));
+        }
+        Ok(())
     }
 
     fn document(&self, py: Python<'_>, key: Object<'_, '_>) -> PyResult<Option<Document>> {
@@ -94,20 +140,13 @@ impl OpenTransaction {
     }
 
     fn committed(&self, py: Python<'_>) -> PyResult<impl Operate + use<>> {
+        self.check()?;
         let begun = self.begun.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner).take();
-        let mut begun = begun.ok_or_else(ended)?;
+        let mut begun = begun.filter(|_| !self.rolled_back.load(Ordering::SeqCst)).ok_or_else(ended)?;
         let pending =
             begun.with_dependent_mut(|_, inner| inner.0.take().map(ferrumdb::OpenTransaction::commit));
         Ok(answering(pending.ok_or_else(ended)?, sequence))
     }
-}
-
-fn on<T>(
-    begun: &mut Option<Owned<Begun>>,
-    work: impl FnOnce(&mut ferrumdb::OpenTransaction<'_>) -> T,
-) -> PyResult<T> {
-    let begun = begun.as_mut().ok_or_else(ended)?;
-    begun.with_dependent_mut(|_, inner| inner.0.as_mut().map(work)).ok_or_else(ended)
 }
 
 fn ended() -> PyErr {
@@ -318,15 +357,16 @@ impl OpenTransaction {
         Ok(self.committed(py)?.start())
     }
 
-    /// Ends it without a commit.
-    fn rollback(&self, py: Python<'_>) {
-        let begun = self.begun.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner).take();
-        drop(begun);
+    /// Ends it without a commit. Never waits for a read that is under way: an event loop's thread calls it, too.
+    fn rollback(&self) {
+        self.rolled_back.store(true, Ordering::SeqCst);
+        drop(self.taken());
     }
 
     /// Whether it was committed or rolled back.
     #[getter]
     fn ended(&self, py: Python<'_>) -> bool {
-        self.begun.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner).is_none()
+        self.rolled_back.load(Ordering::SeqCst)
+            || self.begun.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner).is_none()
     }
 }

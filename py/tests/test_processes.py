@@ -30,6 +30,7 @@ def test_a_forked_child_is_told_and_the_parent_is_unharmed(run: Run) -> None:
         db["a"] = 1
         db["a"]
         snapshot, walk = db.snapshot(), iter(db)
+        begun = db.begin()
         child = os.fork()
         if child == 0:
             calls = [
@@ -37,6 +38,7 @@ def test_a_forked_child_is_told_and_the_parent_is_unharmed(run: Run) -> None:
                 lambda: list(db), lambda: db.keys(), lambda: db.snapshot(), lambda: snapshot["a"],
                 lambda: next(walk), lambda: db.get_many(["a"]), lambda: db.find("x", 1), lambda: db.close(),
                 lambda: db.transact().run(lambda tx: tx.get("a")), lambda: db.ttl("a"), lambda: db.get_raw("a"),
+                lambda: begun.get("a"), lambda: begun.set("a", 2), lambda: begun.keys(), lambda: begun.commit(),
             ]
             for number, call in enumerate(calls):
                 try:
@@ -50,6 +52,9 @@ def test_a_forked_child_is_told_and_the_parent_is_unharmed(run: Run) -> None:
             print("child", repr(db))
             sys.exit(0)
         assert os.waitpid(child, 0)[1] == 0
+        begun.set("d", begun.get("a"))
+        begun.commit()
+        del db["d"]
         db["c"] = 3
         assert dict(db) == {"a": 1, "c": 3} and dict(snapshot) == {"a": 1}
         snapshot.close()

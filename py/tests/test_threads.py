@@ -26,6 +26,23 @@ def slow_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return library
 
 
+def run_slowly(program: str, folder: Path, slow_disk: Path) -> subprocess.CompletedProcess[str]:
+    """Runs a program there whose reads of `my.db` wait while there is a file of the name in `SLOW_GATE`."""
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=folder,
+        env={
+            **os.environ,
+            "LD_PRELOAD": str(slow_disk),
+            "SLOW_FILE": str(folder / "my.db"),
+            "SLOW_GATE": str(folder / "gate"),
+        },
+    )
+
+
 @pytest.mark.parametrize(
     "read",
     [
@@ -67,20 +84,51 @@ def test_a_read_that_waits_for_the_disk_stops_no_other_thread(tmp_path: Path, sl
         print("read", hot, writes)
         """
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=tmp_path,
-        env={
-            **os.environ,
-            "LD_PRELOAD": str(slow_disk),
-            "SLOW_FILE": str(tmp_path / "my.db"),
-            "SLOW_GATE": str(tmp_path / "gate"),
-        },
-    )
+    done = run_slowly(program, tmp_path, slow_disk)
     assert (done.returncode, done.stdout) == (0, "read 20000 20\n"), done.stderr
+
+
+def test_a_cancelled_transaction_does_not_wait_for_its_read_on_the_loop(tmp_path: Path, slow_disk: Path) -> None:
+    if sys.platform != "linux" or shutil.which("cc") is None:
+        return
+    program = textwrap.dedent(
+        """
+        import asyncio, os
+        import ferrumdb
+        from ferrumdb import AsyncFerrumDB
+
+        async def main():
+            async with await AsyncFerrumDB.open("my.db", fsync="never") as db:
+                await db.set("cold", {"n": 1})
+                gate = open(os.environ["SLOW_GATE"], "w")
+                begun = []
+
+                @db.transact
+                async def read(tx):
+                    begun.append(tx)
+                    await tx.get("cold")
+
+                task = asyncio.create_task(read())
+                while not begun:
+                    await asyncio.sleep(0.01)
+                await asyncio.sleep(0.2)
+                task.cancel()
+                try:
+                    await task
+                except asyncio.CancelledError:
+                    print("cancelled", begun[0]._tx.ended)
+                os.unlink(gate.name)
+                gate.close()
+                try:
+                    await begun[0].get("cold")
+                except ferrumdb.Closed:
+                    print("ended")
+
+        asyncio.run(main())
+        """
+    )
+    done = run_slowly(program, tmp_path, slow_disk)
+    assert (done.returncode, done.stdout) == (0, "cancelled True\nended\n"), done.stderr
 
 
 def test_threads_may_share_every_object(db: FerrumDB) -> None:
