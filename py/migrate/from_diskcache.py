@@ -13,13 +13,17 @@ from ferrumdb import FerrumDB, NotSerializable
 def main(old: str, new: str) -> None:
     left_out = 0
     with diskcache.Cache(old) as cache, FerrumDB.open(new, codec="extended") as db:
-        transaction = db.transaction()
+        transaction, taken = db.transaction(), set()
         for key in cache:
+            # Its keys may be anything that can be pickled.
+            name = key if isinstance(key, str) else repr(key)
+            if name in taken:
+                sys.exit(f"two keys would become {name!r}, and one of their values be lost; nothing was taken over")
+            taken.add(name)
             value, expires = cache.get(key, expire_time=True)
             try:
-                # Its keys may be anything that can be pickled.
                 ttl = None if expires is None else max(0.0, expires - time.time())
-                transaction.put(key if isinstance(key, str) else repr(key), value, ttl=ttl)
+                transaction.put(name, value, ttl=ttl)
             except NotSerializable as error:
                 print(error, file=sys.stderr)
                 left_out += 1

@@ -236,6 +236,16 @@ def test_results_of_coroutine_functions_are_kept(path: Path) -> None:
         assert [await double(2), await double(2), await double(3)] == [4, 4, 6] and runs == [2, 3]
         assert await double.cache_clear() == 2 and await double(2) == 4 and runs == [2, 3, 2]
 
+        @db.cache()
+        async def pair(*args: Any, **kwargs: Any) -> Any:
+            runs.append(0)
+            return (1, 2)
+
+        assert [await pair(1, a=2), await pair(1, a=2), await pair([1], {"a": 2})] == [[1, 2]] * 3
+        assert runs == [2, 3, 2, 0, 0]
+        with pytest.raises(TypeError, match="not int"):
+            await pair({1: 2})
+
     with_db(path, work)
 
 

@@ -34,7 +34,7 @@ def run(program: Path, *arguments: object) -> str:
         (
             "cache",
             "[0.95, 0.95, 1.0] ['CHF', 'EUR']\n"
-            "['exchange:[\"CHF\"]', 'exchange:[\"EUR\"]'] CacheInfo(hits=1, misses=2, currsize=2)\n"
+            "['exchange:[[\"CHF\"],{}]', 'exchange:[[\"EUR\"],{}]'] CacheInfo(hits=1, misses=2, currsize=2)\n"
             "2 0.95 ['CHF', 'EUR', 'CHF']\n",
         ),
         ("jobs", "True 0\n"),
@@ -86,6 +86,21 @@ def test_a_diskcache_is_taken_over(tmp_path: Path) -> None:
     assert run(PACKAGE / "migrate" / "from_diskcache.py", tmp_path / "old", tmp_path / "new.db") == "2 1\n"
     with FerrumDB.open(tmp_path / "new.db", codec="extended") as db:
         assert dict(db) == {"a": {"x": 1}, "('tuple', 1)": b"bytes"} and 900 < (db.ttl("a") or 0) <= 1_000
+
+
+def test_keys_of_a_diskcache_that_become_the_same_are_told(tmp_path: Path) -> None:
+    import diskcache
+
+    with diskcache.Cache(str(tmp_path / "old")) as cache:
+        cache.set(1, "number")
+        cache.set("1", "text")
+    program = PACKAGE / "migrate" / "from_diskcache.py"
+    done = subprocess.run(
+        [sys.executable, program, tmp_path / "old", tmp_path / "new.db"], capture_output=True, text=True
+    )
+    assert done.returncode == 1 and done.stdout == "" and "two keys would become '1'" in done.stderr
+    with FerrumDB.open(tmp_path / "new.db") as db:
+        assert len(db) == 0
 
 
 def test_the_tables_of_tinydb_are_taken_over(tmp_path: Path) -> None:

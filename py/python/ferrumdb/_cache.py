@@ -31,8 +31,23 @@ CacheInfo = namedtuple("CacheInfo", ["hits", "misses", "currsize"])
 
 def key_of(prefix: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     """The key for these arguments, which JSON must be able to hold."""
-    arguments = [list(args), kwargs] if kwargs else list(args)
-    return prefix + json.dumps(arguments, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    # No two calls have the same one, whatever their arguments look like.
+    arguments = [args, kwargs]
+    key = prefix + json.dumps(arguments, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    _check_names(arguments)
+    return key
+
+
+def _check_names(value: Any) -> None:
+    """Refuses objects that JSON would give other names: 1 and "1" would become the same."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if not isinstance(name, str):
+                raise TypeError(f"a key of a dict among the arguments is a str, not {type(name).__name__}")
+            _check_names(inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            _check_names(inner)
 
 
 def prefix_of(function: Callable[..., Any], prefix: str | None) -> str:
@@ -57,7 +72,9 @@ def cache(
             misses += 1
             result = function(*args, **kwargs)
             collection.put(key, result, ttl=ttl)
-            return result
+            # As later calls will have it: a tuple comes back as a list.
+            kept = collection.get_with_version(key)
+            return result if kept is None else kept[0]
 
         def cache_info() -> CacheInfo:
             return CacheInfo(hits, misses, len(collection.keys(prefix=begin)))

@@ -222,19 +222,22 @@ class AsyncCollection(AsyncReads[Collection]):
         def decorate(function: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
             begin = _cache.prefix_of(function, prefix)
 
-            @wraps(function)
-            async def cached(*args: Any, **kwargs: Any) -> T:
-                key = _cache.key_of(begin, args, kwargs)
+            async def kept(key: str) -> tuple[T, ...]:
                 found = self._own.get_cached(key)
                 if found is None:
                     pair = await elsewhere(self._own.get_with_version, key)
                     found = () if pair is None else pair[:1]
-                if found:
-                    kept: T = found[0]
-                    return kept
+                return found
+
+            @wraps(function)
+            async def cached(*args: Any, **kwargs: Any) -> T:
+                key = _cache.key_of(begin, args, kwargs)
+                if found := await kept(key):
+                    return found[0]
                 result = await function(*args, **kwargs)
                 await self.put(key, result, ttl=ttl)
-                return result
+                # As later calls will have it.
+                return (await kept(key) or (result,))[0]
 
             cached.cache_clear = partial(self.delete_prefix, begin)  # type: ignore[attr-defined]
             return cached
