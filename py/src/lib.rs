@@ -11,6 +11,7 @@ mod history;
 mod iterators;
 mod json;
 mod key;
+mod lines;
 mod logging;
 mod open_transaction;
 mod operation;
@@ -47,6 +48,8 @@ fn _ferrumdb(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(reports::verify_file, module)?)?;
     module.add_function(wrap_pyfunction!(reports::repair_file, module)?)?;
     module.add_function(wrap_pyfunction!(reports::restore, module)?)?;
+    module.add_function(wrap_pyfunction!(lines::expires_at, module)?)?;
+    module.add_function(wrap_pyfunction!(lines::add_line, module)?)?;
     fork::watch(module)?;
     logging::install(module)
 }

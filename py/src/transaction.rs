@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use ferrumdb::Timestamp;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 
@@ -34,6 +35,15 @@ impl Transaction {
     fn with(&self, add: impl FnOnce(ferrumdb::Transaction) -> ferrumdb::Transaction) {
         let mut inner = self.lock();
         *inner = add(std::mem::take(&mut inner));
+    }
+
+    /// Adds: the key holds the document of this JSON text, until then if that is said.
+    pub(crate) fn add_text(&self, key: String, json: &[u8], expires_at: Option<Timestamp>) -> PyResult<()> {
+        match expires_at {
+            Some(at) => self.with(|transaction| transaction.set_raw_until(key, json, at)),
+            None => self.lock().try_set_raw(key, json, None).map_err(raise)?,
+        }
+        Ok(())
     }
 
     fn add(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
+import math
+import time
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,32 @@ def test_documents_go_out_and_in_as_lines(db: FerrumDB, tmp_path: Path) -> None:
     for bad in (b"{", b'{"key": 5, "value": 1}', b'{"key": "a"}', b"[]"):
         with pytest.raises(ValueError, match="line 1"):
             copy.from_ndjson(io.BytesIO(bad))
+
+
+def test_lines_keep_texts_and_lifetimes(tmp_path: Path) -> None:
+    raw = b'{"n":1.10,"e":1E5,"big":18446744073709551615,"when":{"$date":"2024-02-29"}}'
+    with FerrumDB.open(":memory:", codec="extended") as db:
+        db.set_raw("raw", raw)
+        db.put("bytes", b"x", ttl=1_000)
+        db["literal"] = {"$date": "no date"}
+        lines = io.BytesIO()
+        assert db.to_ndjson(lines) == 3
+        expiry = json.loads(lines.getvalue().splitlines()[0])["expires_at"]
+        assert 900 < expiry / 1000 - time.time() <= 1_000 and lines.getvalue().count(b"expires_at") == 1
+        copy = db.collection("copy")
+        assert copy.from_ndjson(io.BytesIO(lines.getvalue())) == 3 and dict(copy) == dict(db)
+        assert copy.get_raw("raw") == db.get_raw("raw")
+        assert copy["bytes"] == b"x" and 900 < (copy.ttl("bytes") or 0) <= 1_000 and copy.ttl("raw") == math.inf
+        again = io.BytesIO()
+        copy.to_ndjson(again)
+        assert again.getvalue() == lines.getvalue(), "a copy of a copy is the same"
+        assert copy.from_ndjson(io.BytesIO(b'{"id":"whole","x":{"$date":"2024-02-29"}}'), key="id") == 1
+        assert copy.get_raw("whole") == b'{"id":"whole","x":{"$date":"2024-02-29"}}'
+        copy.from_ndjson(io.BytesIO(b'{"key":"past","value":1,"expires_at":5}'))
+        assert "past" not in copy
+        for bad in (b'["a",1]', b'{"key":"a","value":1,"expires_at":"soon"}', b'{"key":"a","value":1} x'):
+            with pytest.raises(ValueError, match="line 1"):
+                copy.from_ndjson(io.BytesIO(bad))
 
 
 def test_documents_become_rows(db: FerrumDB) -> None:
@@ -56,6 +85,19 @@ def test_results_are_kept_by_their_arguments(db: FerrumDB) -> None:
     assert work.cache_clear() == 3 and work(1) and len(runs) == 4
     with pytest.raises(TypeError):
         work(object())  # type: ignore[arg-type]
+
+    @db.cache()
+    def either(*args: object, **kwargs: object) -> object:
+        runs.append((args, kwargs))
+        return (args, kwargs)
+
+    del runs[:]
+    assert either(1, a=2) == [[1], {"a": 2}] == either(1, a=2)
+    assert either([1], {"a": 2}) == [[[1], {"a": 2}], {}] and len(runs) == 2
+    assert either({"1": 2}) == [[{"1": 2}], {}]
+    for unclear in ({1: 2}, [({"a": {None: 1}},)]):
+        with pytest.raises(TypeError, match="among the arguments"):
+            either(unclear)
 
     @db.cache()
     def bad() -> object:

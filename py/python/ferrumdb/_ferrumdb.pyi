@@ -36,12 +36,16 @@ __all__ = [
     "restore",
     "start_open",
     "verify",
+    "add_line",
+    "expires_at",
 ]
 
 __version__: str
 
 def open(path: _Path, options: dict[str, Any]) -> Opened: ...
 def start_open(path: _Path, options: dict[str, Any]) -> Started[Opened]: ...
+def expires_at(snapshot: Snapshot, key: str) -> int | None: ...
+def add_line(transaction: Transaction, line: bytes, number: int, field: str | None = None) -> None: ...
 def verify(
     path: _Path, *, encryption_key: str | bytes | None = None, passphrase: str | None = None
 ) -> dict[str, Any]: ...

@@ -6,14 +6,13 @@ import json
 import os
 from contextlib import nullcontext
 
-from . import errors
+from . import _ferrumdb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
-    from typing import IO, Any
+    from typing import IO
 
-    from . import _ferrumdb
     from ._collection import Collection
     from ._views import Range
 
@@ -25,7 +24,9 @@ def write(snapshot: _ferrumdb.Snapshot, range: Range, target: str | os.PathLike[
     written = 0
     with _opened(target, "wb") as file:
         for key, text in snapshot.walk("texts", range.asked):
-            file.write(b'{"key":%s,"value":%s}\n' % (json.dumps(key).encode(), text))
+            expires_at = _ferrumdb.expires_at(snapshot, key)
+            expiry = b"" if expires_at is None else b',"expires_at":%d' % expires_at
+            file.write(b'{"key":%s,"value":%s%s}\n' % (json.dumps(key).encode(), text, expiry))
             written += 1
     return written
 
@@ -37,8 +38,7 @@ def read(collection: Collection, source: str | os.PathLike[str] | IO[bytes], fie
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
-            key, value = _entry(line, number, field)
-            transaction.put(key, value)
+            _ferrumdb.add_line(transaction, line, number, field)
             stored, held = stored + 1, held + len(line)
             if len(transaction) >= batch or held >= BATCH_BYTES:
                 collection.commit(transaction)
@@ -46,21 +46,6 @@ def read(collection: Collection, source: str | os.PathLike[str] | IO[bytes], fie
     if len(transaction):
         collection.commit(transaction)
     return stored
-
-
-def _entry(line: bytes, number: int, field: str | None) -> tuple[str, Any]:
-    try:
-        entry = json.loads(line)
-    except ValueError as error:
-        raise errors.InvalidJSON(f"line {number} is not JSON: {error}") from error
-    name = "key" if field is None else field
-    if not (isinstance(entry, dict) and isinstance(entry.get(name), str)):
-        raise errors.InvalidArgument(f"line {number} is no object with a text under {name!r}")
-    if field is not None:
-        return entry[field], entry
-    if "value" not in entry:
-        raise errors.InvalidArgument(f"line {number} has no value")
-    return entry["key"], entry["value"]
 
 
 def _opened(file: str | os.PathLike[str] | IO[bytes], mode: str) -> AbstractContextManager[IO[bytes]]:

@@ -149,8 +149,8 @@ class Reads:
         start: str | None = None,
         end: str | None = None,
     ) -> int:
-        """Writes a line of JSON for each document, `{"key": ..., "value": ...}`, to a file or a path. The answer is how
-        many."""
+        """Writes a line of JSON for each document, `{"key": ..., "value": ...}`, with `expires_at` in milliseconds
+        since 1970 if it expires, to a file or a path. The answer is how many."""
         from ._ndjson import write
 
         return write(self._look(), Range(prefix, start, end, False, None), target)
