@@ -161,7 +161,9 @@ test("pages, collections, keys and commands are a few letters away", async () =>
   const page = await open("#/overview");
   await page.keyboard.press("Control+k");
   await expect
-    .poll(() => page.getByRole("combobox").evaluate((box) => box === document.activeElement))
+    .poll(() =>
+      page.getByRole("combobox", { name: /^Go to/ }).evaluate((box) => box === document.activeElement),
+    )
     .toBe(true);
   await page.keyboard.type("user:11:profile:0011");
   await page.getByRole("option", { name: /^user:11:profile:0011/ }).waitFor();
@@ -169,7 +171,9 @@ test("pages, collections, keys and commands are a few letters away", async () =>
   await page.getByRole("heading", { name: "user:11:profile:0011" }).waitFor();
   await page.keyboard.press("Control+k");
   await expect
-    .poll(() => page.getByRole("combobox").evaluate((box) => box === document.activeElement))
+    .poll(() =>
+      page.getByRole("combobox", { name: /^Go to/ }).evaluate((box) => box === document.activeElement),
+    )
     .toBe(true);
   await page.keyboard.type("collection orders");
   await page.keyboard.press("Enter");
