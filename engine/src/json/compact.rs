@@ -91,7 +91,7 @@ impl Sink for Compactor<'_> {
             return Ok(());
         }
         let object = self.objects.pop().expect("the walk closes only what it opened");
-        self.keys.close(object, self.text).map_err(twice)
+        self.keys.close(object, self.text.as_bytes()).map_err(twice)
     }
 
     #[inline]
@@ -105,7 +105,7 @@ impl Sink for Compactor<'_> {
         } else {
             &self.text[token.start..token.end]
         };
-        self.keys.add(object, kept, self.text, token.start).map_err(twice)?;
+        self.keys.add(object, kept.as_bytes(), self.text.as_bytes(), token.start).map_err(twice)?;
         self.check_size(token.end)
     }
 

@@ -20,6 +20,35 @@ pub(super) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
     if at < bytes.len() { at + (marks(last_word(bytes, at)).trailing_zeros() / 8) as usize } else { at }
 }
 
+/// Copies `bytes` to the beginning of `room`, and says whether all of them are plain. What is copied twice, so that only
+/// whole words are, is the same both times.
+#[inline]
+pub(super) fn copy_plain(bytes: &[u8], room: &mut [u8]) -> bool {
+    let room = &mut room[..bytes.len()];
+    if let (Some(last), Some(last_place)) = (bytes.last_chunk::<8>(), room.last_chunk_mut::<8>()) {
+        *last_place = *last;
+        let mut found = marks(u64::from_le_bytes(*last));
+        for (word, place) in bytes.as_chunks::<8>().0.iter().zip(room.as_chunks_mut::<8>().0) {
+            *place = *word;
+            found |= marks(u64::from_le_bytes(*word));
+        }
+        return found == 0;
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        let both = u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32;
+        room[..4].copy_from_slice(first);
+        let len = room.len();
+        room[len - 4..].copy_from_slice(last);
+        return marks(both) == 0;
+    }
+    let mut plain = true;
+    for (byte, place) in bytes.iter().zip(room) {
+        *place = *byte;
+        plain &= *byte >= b' ' && *byte != b'"' && *byte != b'\\';
+    }
+    plain
+}
+
 /// The bytes from `at` on, at least one and fewer than eight, and zeros behind them. Short strings are the most: a loop
 /// over these bytes took a fifth of the time in which a document is written.
 #[inline]

@@ -49,13 +49,13 @@ impl Keys {
 
     /// Adds a key: `kept` is its content as it is kept, `at` is where it stands in `text`.
     #[inline]
-    pub(super) fn add(&mut self, object: Mark, kept: &str, text: &str, at: usize) -> Result<(), Duplicate> {
-        let hash = self.hasher.hash_one(kept.as_bytes());
+    pub(super) fn add(&mut self, object: Mark, kept: &[u8], text: &[u8], at: usize) -> Result<(), Duplicate> {
+        let hash = self.hasher.hash_one(kept);
         self.add_hashed(object, hash, text, at)
     }
 
     #[inline]
-    fn add_hashed(&mut self, object: Mark, hash: u64, text: &str, at: usize) -> Result<(), Duplicate> {
+    fn add_hashed(&mut self, object: Mark, hash: u64, text: &[u8], at: usize) -> Result<(), Duplicate> {
         let before = &self.entries[object.0..];
         if before.len() < COMPARED_MAX
             && before
@@ -70,7 +70,7 @@ impl Keys {
 
     /// Ends the innermost object, whose keys stand in `text`.
     #[inline]
-    pub(super) fn close(&mut self, object: Mark, text: &str) -> Result<(), Duplicate> {
+    pub(super) fn close(&mut self, object: Mark, text: &[u8]) -> Result<(), Duplicate> {
         if self.entries.len() - object.0 > COMPARED_MAX {
             find_duplicate(&mut self.entries[object.0..], text)?;
         }
@@ -79,7 +79,7 @@ impl Keys {
     }
 }
 
-fn find_duplicate(entries: &mut [Entry], text: &str) -> Result<(), Duplicate> {
+fn find_duplicate(entries: &mut [Entry], text: &[u8]) -> Result<(), Duplicate> {
     entries.sort_unstable_by_key(|entry| entry.hash);
     for alike in entries.chunk_by_mut(|left, right| left.hash == right.hash) {
         if alike.len() == 1 {
@@ -98,12 +98,12 @@ fn find_duplicate(entries: &mut [Entry], text: &str) -> Result<(), Duplicate> {
 }
 
 /// The string whose content begins at `at`. It has been scanned before, or written by us, up to its end.
-pub(super) fn string_at(text: &str, at: usize) -> Cow<'_, str> {
-    let mut end = escape::plain_end(text.as_bytes(), at);
-    while text.as_bytes().get(end) == Some(&b'\\') {
-        end = escape::plain_end(text.as_bytes(), end + 2);
+pub(super) fn string_at(text: &[u8], at: usize) -> Cow<'_, str> {
+    let mut end = escape::plain_end(text, at);
+    while text.get(end) == Some(&b'\\') {
+        end = escape::plain_end(text, end + 2);
     }
-    escape::decode(&text[at..end])
+    escape::decode(std::str::from_utf8(&text[at..end]).expect("what was scanned or written is UTF-8"))
 }
 
 #[cfg(test)]
@@ -113,14 +113,15 @@ mod tests {
     /// Adds keys that all have the same hash.
     fn colliding(keys: &[String]) -> Result<(), Duplicate> {
         let text: String = keys.iter().map(|key| format!("{key}\"")).collect();
+        let text = text.as_bytes();
         let mut all = Keys::new();
         let object = all.open();
         let mut at = 0;
         for key in keys {
-            all.add_hashed(object, 7, &text, at)?;
+            all.add_hashed(object, 7, text, at)?;
             at += key.len() + 1;
         }
-        all.close(object, &text)
+        all.close(object, text)
     }
 
     #[test]
@@ -137,15 +138,15 @@ mod tests {
 
     #[test]
     fn closing_an_object_forgets_its_keys_only() {
-        let text = "a\"b\"a\"b\"";
+        let text = b"a\"b\"a\"b\"";
         let mut keys = Keys::new();
         let outer = keys.open();
-        keys.add(outer, "a", text, 0).expect("new");
+        keys.add(outer, b"a", text, 0).expect("new");
         let inner = keys.open();
-        keys.add(inner, "b", text, 2).expect("new");
-        keys.add(inner, "a", text, 4).expect("new in this object");
+        keys.add(inner, b"b", text, 2).expect("new");
+        keys.add(inner, b"a", text, 4).expect("new in this object");
         keys.close(inner, text).expect("none twice");
-        keys.add(outer, "b", text, 6).expect("the inner object is closed");
-        assert_eq!(keys.add(outer, "a", text, 4), Err(Duplicate(4)));
+        keys.add(outer, b"b", text, 6).expect("the inner object is closed");
+        assert_eq!(keys.add(outer, b"a", text, 4), Err(Duplicate(4)));
     }
 }

@@ -114,9 +114,10 @@ impl Spelled {
         Self::with(|formatter, rest| formatter.write_f32(rest, number))
     }
 
+    /// The spelling in ASCII, with zeros behind it, and its length.
     #[inline]
-    pub(super) fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.bytes[..self.len]).expect("a number is spelled in ASCII")
+    pub(super) fn bytes(&self) -> (&[u8; 40], usize) {
+        (&self.bytes, self.len)
     }
 
     #[inline]

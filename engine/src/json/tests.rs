@@ -154,7 +154,7 @@ proptest! {
 }
 
 #[test]
-fn a_run_of_plain_bytes_ends_at_each_byte_that_is_not_plain() {
+fn a_byte_that_is_not_plain_is_found_wherever_it_stands() {
     for special in 0..=255_u8 {
         for len in 0..20 {
             for place in 0..len {
@@ -164,6 +164,12 @@ fn a_run_of_plain_bytes_ends_at_each_byte_that_is_not_plain() {
                     let plain = !matches!(special, b'"' | b'\\' | 0..=0x1f);
                     let expected = if plain { len } else { place };
                     assert_eq!(escape::plain_end(&bytes, 0), expected, "{special} at {place} of {len}");
+                    let mut room = vec![b'.'; len + 3];
+                    assert_eq!(escape::copy_plain(&bytes, &mut room), plain, "{special} at {place} of {len}");
+                    assert!(
+                        !plain || room.strip_suffix(b"...") == Some(&bytes),
+                        "{special} at {place} of {len}"
+                    );
                 }
             }
         }

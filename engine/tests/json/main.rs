@@ -417,6 +417,13 @@ fn a_document_may_have_the_largest_size_and_not_a_byte_more() {
         let error = EncodedDocument::from_serialize(&value, &at_most(text.len() - 1)).unwrap_err();
         assert!(matches!(error, Error::DocumentTooLarge { .. }), "{error}");
     }
+    let raw = [RawValue::from_string("11".into()).unwrap(), RawValue::from_string("[ 2 ]".into()).unwrap()];
+    assert_eq!(EncodedDocument::from_serialize(&raw, &at_most(8)).unwrap().as_str(), "[11,[2]]");
+    for max in 0..8 {
+        let error = EncodedDocument::from_serialize(&raw, &at_most(max)).unwrap_err();
+        let told = matches!(error, Error::DocumentTooLarge { len, max: told } if told == max && len > max);
+        assert!(told, "at most {max}: {error}");
+    }
     let small = at_most(10_000);
     assert!(matches!(EncodedDocument::from_serialize(&Endless, &small), Err(Error::DocumentTooLarge { .. })));
     assert!(matches!(EncodedDocument::from_serialize(&Bottomless, &small), Err(Error::TooDeep { .. })));

@@ -88,7 +88,7 @@ impl<'w> Fields<'w> {
     #[inline]
     fn finish(self) -> Result<(), Failure> {
         let Self { writer, object, variant, .. } = self;
-        if let Err(twice) = writer.keys.close(object, &writer.out) {
+        if let Err(twice) = writer.keys.close(object, writer.out.bytes()) {
             return Err(under_variant(writer.duplicate(twice.0), variant));
         }
         writer.leave("}")?;

@@ -3,6 +3,7 @@
 
 mod compound;
 mod failure;
+mod out;
 mod string;
 
 use std::cell::Cell;
@@ -11,8 +12,8 @@ use serde::ser::{self, Serialize};
 
 use self::compound::{Fields, Items, StructFields};
 use self::failure::Failure;
+use self::out::Out;
 use self::string::{Purpose, StringOnly};
-use super::escape;
 use super::keys::{Keys, Mark};
 use super::number::Spelled;
 use crate::error::{Error, Result};
@@ -26,13 +27,13 @@ pub(super) fn to_text<T: Serialize + ?Sized>(value: &T, limits: Limits) -> Resul
     /// A longer text is not kept for the thread's next one.
     const KEPT_BYTES: usize = 64 << 10;
     thread_local! {
-        static SCRATCH: Cell<Option<(String, Keys)>> = const { Cell::new(None) };
+        static SCRATCH: Cell<Option<(Out, Keys)>> = const { Cell::new(None) };
     }
     // Taken, not borrowed: a value may itself store another while it is serialised.
-    let (out, keys) = SCRATCH.take().unwrap_or_else(|| (String::with_capacity(1 << 10), Keys::new()));
+    let (out, keys) = SCRATCH.take().unwrap_or_else(|| (Out::with_capacity(1 << 10), Keys::new()));
     let mut writer = Writer { out, keys, depth: 0, limits };
     let text = match value.serialize(&mut writer) {
-        Ok(()) => Ok(Box::from(writer.out.as_str())),
+        Ok(()) => Ok(Box::from(writer.out.text())),
         Err(failure) => Err(failure.into_error()),
     };
     let Writer { mut out, mut keys, .. } = writer;
@@ -46,7 +47,7 @@ pub(super) fn to_text<T: Serialize + ?Sized>(value: &T, limits: Limits) -> Resul
 
 /// The text so far.
 struct Writer {
-    out: String,
+    out: Out,
     keys: Keys,
     depth: usize,
     limits: Limits,
@@ -56,16 +57,21 @@ impl Writer {
     #[inline]
     fn push(&mut self, text: &str) -> Result<(), Failure> {
         self.check_room(text.len())?;
-        self.out.push_str(text);
+        self.out.push(text);
         Ok(())
+    }
+
+    #[inline]
+    fn push_number(&mut self, number: &Spelled) -> Result<(), Failure> {
+        self.out.push_number(number);
+        self.check_room(0)
     }
 
     #[inline]
     fn push_string(&mut self, string: &str) -> Result<(), Failure> {
         self.check_room(string.len() + 2)?;
-        self.out.push('"');
-        escape::push(&mut self.out, string);
-        self.out.push('"');
+        self.out.push_string(string);
+        // Escapes make it longer.
         self.check_room(0)
     }
 
@@ -104,9 +110,9 @@ impl Writer {
     /// Adds the key that was just written, with its quotes, from `start` on.
     #[inline]
     fn add_key(&mut self, object: Mark, start: usize) -> Result<(), Failure> {
-        let content = start + 1;
-        let kept = &self.out[content..self.out.len() - 1];
-        self.keys.add(object, kept, &self.out, content).map_err(|twice| self.duplicate(twice.0))
+        let (content, text) = (start + 1, self.out.bytes());
+        let kept = &text[content..text.len() - 1];
+        self.keys.add(object, kept, text, content).map_err(|twice| self.duplicate(twice.0))
     }
 
     #[cold]
@@ -117,17 +123,24 @@ impl Writer {
     /// The key whose content was written from `at` on.
     #[cold]
     fn key_at(&self, at: usize) -> String {
-        super::keys::string_at(&self.out, at).into_owned()
+        super::keys::string_at(self.out.bytes(), at).into_owned()
     }
 
     /// Appends a text that is JSON already, in the form that is kept.
     fn push_json(&mut self, text: &str) -> Result<(), Failure> {
-        super::compact::append(text, &mut self.out, self.depth, &self.limits).map_err(|error| match error {
+        let (before, max) = (self.out.len(), self.limits.document_bytes_max);
+        let limits = Limits { document_bytes_max: max.saturating_sub(before), ..self.limits };
+        let mut kept = String::new();
+        super::compact::append(text, &mut kept, self.depth, &limits).map_err(|error| match error {
             Error::InvalidJson { offset, reason } => {
                 Failure::reason(format!("its JSON text is not valid at byte {offset}: {reason}"))
             }
+            Error::DocumentTooLarge { len, .. } => {
+                Failure::refused(Error::DocumentTooLarge { len: before + len, max })
+            }
             other => Failure::refused(other),
-        })
+        })?;
+        self.push(&kept)
     }
 }
 
@@ -161,7 +174,7 @@ impl<'w> ser::Serializer for &'w mut Writer {
 
     #[inline]
     fn serialize_i64(self, value: i64) -> Result<(), Failure> {
-        self.push(Spelled::signed(value).as_str())
+        self.push_number(&Spelled::signed(value))
     }
 
     fn serialize_i128(self, value: i128) -> Result<(), Failure> {
@@ -187,7 +200,7 @@ impl<'w> ser::Serializer for &'w mut Writer {
 
     #[inline]
     fn serialize_u64(self, value: u64) -> Result<(), Failure> {
-        self.push(Spelled::unsigned(value).as_str())
+        self.push_number(&Spelled::unsigned(value))
     }
 
     fn serialize_u128(self, value: u128) -> Result<(), Failure> {
@@ -200,7 +213,7 @@ impl<'w> ser::Serializer for &'w mut Writer {
         if !value.is_finite() {
             return Err(not_finite(value.into()));
         }
-        self.push(Spelled::single(value).as_str())
+        self.push_number(&Spelled::single(value))
     }
 
     #[inline]
@@ -208,7 +221,7 @@ impl<'w> ser::Serializer for &'w mut Writer {
         if !value.is_finite() {
             return Err(not_finite(value));
         }
-        self.push(Spelled::double(value).as_str())
+        self.push_number(&Spelled::double(value))
     }
 
     fn serialize_char(self, value: char) -> Result<(), Failure> {
