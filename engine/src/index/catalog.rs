@@ -65,7 +65,7 @@ impl Catalog {
         self.0.number
     }
 
-    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &Published> {
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &Published> + Clone {
         self.0.list.iter()
     }
 
@@ -196,7 +196,7 @@ impl Catalog {
         }
     }
 
-    fn paths(&self, collection: CollectionId) -> impl Iterator<Item = &FieldPath> {
+    fn paths(&self, collection: CollectionId) -> impl Iterator<Item = &FieldPath> + Clone {
         let concerned = self.iter().filter(move |published| published.collection == collection);
         concerned.map(|published| &published.index.definition().path)
     }

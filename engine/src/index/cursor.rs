@@ -97,12 +97,20 @@ impl<'t> Cursor<'t> {
     #[inline]
     pub(crate) fn kept_string(&mut self) -> &'t str {
         let start = self.position + 1;
-        let mut end = string_stop(self.text.as_bytes(), start);
-        while self.text.as_bytes().get(end) == Some(&b'\\') {
-            end = string_stop(self.text.as_bytes(), end + 2);
+        self.skip_string();
+        self.text.get(start..self.position - 1).unwrap_or_default()
+    }
+
+    /// The same, if it is kept without an escape; else the place stays.
+    #[inline]
+    pub(crate) fn plain_string(&mut self) -> Option<&'t str> {
+        let start = self.position + 1;
+        let end = string_stop(self.text.as_bytes(), start);
+        if self.text.as_bytes().get(end) == Some(&b'\\') {
+            return None;
         }
         self.position = end + 1;
-        self.text.get(start..end).unwrap_or_default()
+        self.text.get(start..end)
     }
 
     /// The number that begins here.
@@ -124,9 +132,7 @@ impl<'t> Cursor<'t> {
     #[inline]
     pub(crate) fn skip(&mut self) {
         match self.kind() {
-            Kind::String => {
-                self.kept_string();
-            }
+            Kind::String => self.skip_string(),
             Kind::Array | Kind::Object => self.skip_container(),
             Kind::Number | Kind::Null | Kind::False | Kind::True => {
                 self.position += 1;
@@ -142,12 +148,22 @@ impl<'t> Cursor<'t> {
         self.text.as_bytes().get(self.position).copied()
     }
 
+    #[inline]
+    fn skip_string(&mut self) {
+        let bytes = self.text.as_bytes();
+        let mut end = string_stop(bytes, self.position + 1);
+        while bytes.get(end) == Some(&b'\\') {
+            end = string_stop(bytes, end + 2);
+        }
+        self.position = end + 1;
+    }
+
     fn skip_container(&mut self) {
         let mut depth = 0_usize;
         loop {
             match self.peek() {
                 Some(b'"') => {
-                    self.kept_string();
+                    self.skip_string();
                     continue;
                 }
                 Some(b'[' | b'{') => depth += 1,

@@ -75,28 +75,32 @@ pub(crate) fn extract(document: &str, path: &FieldPath) -> Extracted {
 }
 
 /// The same for several paths, which share one walk over the fields of the document.
-pub(crate) fn extract_all<'p>(document: &str, paths: impl Iterator<Item = &'p FieldPath>) -> Values {
+pub(crate) fn extract_all<'p>(document: &str, paths: impl Iterator<Item = &'p FieldPath> + Clone) -> Values {
     let mut cursor = Cursor::new(document, 0);
     if cursor.kind() != Kind::Object {
         return paths.map(|path| extract(document, path)).collect();
     }
-    let mut all: SmallVec<[_; 2]> = paths.map(|path| (path.steps(), None)).collect();
-    let mut left = all.len();
+    let mut values = Values::new();
+    paths.clone().for_each(|_| values.push(Extracted::One(IndexValue::NULL)));
+    let mut is_missing: SmallVec<[bool; 16]> = SmallVec::from_elem(true, values.len());
+    let mut left = values.len();
     cursor.enter();
     while left > 0
         && let Some(key) = cursor.next_key()
     {
-        for (path, extracted) in &mut all {
-            if let ([first, rest @ ..], None) = (*path, &extracted)
+        for ((path, extracted), is_missing) in paths.clone().zip(&mut values).zip(&mut is_missing) {
+            if let [first, rest @ ..] = path.steps()
+                && *is_missing
                 && first.kept() == key
             {
-                *extracted = Some(extract_from(cursor.clone(), rest));
+                *extracted = extract_from(cursor.clone(), rest);
+                *is_missing = false;
                 left -= 1;
             }
         }
         cursor.skip();
     }
-    all.into_iter().map(|(_, extracted)| extracted.unwrap_or(Extracted::One(IndexValue::NULL))).collect()
+    values
 }
 
 /// Whether a document holds a value at the path that equals the operand.

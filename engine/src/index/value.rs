@@ -94,13 +94,12 @@ impl IndexValue {
                 Self::NULL
             }
             Kind::Number => Self::short(encode::NUMBER, &encode::number(&cursor.number())),
-            Kind::String => {
-                let kept = cursor.kept_string();
-                if kept.len() < INLINE_MAX && !kept.as_bytes().contains(&b'\\') {
-                    return Self::short(encode::STRING, kept.as_bytes());
-                }
-                Self::from_encoder(Encoder::string(kept, VALUE_BYTES_MAX + 1))
-            }
+            Kind::String => match cursor.plain_string() {
+                // Without an escape there is no control character in a kept string.
+                Some(kept) if kept.len() < VALUE_BYTES_MAX => Self::unescaped(kept.as_bytes()),
+                Some(kept) => Self::from_encoder(Encoder::string(kept, VALUE_BYTES_MAX + 1)),
+                None => Self::from_encoder(Encoder::value(cursor, VALUE_BYTES_MAX + 1)),
+            },
             _ => Self::from_encoder(Encoder::value(cursor, VALUE_BYTES_MAX + 1)),
         }
     }
@@ -154,12 +153,18 @@ impl IndexValue {
         {
             return None;
         }
+        Some(Self::unescaped(bytes))
+    }
+
+    /// The key of a string of these bytes, none of which is spelled as two, and which are not too many.
+    #[inline]
+    fn unescaped(bytes: &[u8]) -> Self {
         if bytes.len() < INLINE_MAX {
-            return Some(Self::short(encode::STRING, bytes));
+            return Self::short(encode::STRING, bytes);
         }
         let mut whole: Arc<[u8]> = std::iter::repeat_n(encode::STRING, bytes.len() + 1).collect();
         Arc::get_mut(&mut whole).expect("nobody else has it yet")[1..].copy_from_slice(bytes);
-        Some(Self(Repr::Long(whole)))
+        Self(Repr::Long(whole))
     }
 
     #[inline]
