@@ -47,8 +47,6 @@ pub struct Transaction {
     current: Option<usize>,
     conditions: Vec<(Option<usize>, Key, Condition)>,
     operations: Vec<(Option<usize>, Key, Change)>,
-    /// How deep the deepest document is, and whose it is.
-    deepest: Option<(usize, Option<usize>, Key)>,
     failure: Option<Error>,
 }
 
@@ -122,33 +120,33 @@ impl Transaction {
     /// Adds: `key` holds `value` from now on.
     pub fn set(self, key: impl Into<Key>, value: impl Serialize) -> Self {
         let document = EncodedDocument::from_serialize(&value, &loosest());
-        self.add(key.into(), document, None)
+        self.add(key.into(), document, |document| Change::Set(document, None))
     }
 
     /// Adds: `key` holds the document with this JSON text from now on.
     pub fn set_raw(self, key: impl Into<Key>, json: impl AsRef<[u8]>) -> Self {
         let document = EncodedDocument::from_json(json.as_ref(), &loosest());
-        self.add(key.into(), document, None)
+        self.add(key.into(), document, |document| Change::Set(document, None))
     }
 
     /// Adds: `key` holds `value` from now on, for as long as `lifetime` after [`commit`](crate::FerrumDB::commit) is
     /// called: see [`Collection::set_ex`](crate::Collection::set_ex).
     pub fn set_ex(self, key: impl Into<Key>, value: impl Serialize, lifetime: Duration) -> Self {
         let document = EncodedDocument::from_serialize(&value, &loosest());
-        self.add(key.into(), document, Some(lifetime))
+        self.add(key.into(), document, |document| Change::Set(document, Some(lifetime)))
     }
 
     /// Adds: `key` holds the document with this JSON text from now on, for as long as `lifetime` after
     /// [`commit`](crate::FerrumDB::commit) is called.
     pub fn set_raw_ex(self, key: impl Into<Key>, json: impl AsRef<[u8]>, lifetime: Duration) -> Self {
         let document = EncodedDocument::from_json(json.as_ref(), &loosest());
-        self.add(key.into(), document, Some(lifetime))
+        self.add(key.into(), document, |document| Change::Set(document, Some(lifetime)))
     }
 
     /// Adds: `key` holds the document with this JSON text until `expires_at`: nothing, if that is past.
     pub fn set_raw_until(self, key: impl Into<Key>, json: impl AsRef<[u8]>, expires_at: Timestamp) -> Self {
         let document = EncodedDocument::from_json(json.as_ref(), &loosest());
-        self.add_document(key.into(), document, |document| Change::SetUntil(document, expires_at))
+        self.add(key.into(), document, |document| Change::SetUntil(document, expires_at))
     }
 
     /// As [`set`](Self::set), or [`set_ex`](Self::set_ex) if there is a lifetime, but a value that cannot be stored is told
@@ -174,7 +172,7 @@ impl Transaction {
         lifetime: Option<Duration>,
     ) -> Result<()> {
         let document = EncodedDocument::from_serialize(&value, &loosest());
-        self.try_add(key.into(), document, lifetime)
+        self.try_add(key.into(), document, |document| Change::Set(document, lifetime))
     }
 
     /// As [`try_set`](Self::try_set), with a JSON text.
@@ -188,7 +186,7 @@ impl Transaction {
         lifetime: Option<Duration>,
     ) -> Result<()> {
         let document = EncodedDocument::from_json(json.as_ref(), &loosest());
-        self.try_add(key.into(), document, lifetime)
+        self.try_add(key.into(), document, |document| Change::Set(document, lifetime))
     }
 
     /// Adds: the document of `key`, if it has one, stays for as long as `lifetime` after
@@ -242,13 +240,16 @@ impl Transaction {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
-        if let Some((depth, number, key)) = &self.deepest
-            && *depth > limits.depth_max
-        {
-            let error = Error::from(engine::Error::TooDeep { max: limits.depth_max });
-            return Err(error.about(key).in_collection(self.name_of(*number)));
+        for (number, key, change) in &self.operations {
+            if let Change::Set(document, _) | Change::SetUntil(document, _) = change
+                && is_deeper(document.as_str(), limits.depth_max)
+            {
+                let error = Error::from(engine::Error::TooDeep { max: limits.depth_max });
+                return Err(error.about(key).in_collection(self.name_of(*number)));
+            }
         }
-        let mut prepared = Prepared::default();
+        let transaction = engine::Transaction::with_capacity(self.operations.len());
+        let mut prepared = Prepared { transaction, counts: Counts::default() };
         let named = self.collections.iter().map(|name| prepared.transaction.collection(name));
         let named: Vec<CollectionRef> = named.collect();
         let place = |number: Option<usize>| number.map_or(CollectionId::ROOT.into(), |number| named[number]);
@@ -282,47 +283,31 @@ impl Transaction {
         self
     }
 
-    fn add(self, key: Key, document: engine::Result<EncodedDocument>, lifetime: Option<Duration>) -> Self {
-        self.add_document(key, document, |document| Change::Set(document, lifetime))
+    fn add(
+        mut self,
+        key: Key,
+        document: engine::Result<EncodedDocument>,
+        change: impl FnOnce(EncodedDocument) -> Change,
+    ) -> Self {
+        if let Err(error) = self.try_add(key, document, change) {
+            self.failure.get_or_insert(error);
+        }
+        self
     }
 
     fn try_add(
         &mut self,
         key: Key,
         document: engine::Result<EncodedDocument>,
-        lifetime: Option<Duration>,
+        change: impl FnOnce(EncodedDocument) -> Change,
     ) -> Result<()> {
         match document {
             Ok(document) => {
-                *self = std::mem::take(self).add(key, Ok(document), lifetime);
+                self.operations.push((self.current, key, change(document)));
                 Ok(())
             }
             Err(error) => Err(Error::from(error).about(&key).in_collection(self.name_of(self.current))),
         }
-    }
-
-    fn add_document(
-        mut self,
-        key: Key,
-        document: engine::Result<EncodedDocument>,
-        change: impl FnOnce(EncodedDocument) -> Change,
-    ) -> Self {
-        match document {
-            Ok(document) => {
-                let depth = depth(document.as_str());
-                if self.deepest.as_ref().is_none_or(|(deepest, ..)| depth > *deepest) {
-                    self.deepest = Some((depth, self.current, key.clone()));
-                }
-                self.operations.push((self.current, key, change(document)));
-            }
-            Err(error) => {
-                if self.failure.is_none() {
-                    let error = Error::from(error).about(&key);
-                    self.failure = Some(error.in_collection(self.name_of(self.current)));
-                }
-            }
-        }
-        self
     }
 }
 
@@ -380,6 +365,14 @@ fn loosest() -> Limits {
     .clamped()
 }
 
+/// Whether arrays and objects are nested in more levels than these in a valid JSON text.
+fn is_deeper(json: &str, levels: usize) -> bool {
+    // No more of them are nested than there are. These are counted many bytes at a time, which needs small sums.
+    let opened = |part: &[u8]| part.iter().map(|byte| u8::from(matches!(byte, b'[' | b'{'))).sum::<u8>();
+    let opened: usize = json.as_bytes().chunks(128).map(|part| usize::from(opened(part))).sum();
+    opened > levels && depth(json) > levels
+}
+
 /// How deeply arrays and objects are nested in a valid JSON text.
 fn depth(json: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
@@ -426,5 +419,6 @@ mod tests {
         assert_eq!(depth("[]"), 1);
         assert_eq!(depth(r#"{"a":[1,{"b":2}],"c":[]}"#), 3);
         assert_eq!(depth(r#"["[[[\"{{{\\",[]]"#), 2);
+        assert!(is_deeper("[[1],2]", 1) && !is_deeper("[[1],2]", 2) && !is_deeper(r#"[[],[],[],"[["]"#, 2));
     }
 }

@@ -227,6 +227,12 @@ impl Transaction {
         Self::default()
     }
 
+    /// A transaction that changes nothing yet, with room for so many operations.
+    #[must_use]
+    pub fn with_capacity(operations: usize) -> Self {
+        Self { operations: SmallVec::with_capacity(operations), ..Self::default() }
+    }
+
     /// The collection of this name, for this transaction. If there is none when it is committed, the first document that
     /// is set there creates it.
     pub fn collection(&mut self, name: &Key) -> CollectionRef {
