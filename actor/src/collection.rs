@@ -49,6 +49,8 @@ pub struct Collection {
     pub(crate) db: Arc<CachePadded<Inner>>,
     /// The root has no name.
     named: Option<Arc<Named>>,
+    /// Whether a write may read the file on the thread that calls.
+    may_read: bool,
 }
 
 struct Named {
@@ -61,13 +63,19 @@ struct Named {
 
 impl Collection {
     pub(crate) fn root(db: Arc<CachePadded<Inner>>) -> Self {
-        Self { db, named: None }
+        Self { db, named: None, may_read: true }
     }
 
     pub(crate) fn named(&self, name: Key) -> Result<Self> {
         engine::check_collection_name(&name).map_err(|error| self.counted(error.into()))?;
         let known = AtomicU64::new(pack(self.db.reader.collection(&name)));
-        Ok(Self { db: Arc::clone(&self.db), named: Some(Arc::new(Named { name, known })) })
+        let named = Some(Arc::new(Named { name, known }));
+        Ok(Self { db: Arc::clone(&self.db), named, may_read: self.may_read })
+    }
+
+    /// The same handle for callers who must not wait for a disk.
+    pub(crate) fn without_reading(&self) -> Self {
+        Self { may_read: false, ..self.clone() }
     }
 
     /// The name of the collection; nothing for the root.

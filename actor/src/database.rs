@@ -129,6 +129,26 @@ impl FerrumDB {
         self.0.named(name.into())
     }
 
+    /// The same database for the thread of an event loop, where nobody may wait for a disk. A write to a collection with
+    /// indexes otherwise looks at the document that it replaces where it is called; by this handle, and by those of
+    /// collections and transactions that come from it, the writer does so where the document is not in the cache.
+    ///
+    /// ```
+    /// use ferrumdb::FerrumDB;
+    /// use serde_json::json;
+    ///
+    /// let db = FerrumDB::open_in_memory().wait()?.for_event_loops();
+    /// db.create_index("role").wait()?;
+    /// db.set("alice", json!({"role": "user"})).wait()?;
+    /// db.set("alice", json!({"role": "admin"})).wait()?;
+    /// assert_eq!(db.find("role", &json!("admin"))?.len(), 1);
+    /// # Ok::<(), ferrumdb::Error>(())
+    /// ```
+    #[must_use]
+    pub fn for_event_loops(&self) -> Self {
+        Self(self.0.without_reading())
+    }
+
     /// The collections there are besides the root, by their names.
     ///
     /// # Errors

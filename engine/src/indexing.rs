@@ -99,8 +99,9 @@ impl Writer {
 
 impl Reader {
     /// Works out, on the caller's thread, what a transaction means for the indexes. The writer does it itself where
-    /// something has changed by the time of the commit, so leaving this out costs time and nothing else.
-    pub fn prepare(&self, transaction: &mut Transaction) {
+    /// something has changed by the time of the commit, so leaving this out costs time and nothing else: which is done for
+    /// a document that is replaced and not in the cache, unless the caller `may_read` the file.
+    pub fn prepare(&self, transaction: &mut Transaction, may_read: bool) {
         if !self.shared().has_indexes.load(Ordering::Relaxed) {
             return;
         }
@@ -122,21 +123,30 @@ impl Reader {
                 Change::Delete => catalog.nothing(collection),
             };
             let hashed = self.shared().keydir.hash(collection, &operation.key);
-            let (replaces, old) = self.stored_values(catalog, &hashed);
+            let Some((replaces, old)) = self.stored_values(catalog, &hashed, may_read) else { continue };
             let (catalog, change) = (catalog.number(), IndexChange { old, new });
             operation.prepared = Some(Box::new(Prepared { catalog, replaces, change }));
         }
     }
 
-    /// Which record a key has, and what it holds for the indexes.
-    fn stored_values(&self, catalog: &Catalog, key: &Hashed<'_>) -> (Option<RecordId>, OldValues) {
+    /// Which record a key has, and what it holds for the indexes. Nothing, if only the file says that, and must not be read.
+    fn stored_values(
+        &self,
+        catalog: &Catalog,
+        key: &Hashed<'_>,
+        may_read: bool,
+    ) -> Option<(Option<RecordId>, OldValues)> {
         loop {
             let entry = self.shared().keydir.find(key).filter(|entry| !entry.is_tombstone());
             let Some(entry) = entry else {
-                return (None, OldValues::Known(catalog.nothing(key.collection)));
+                return Some((None, OldValues::Known(catalog.nothing(key.collection))));
             };
+            if !may_read {
+                let old = self.shared().cached_values(catalog, key, &entry)?;
+                return Some((Some(entry.id()), old));
+            }
             if let Some(old) = self.shared().old_values(catalog, key, &entry) {
-                return (Some(entry.id()), old);
+                return Some((Some(entry.id()), old));
             }
         }
     }
@@ -272,5 +282,48 @@ impl CatchUp {
             None => OldValues::Known(catalog.nothing(key.collection)),
         };
         Some(IndexChange { old, new })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // A test may panic.
+
+    use super::*;
+    use crate::document::EncodedDocument;
+    use crate::fs::MemoryFs;
+    use crate::key::Key;
+    use crate::options::{Limits, Options};
+    use serde_json::json;
+
+    #[test]
+    fn what_the_caller_may_not_read_is_left_to_the_writer() {
+        let (mut writer, reader) =
+            crate::open(Options::new("/prepared.db"), Arc::new(MemoryFs::new())).unwrap();
+        let path = FieldPath::parse("n").unwrap();
+        let mut build = writer.begin_index(CollectionId::ROOT, path.clone()).unwrap();
+        build.run().unwrap();
+        let round = writer.index_round(&build);
+        writer.install_index(build, round, Durability::Appended).unwrap();
+        let set = |n: u64| {
+            let document = EncodedDocument::from_serialize(&json!({ "n": n }), &Limits::default()).unwrap();
+            let mut transaction = Transaction::new();
+            transaction.set(CollectionId::ROOT, Key::from("a"), document, None);
+            transaction
+        };
+        let is_prepared = |transaction: &mut Transaction, may_read| {
+            reader.prepare(transaction, may_read);
+            transaction.operations()[0].prepared.is_some()
+        };
+        let (mut new, mut unread, mut read) = (set(1), set(2), set(3));
+        assert!(is_prepared(&mut new, false), "there is nothing to be read");
+        writer.commit(&[new], Durability::Appended).unwrap();
+        assert!(!is_prepared(&mut unread, false));
+        assert!(is_prepared(&mut unread.clone(), true));
+        reader.get(CollectionId::ROOT, "a").unwrap();
+        assert!(is_prepared(&mut read, false), "it is in the cache");
+        writer.commit(&[unread], Durability::Appended).unwrap();
+        let found = |n: u64| reader.snapshot().find(CollectionId::ROOT, &path, &json!(n)).unwrap();
+        assert_eq!((found(1).len(), found(2).len()), (0, 1));
     }
 }

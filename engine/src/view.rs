@@ -298,8 +298,8 @@ impl Shared {
     ///
     /// It is asked for since the document is about to be replaced, so that is not kept in the cache.
     pub(crate) fn old_values(&self, catalog: &Catalog, key: &Hashed<'_>, entry: &Entry) -> Option<OldValues> {
-        if let Some(document) = self.cache.get(entry.id()) {
-            return Some(OldValues::Known(catalog.extract(key.collection, document.as_str())));
+        if let Some(known) = self.cached_values(catalog, key, entry) {
+            return Some(known);
         }
         let generations = self.generations.load();
         let generation = generations.of(entry.location)?;
@@ -311,6 +311,17 @@ impl Shared {
                 OldValues::Unreadable
             }
         })
+    }
+
+    /// The same, if it is known without reading the file.
+    pub(crate) fn cached_values(
+        &self,
+        catalog: &Catalog,
+        key: &Hashed<'_>,
+        entry: &Entry,
+    ) -> Option<OldValues> {
+        let document = self.cache.get(entry.id())?;
+        Some(OldValues::Known(catalog.extract(key.collection, document.as_str())))
     }
 
     /// Reads a text from its generation, verified.

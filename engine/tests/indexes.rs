@@ -365,15 +365,16 @@ proptest! {
     #[test]
     fn any_history_leaves_indexes_that_equal_a_full_scan(
         steps in prop::collection::vec(any_step(), 1..25),
-        prepared in any::<bool>(),
+        prepared in any::<Option<bool>>(),
     ) {
         let mut database = Database::new();
         for step in steps {
             match step {
                 Step::Commit(changes, one) => {
                     let mut group = transactions(&changes, one);
-                    if prepared {
-                        group.iter_mut().for_each(|transaction| database.reader.prepare(transaction));
+                    if let Some(may_read) = prepared {
+                        let reader = &database.reader;
+                        group.iter_mut().for_each(|transaction| reader.prepare(transaction, may_read));
                     }
                     database.commit(&group);
                 }

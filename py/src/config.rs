@@ -20,14 +20,14 @@ const IN_MEMORY: &str = ":memory:";
 #[pyfunction]
 #[pyo3(signature = (path, options))]
 pub(crate) fn open(py: Python<'_>, path: PathBuf, options: Options) -> PyResult<Py<PyAny>> {
-    opening(path, options)?.wait(py)
+    opening(path, options, FerrumDB::clone)?.wait(py)
 }
 
 /// The same for asyncio.
 #[pyfunction]
 #[pyo3(signature = (path, options))]
 pub(crate) fn start_open(path: PathBuf, options: Options) -> PyResult<Started> {
-    Ok(opening(path, options)?.start())
+    Ok(opening(path, options, FerrumDB::for_event_loops)?.start())
 }
 
 /// How to open: the keys of a dict.
@@ -45,10 +45,14 @@ pub(crate) struct Options<'py> {
     codec: Option<String>,
 }
 
-fn opening(path: PathBuf, options: Options<'_>) -> PyResult<impl Operate + use<>> {
+fn opening(
+    path: PathBuf,
+    options: Options<'_>,
+    handle: fn(&FerrumDB) -> FerrumDB,
+) -> PyResult<impl Operate + use<>> {
     let codec = codec(options.codec.as_deref())?;
     let config = configured(path, options)?;
-    Ok(answering(FerrumDB::open(config), move |py, db| plainly(py, Opened::new(db, codec))))
+    Ok(answering(FerrumDB::open(config), move |py, db| plainly(py, Opened::new(handle(&db), codec))))
 }
 
 fn configured(path: PathBuf, options: Options<'_>) -> PyResult<Config> {

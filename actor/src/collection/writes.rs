@@ -140,7 +140,7 @@ impl Collection {
     pub(crate) fn send<T>(&self, prepared: Prepared, reply: fn(Reply<T>) -> WriteReply) -> Pending<T> {
         let (sender, receiver) = Reply::channel();
         let Prepared { mut transaction, counts } = prepared;
-        self.db.reader.prepare(&mut transaction);
+        self.db.reader.prepare(&mut transaction, self.may_read);
         let write = Write::new(transaction, counts, reply(sender));
         self.db.link.send(Command::Write(write), receiver)
     }

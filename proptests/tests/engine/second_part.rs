@@ -247,7 +247,7 @@ impl History {
         }
         let mut transactions: Vec<_> = group.iter().map(|planned| planned.transaction.clone()).collect();
         if self.random.once_in(2) {
-            transactions.iter_mut().for_each(|transaction| self.reader().prepare(transaction));
+            transactions.iter_mut().for_each(|transaction| self.reader().prepare(transaction, true));
         }
         let (durability, synced) = self.durability();
         let result = self.writer().commit(&transactions, durability);
