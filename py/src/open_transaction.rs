@@ -13,7 +13,7 @@ use crate::collection::{field_path, list_of_items, list_of_keys, wanted};
 use crate::error::{raise, raise_as};
 use crate::fork;
 use crate::iterators::Range;
-use crate::json::{Codec, Given, field_bounds, object, refused};
+use crate::json::{Codec, Given, field_bounds, object_or, object_under, refused};
 use crate::key::{looked_up, stored};
 use crate::operation::{Operate, Started, answering, sequence};
 use crate::owned::Owned;
@@ -39,8 +39,8 @@ pub(crate) struct OpenTransaction {
     /// None once it has ended.
     begun: Mutex<Option<Owned<Begun>>>,
     codec: Codec,
-    /// Whoever has `begun` locked meanwhile drops it.
-    rolled_back: AtomicBool,
+    /// Whether it was committed or rolled back: whoever has `begun` locked meanwhile drops what is left there.
+    is_over: AtomicBool,
     opened: fork::Opened,
 }
 
@@ -64,7 +64,7 @@ impl OpenTransaction {
             Ok(Inner(Some(open)))
         });
         let begun = Mutex::new(Some(Owned::new(begun.map_err(raise)?)));
-        Ok(Self { begun, codec, rolled_back: AtomicBool::new(false), opened: fork::Opened::now() })
+        Ok(Self { begun, codec, is_over: AtomicBool::new(false), opened: fork::Opened::now() })
     }
 
     /// Works on it without the interpreter, as reads may wait for a disk.
@@ -98,14 +98,12 @@ impl OpenTransaction {
         work: impl FnOnce(&mut ferrumdb::OpenTransaction<'_>) -> T,
     ) -> PyResult<T> {
         let done = match begun.as_mut() {
-            Some(begun) if !self.rolled_back.load(Ordering::SeqCst) => {
-                begun.with_dependent_mut(|_, inner| inner.0.as_mut().map(work))
-            }
+            Some(begun) if !self.is_over() => begun.with_dependent_mut(|_, inner| inner.0.as_mut().map(work)),
             _ => None,
         };
         drop(begun);
         // A rollback that came before the lock was given back has found it taken, and has left the rest to this thread.
-        if self.rolled_back.load(Ordering::SeqCst) {
+        if self.is_over() {
             drop(self.taken());
         }
         done.ok_or_else(ended)
@@ -139,13 +137,18 @@ impl OpenTransaction {
         }
     }
 
-    fn committed(&self, py: Python<'_>) -> PyResult<impl Operate + use<>> {
-        self.check()?;
-        let begun = self.begun.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner).take();
-        let mut begun = begun.filter(|_| !self.rolled_back.load(Ordering::SeqCst)).ok_or_else(ended)?;
+    /// Commits what was locked.
+    fn committed(&self, mut begun: MutexGuard<'_, Option<Owned<Begun>>>) -> PyResult<impl Operate + use<>> {
+        let begun = begun.take();
+        let was_over = self.is_over.swap(true, Ordering::SeqCst);
+        let mut begun = begun.filter(|_| !was_over).ok_or_else(ended)?;
         let pending =
             begun.with_dependent_mut(|_, inner| inner.0.take().map(ferrumdb::OpenTransaction::commit));
         Ok(answering(pending.ok_or_else(ended)?, sequence))
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::SeqCst)
     }
 }
 
@@ -158,17 +161,11 @@ impl OpenTransaction {
     /// The value under a key, or the default.
     #[pyo3(signature = (key, default = None))]
     fn get(&self, py: Python<'_>, key: Object<'_, '_>, default: Option<Py<PyAny>>) -> PyResult<Py<PyAny>> {
-        match self.document(py, key)? {
-            Some(document) => object(py, &document, self.codec),
-            None => Ok(default.unwrap_or_else(|| py.None())),
-        }
+        object_or(py, self.document(py, key)?, self.codec, default)
     }
 
     fn __getitem__(&self, py: Python<'_>, key: Object<'_, '_>) -> PyResult<Py<PyAny>> {
-        match self.document(py, key)? {
-            Some(document) => object(py, &document, self.codec),
-            None => Err(PyKeyError::new_err((key.clone().unbind(),))),
-        }
+        object_under(key, self.document(py, key)?, self.codec)
     }
 
     /// Whether there is a document under a key.
@@ -350,23 +347,35 @@ impl OpenTransaction {
 
     /// Commits what was written, if nobody has changed meanwhile what was read. The answer is the number of the commit.
     fn commit(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.committed(py)?.wait(py)
+        self.check()?;
+        let begun = self.begun.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        self.committed(begun)?.wait(py)
     }
 
-    fn start_commit(&self, py: Python<'_>) -> PyResult<Started> {
-        Ok(self.committed(py)?.start())
+    /// The same for asyncio: None, if another thread reads in it still and `wait` does not say that this one may wait.
+    #[pyo3(signature = (*, wait = false))]
+    fn start_commit(&self, py: Python<'_>, wait: bool) -> PyResult<Option<Started>> {
+        self.check()?;
+        let begun = match self.begun.try_lock() {
+            Ok(begun) => begun,
+            Err(TryLockError::Poisoned(begun)) => begun.into_inner(),
+            Err(TryLockError::WouldBlock) if wait => {
+                self.begun.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+            }
+            Err(TryLockError::WouldBlock) => return Ok(None),
+        };
+        Ok(Some(self.committed(begun)?.start()))
     }
 
     /// Ends it without a commit. Never waits for a read that is under way: an event loop's thread calls it, too.
     fn rollback(&self) {
-        self.rolled_back.store(true, Ordering::SeqCst);
+        self.is_over.store(true, Ordering::SeqCst);
         drop(self.taken());
     }
 
     /// Whether it was committed or rolled back.
     #[getter]
-    fn ended(&self, py: Python<'_>) -> bool {
-        self.rolled_back.load(Ordering::SeqCst)
-            || self.begun.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner).is_none()
+    fn ended(&self) -> bool {
+        self.is_over()
     }
 }

@@ -22,6 +22,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+async def commit(tx: _ferrumdb.OpenTransaction) -> None:
+    """Commits a transaction, unless it was ended before."""
+    if tx.ended:
+        return
+    started = tx.start_commit()
+    if started is None:
+        # A read whose wait was cancelled is under way, and the thread of a loop does not wait for it.
+        started = await elsewhere(tx.start_commit, wait=True)
+        assert started is not None, "it has waited until nobody reads"
+    await finish(started)
+
+
 class AsyncTransaction:
     """A transaction that is being made: its reads show one moment, and what it has written itself."""
 
@@ -123,8 +135,7 @@ class AsyncTransact:
                 tx = self._collection.begin(reads_ranges=attempt > 1)
                 try:
                     result = await function(AsyncTransaction(tx), *args, **kwargs)
-                    if not tx.ended:
-                        await finish(tx.start_commit())
+                    await commit(tx)
                 except errors.Conflict as conflict:
                     conflict.attempts = attempt
                     if attempt >= self._attempts:
@@ -146,7 +157,7 @@ class AsyncTransact:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         tx = self._open.pop()
-        if kind is not None:
+        if kind is None:
+            await commit(tx)
+        else:
             tx.rollback()
-        elif not tx.ended:
-            await finish(tx.start_commit())
