@@ -5,7 +5,6 @@ mod admin;
 mod calls;
 mod indexes;
 mod reads;
-mod starts;
 mod writes;
 
 pub(crate) use indexes::{field_path, indexes_of, list_of_items, list_of_keys, wanted};
