@@ -3,15 +3,14 @@
 use std::sync::{Mutex, PoisonError};
 
 use ferrumdb::{Document, FieldPath};
-use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList};
+use pyo3::types::{PyDict, PyList};
 
 use crate::collection::{field_path, indexes_of, keys_of, list_of_items, list_of_keys, wanted};
 use crate::error::{raise, raise_as};
 use crate::fork;
 use crate::iterators::{Asked, Gives, Range, ScanIterator, Walk};
-use crate::json::{Codec, field_bounds, object};
+use crate::json::{Codec, field_bounds, object, object_or, object_under, text_or};
 use crate::key::{looked_up, stored};
 use crate::ttl;
 use crate::waiting::long;
@@ -96,17 +95,11 @@ impl Snapshot {
     /// The value under a key, or the default.
     #[pyo3(signature = (key, default = None))]
     fn get(&self, py: Python<'_>, key: Object<'_, '_>, default: Option<Py<PyAny>>) -> PyResult<Py<PyAny>> {
-        match self.document(py, key)? {
-            Some(document) => object(py, &document, self.codec),
-            None => Ok(default.unwrap_or_else(|| py.None())),
-        }
+        object_or(py, self.document(py, key)?, self.codec, default)
     }
 
     fn __getitem__(&self, py: Python<'_>, key: Object<'_, '_>) -> PyResult<Py<PyAny>> {
-        match self.document(py, key)? {
-            Some(document) => object(py, &document, self.codec),
-            None => Err(PyKeyError::new_err((key.clone().unbind(),))),
-        }
+        object_under(key, self.document(py, key)?, self.codec)
     }
 
     /// The JSON text under a key as bytes, or the default.
@@ -117,10 +110,7 @@ impl Snapshot {
         key: Object<'_, '_>,
         default: Option<Py<PyAny>>,
     ) -> PyResult<Py<PyAny>> {
-        Ok(match self.document(py, key)? {
-            Some(document) => PyBytes::new(py, document.as_bytes()).into_any().unbind(),
-            None => default.unwrap_or_else(|| py.None()),
-        })
+        Ok(text_or(py, self.document(py, key)?, default))
     }
 
     /// The values under those of these keys that have one.

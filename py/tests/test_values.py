@@ -167,3 +167,29 @@ def test_the_extended_codec_keeps_times_bytes_and_decimals(path: Path) -> None:
             db["s"] = {1}
     with FerrumDB.open(path) as db:
         assert db["v"]["date"] == {"$date": "2024-02-29"}
+
+
+def test_a_dict_that_is_changed_while_it_is_stored_is_refused(path: Path) -> None:
+    changed: dict[str, object] = {}
+
+    class Clever(datetime.date):
+        def isoformat(self) -> str:
+            changed[str(len(changed))] = 1
+            return super().isoformat()
+
+    class Swapping(datetime.date):
+        def isoformat(self) -> str:
+            del changed["last"]
+            changed["other"] = 1
+            return super().isoformat()
+
+    with FerrumDB.open(path, codec="extended") as db:
+        for day in (Clever(2024, 2, 29), Swapping(2024, 2, 29)):
+            changed.clear()
+            changed.update(day=day, last=1)
+            try:
+                db["k"] = changed
+            except NotSerializable as refused:
+                assert "changed while it is stored" in str(refused)
+            else:
+                assert db["k"] == {"day": datetime.date(2024, 2, 29), "other": 1}

@@ -2,9 +2,8 @@
 //! a file.
 
 use ferrumdb::{Document, Key};
-use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PySet};
+use pyo3::types::{PyDict, PySet};
 
 use super::Collection;
 use crate::error::raise;
@@ -62,17 +61,11 @@ impl Collection {
     /// The value under a key, or the default.
     #[pyo3(signature = (key, default = None))]
     fn get(&self, py: Python<'_>, key: &Bound<'_, PyAny>, default: Option<Py<PyAny>>) -> PyResult<Py<PyAny>> {
-        match self.document(py, key)? {
-            Some(document) => json::object(py, &document, self.codec),
-            None => Ok(default.unwrap_or_else(|| py.None())),
-        }
+        json::object_or(py, self.document(py, key)?, self.codec, default)
     }
 
     fn __getitem__(&self, py: Python<'_>, key: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        match self.document(py, key)? {
-            Some(document) => json::object(py, &document, self.codec),
-            None => Err(PyKeyError::new_err((key.clone().unbind(),))),
-        }
+        json::object_under(key, self.document(py, key)?, self.codec)
     }
 
     /// The value in a tuple, or an empty one, if no disk needs to be asked: otherwise None.
@@ -98,10 +91,7 @@ impl Collection {
         key: &Bound<'_, PyAny>,
         default: Option<Py<PyAny>>,
     ) -> PyResult<Py<PyAny>> {
-        Ok(match self.document(py, key)? {
-            Some(document) => PyBytes::new(py, document.as_bytes()).into_any().unbind(),
-            None => default.unwrap_or_else(|| py.None()),
-        })
+        Ok(json::text_or(py, self.document(py, key)?, default))
     }
 
     /// The values under those of these keys that have one, as they were at one moment.

@@ -4,7 +4,7 @@ mod extended;
 mod read;
 mod write;
 
-pub(crate) use read::{object, object_of_text};
+pub(crate) use read::{object, object_of_text, object_or, object_under, text_or};
 pub(crate) use write::{Given, field_bounds, offered, operand, refused};
 
 /// Which Python objects have a JSON form.

@@ -68,6 +68,39 @@ impl<'a, 'py> Given<'a, 'py> {
         fields.serialize(serializer)
     }
 
+    fn items<S: Serializer>(
+        &self,
+        items: impl ExactSizeIterator<Item = Bound<'py, PyAny>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        self.check_depth()?;
+        let mut written = serializer.serialize_seq(Some(items.len()))?;
+        for item in items {
+            written.serialize_element(&self.inner(&item))?;
+        }
+        written.end()
+    }
+
+    /// What is of a type made of one of these, and tuples.
+    fn derived<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let value = self.value;
+        if let Ok(text) = value.cast::<PyString>() {
+            serializer.serialize_str(utf8(text)?)
+        } else if let Ok(integer) = value.cast::<PyInt>() {
+            whole(integer, serializer)
+        } else if let Ok(dict) = value.cast::<PyDict>() {
+            self.dict(dict, serializer)
+        } else if let Ok(list) = value.cast::<PyList>() {
+            self.items(list.iter(), serializer)
+        } else if let Ok(tuple) = value.cast::<PyTuple>() {
+            self.items(tuple.iter(), serializer)
+        } else if let Ok(float) = value.cast::<PyFloat>() {
+            finite(float, serializer)
+        } else {
+            self.other(serializer)
+        }
+    }
+
     /// What has no form in JSON.
     #[cold]
     fn other<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -90,41 +123,26 @@ impl<'a, 'py> Given<'a, 'py> {
 }
 
 impl Serialize for Given<'_, '_> {
+    /// Nearly everything is of one of these types itself, which one comparison tells.
+    #[inline]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let value = self.value;
-        if let Ok(text) = value.cast::<PyString>() {
+        if let Ok(text) = value.cast_exact::<PyString>() {
             serializer.serialize_str(utf8(text)?)
-        } else if let Ok(truth) = value.cast::<PyBool>() {
-            serializer.serialize_bool(truth.is_true())
-        } else if let Ok(integer) = value.cast::<PyInt>() {
+        } else if let Ok(integer) = value.cast_exact::<PyInt>() {
             whole(integer, serializer)
-        } else if let Ok(dict) = value.cast::<PyDict>() {
+        } else if let Ok(dict) = value.cast_exact::<PyDict>() {
             self.dict(dict, serializer)
-        } else if let Ok(list) = value.cast::<PyList>() {
-            self.check_depth()?;
-            let mut items = serializer.serialize_seq(Some(list.len()))?;
-            for item in list.iter() {
-                items.serialize_element(&self.inner(&item))?;
-            }
-            items.end()
+        } else if let Ok(list) = value.cast_exact::<PyList>() {
+            self.items(list.iter(), serializer)
+        } else if let Ok(truth) = value.cast_exact::<PyBool>() {
+            serializer.serialize_bool(truth.is_true())
+        } else if let Ok(float) = value.cast_exact::<PyFloat>() {
+            finite(float, serializer)
         } else if value.is_none() {
             serializer.serialize_unit()
-        } else if let Ok(float) = value.cast::<PyFloat>() {
-            match float.value() {
-                number if number.is_finite() => serializer.serialize_f64(number),
-                number => {
-                    Err(failed(Fault::Value, format!("JSON has no number for {number}; store None or a str")))
-                }
-            }
-        } else if let Ok(tuple) = value.cast::<PyTuple>() {
-            self.check_depth()?;
-            let mut items = serializer.serialize_seq(Some(tuple.len()))?;
-            for item in tuple.iter() {
-                items.serialize_element(&self.inner(&item))?;
-            }
-            items.end()
         } else {
-            self.other(serializer)
+            self.derived(serializer)
         }
     }
 }
@@ -137,8 +155,14 @@ struct Fields<'a, 'py> {
 
 impl Serialize for Fields<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.dict.len()))?;
-        for (name, value) in self.dict.iter() {
+        let len = self.dict.len();
+        let mut map = serializer.serialize_map(Some(len))?;
+        let mut fields = self.dict.iter();
+        for _ in 0..len {
+            // The iterator panics where it is changed beneath it, as by the code of a value in it that says what it is.
+            let Some((name, value)) = (self.dict.len() == len).then(|| fields.next()).flatten() else {
+                return Err(failed(Fault::Type, "the dict is changed while it is stored"));
+            };
             let Ok(text) = name.cast::<PyString>() else {
                 let message = format!("a key of an object is a str, not {}", type_name(&name));
                 return Err(failed(Fault::Type, message));
@@ -210,6 +234,13 @@ fn whole<S: Serializer>(integer: &Bound<'_, PyInt>, serializer: S) -> Result<S::
         serializer.serialize_u64(unsigned)
     } else {
         Err(failed(Fault::Range, "the integer is outside -2**63..2**64-1; store a str instead"))
+    }
+}
+
+fn finite<S: Serializer>(float: &Bound<'_, PyFloat>, serializer: S) -> Result<S::Ok, S::Error> {
+    match float.value() {
+        number if number.is_finite() => serializer.serialize_f64(number),
+        number => Err(failed(Fault::Value, format!("JSON has no number for {number}; store None or a str"))),
     }
 }
 
