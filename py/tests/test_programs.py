@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dbm.dumb
+import re
 import shelve
 import subprocess
 import sys
@@ -50,6 +51,17 @@ def run(program: Path, *arguments: object) -> str:
 )
 def test_a_program_of_the_cookbook_prints_what_it_should(tmp_path: Path, name: str, printed: str) -> None:
     assert run(PACKAGE / "cookbook" / f"{name}.py", tmp_path / "my.db") == printed
+
+
+@pytest.mark.parametrize(("page", "printed"), [("README.md", "['user:1'] ['user:1']\n"), ("py/README.md", "")])
+def test_the_first_program_of_a_page_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str, printed: str
+) -> None:
+    programs = re.findall(r"```python\n(.*?)```", (PACKAGE.parent / page).read_text(), re.DOTALL)
+    assert len(programs) == 1
+    (tmp_path / "program.py").write_text(programs[0])
+    monkeypatch.chdir(tmp_path)
+    assert run(tmp_path / "program.py") == printed
 
 
 def test_the_contact_book_keeps_contacts(tmp_path: Path) -> None:

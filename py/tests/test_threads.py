@@ -1,134 +1,37 @@
-"""Reads let other threads of Python go on, and threads may share every object."""
+"""Threads may share every object."""
 
 from __future__ import annotations
 
-import os
+import asyncio
 import random
-import shutil
-import subprocess
 import sys
 import sysconfig
-import textwrap
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
-from ferrumdb import Conflict, FerrumDB, Transaction
+from ferrumdb import AsyncFerrumDB, Closed, Conflict, FerrumDB, Transaction
 
 
-@pytest.fixture(scope="module")
-def slow_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library that makes reads of one file wait while a gate is there."""
-    library = tmp_path_factory.mktemp("slow") / "slow_reads.so"
-    source = Path(__file__).with_name("slow_reads.c")
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
-    return library
+def in_threads(count: int, work: Callable[[int], None]) -> None:
+    """Runs it in so many threads, which begin at once, and raises what one of them has raised."""
+    failures: list[BaseException] = []
+    begin = threading.Barrier(count)
 
+    def run(number: int) -> None:
+        begin.wait()
+        try:
+            work(number)
+        except BaseException as failure:
+            failures.append(failure)
 
-def run_slowly(program: str, folder: Path, slow_disk: Path) -> subprocess.CompletedProcess[str]:
-    """Runs a program there whose reads of `my.db` wait while there is a file of the name in `SLOW_GATE`."""
-    return subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=folder,
-        env={
-            **os.environ,
-            "LD_PRELOAD": str(slow_disk),
-            "SLOW_FILE": str(folder / "my.db"),
-            "SLOW_GATE": str(folder / "gate"),
-        },
-    )
-
-
-@pytest.mark.parametrize(
-    "read",
-    [
-        "db['cold']",
-        "db.get_raw('cold')",
-        "db.get_many(['cold'])",
-        "db.snapshot()['cold']",
-        "list(db.items())",
-        "db.find('n', 1)",
-        "db.transact().run(lambda tx: tx['cold'])",
-    ],
-)
-def test_a_read_that_waits_for_the_disk_stops_no_other_thread(tmp_path: Path, slow_disk: Path, read: str) -> None:
-    if sys.platform != "linux" or shutil.which("cc") is None:
-        return
-    program = textwrap.dedent(
-        f"""
-        import os, threading
-        from ferrumdb import FerrumDB
-        db = FerrumDB.open("my.db", fsync="never")
-        db["hot"], db["cold"] = {{"n": 0}}, {{"n": 1}}
-        db["hot"]
-        gate = open(os.environ["SLOW_GATE"], "w")
-        results = []
-        reader = threading.Thread(target=lambda: results.append({read}))
-        reader.start()
-        hot, writes = 0, 0
-        while hot < 20_000:
-            hot += db["hot"]["n"] == 0
-            if hot % 1_000 == 0:
-                db["more"] = writes
-                writes += 1
-        assert reader.is_alive() and not results, "the read has not waited"
-        os.unlink(gate.name)
-        gate.close()
-        reader.join()
-        assert len(results) == 1
-        db.close()
-        print("read", hot, writes)
-        """
-    )
-    done = run_slowly(program, tmp_path, slow_disk)
-    assert (done.returncode, done.stdout) == (0, "read 20000 20\n"), done.stderr
-
-
-def test_a_cancelled_transaction_does_not_wait_for_its_read_on_the_loop(tmp_path: Path, slow_disk: Path) -> None:
-    if sys.platform != "linux" or shutil.which("cc") is None:
-        return
-    program = textwrap.dedent(
-        """
-        import asyncio, os
-        import ferrumdb
-        from ferrumdb import AsyncFerrumDB
-
-        async def main():
-            async with await AsyncFerrumDB.open("my.db", fsync="never") as db:
-                await db.set("cold", {"n": 1})
-                gate = open(os.environ["SLOW_GATE"], "w")
-                begun = []
-
-                @db.transact
-                async def read(tx):
-                    begun.append(tx)
-                    await tx.get("cold")
-
-                task = asyncio.create_task(read())
-                while not begun:
-                    await asyncio.sleep(0.01)
-                await asyncio.sleep(0.2)
-                task.cancel()
-                try:
-                    await task
-                except asyncio.CancelledError:
-                    print("cancelled", begun[0]._tx.ended)
-                os.unlink(gate.name)
-                gate.close()
-                try:
-                    await begun[0].get("cold")
-                except ferrumdb.Closed:
-                    print("ended")
-
-        asyncio.run(main())
-        """
-    )
-    done = run_slowly(program, tmp_path, slow_disk)
-    assert (done.returncode, done.stdout) == (0, "cancelled True\nended\n"), done.stderr
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
 
 
 def test_threads_may_share_every_object(db: FerrumDB) -> None:
@@ -137,47 +40,109 @@ def test_threads_may_share_every_object(db: FerrumDB) -> None:
     shared = Transaction()
     walk = iter(db.items())
     taken: list[str] = []
-    failures: list[BaseException] = []
-    begin = threading.Barrier(4)
 
     def work(seed: int) -> None:
         choose = random.Random(seed)
-        begin.wait()
-        try:
-            for n in range(150):
-                key = f"k:{choose.randrange(200):03}"
-                value = db.get(key)
-                assert value is None or value["n"] >= 0
-                db[f"own:{seed}:{n}"] = {"n": n}
-                shared.put(f"shared:{seed}:{n}", n)
-                view = db.keys(prefix=f"own:{seed}:")
-                assert len(view) == n + 1 == len(list(view))
-                try:
-                    taken.append(next(walk)[0])
-                except (StopIteration, RuntimeError):
-                    pass  # it is at its end, or another thread is taking from it
-                with db.snapshot() as before:
-                    assert before.get(f"own:{seed}:{n}") == {"n": n}
-                db.increment("total")
-                try:
-                    with db.transact() as tx:
-                        tx["contended"] = tx.get("contended", 0) + 1
-                        db["other"] = n
-                except Conflict:
-                    pass
-        except BaseException as failure:
-            failures.append(failure)
-            raise
+        for n in range(150):
+            key = f"k:{choose.randrange(200):03}"
+            value = db.get(key)
+            assert value is None or value["n"] >= 0
+            db[f"own:{seed}:{n}"] = {"n": n}
+            shared.put(f"shared:{seed}:{n}", n)
+            view = db.keys(prefix=f"own:{seed}:")
+            assert len(view) == n + 1 == len(list(view))
+            try:
+                taken.append(next(walk)[0])
+            except (StopIteration, RuntimeError):
+                pass  # it is at its end, or another thread is taking from it
+            with db.snapshot() as before:
+                assert before.get(f"own:{seed}:{n}") == {"n": n}
+            db.increment("total")
+            try:
+                with db.transact() as tx:
+                    tx["contended"] = tx.get("contended", 0) + 1
+                    db["other"] = n
+            except Conflict:
+                pass
 
-    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures and db["total"] == 600 and len(shared) == 600
+    in_threads(4, work)
+    assert db["total"] == 600 and len(shared) == 600
     assert len(set(taken)) == len(taken) and sorted(taken) == [f"k:{n:03}" for n in range(len(taken))]
     db.commit(shared)
     assert len(db.keys(prefix="shared:")) == 600
+
+
+def test_one_object_is_worked_on_by_several_threads(db: FerrumDB) -> None:
+    """Each call is done whole or refused, whichever object it is of."""
+    db.update({f"k:{n:03}": n for n in range(100)})
+    tx, changes, history = db.begin(), db.changes(0), db.history("k:000")
+    before, view = db.snapshot(), db.keys(prefix="k:")
+    told: list[str] = []
+
+    def work(number: int) -> None:
+        for n in range(100):
+            tx.set(f"t:{number}:{n}", tx.get(f"k:{n:03}"))
+            assert list(view)[n] == f"k:{n:03}" and len(view) == 100
+            try:
+                change = changes.poll(0)
+                if change is not None:
+                    told.append(change.key)
+                assert [version.value for version in history] in ([], [0])
+            except RuntimeError:
+                pass  # another thread waits for it
+            try:
+                assert before.get(f"k:{n:03}") == n
+            except Closed:
+                pass
+            if number == 0 and n == 50:
+                before.close()
+
+    in_threads(4, work)
+    tx.commit()
+    while (change := changes.poll(0)) is not None:
+        told.append(change.key)
+    changes.close()
+    assert sorted(told[:100]) == [f"k:{n:03}" for n in range(100)] and len(told) == len(set(told)) == 500
+    assert len(db.keys(prefix="t:")) == 400
+
+
+def test_loops_of_several_threads_share_a_database(path: Path) -> None:
+    db = asyncio.run(AsyncFerrumDB.open(path, fsync="never"))
+
+    def work(number: int) -> None:
+        async def main() -> None:
+            for n in range(20):
+                await asyncio.gather(*(db.set(f"{number}:{n}:{m}", n) for m in range(10)), db.increment("total"))
+                assert await db.get(f"{number}:{n}:9") == n
+            assert await db.keys(prefix=f"{number}:").count() == 200
+
+        asyncio.run(main())
+
+    in_threads(4, work)
+    assert asyncio.run(db.get("total")) == 80
+    asyncio.run(db.close())
+
+
+def test_a_database_is_closed_while_others_use_it(path: Path) -> None:
+    for _ in range(5):
+        db = FerrumDB.open(path, fsync="never")
+
+        def work(number: int, db: FerrumDB = db) -> None:
+            try:
+                for n in range(10_000):
+                    if number == 0 and n == 20:
+                        db.close()
+                    db[f"{number}"] = n
+                    assert db[f"{number}"] == n
+                    list(db.items())
+                    db.transact().run(lambda tx, n=n: tx.set("last", n))  # type: ignore[misc]
+            except Closed:
+                return
+            raise AssertionError("it was closed")
+
+        in_threads(4, work)
+    with FerrumDB.open(path) as again:
+        assert set(again) <= {"0", "1", "2", "3", "last"} and again.verify()["is_sound"]
 
 
 def test_an_interpreter_without_a_lock_stays_so() -> None:
