@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -33,6 +34,22 @@ def test_the_asyncio_face_has_every_name_of_the_other_one() -> None:
     assert missing == set()
 
 
+def test_both_faces_take_the_same_arguments() -> None:
+    def parameters(call: Any) -> list[tuple[str, Any, Any]]:
+        taken = inspect.signature(call).parameters.values()
+        return [(one.name, one.kind, one.default) for one in taken if one.name != "self"]
+
+    compared = 0
+    with FerrumDB.open(":memory:") as db:
+        pairs = [(FerrumDB, AsyncFerrumDB), (type(db.snapshot()), type(AsyncFerrumDB(db).snapshot()))]
+        for own, other in pairs:
+            for name in {name for name in dir(other) if not name.startswith("_")} & set(dir(own)):
+                if callable(getattr(own, name)):
+                    assert parameters(getattr(own, name)) == parameters(getattr(other, name)), name
+                    compared += 1
+    assert compared > 60
+
+
 def test_calls_answer_as_those_of_the_other_face(path: Path) -> None:
     async def work(db: AsyncFerrumDB) -> None:
         assert await db.set("a", '{"x": 1}') == 1 and await db.get("a") == {"x": 1} and await db.get("b", 5) == 5
@@ -58,6 +75,11 @@ def test_calls_answer_as_those_of_the_other_face(path: Path) -> None:
         assert await db.keys(prefix="k:").count() == 10 and await db.keys().contains("a")
         assert [key async for key in db][0] == "a" and len(await db.keys_with_prefix("k:")) == 10
         assert await db.pop("k:0") == 0 and await db.pop("k:0", "none") == "none"
+        with pytest.raises(KeyError):
+            await db.pop("k:0")
+        await db.update([("p", 1)], q=2)
+        assert await db.to_dicts(start="p", limit=1) == [{"key": "p", "value": 1}]
+        assert await db.pop("p") == 1 and await db.pop("q") == 2
         assert await db.get_and_set("k:1", "new") == 1 and await db.setdefault("k:1", "x") == "new"
         assert await db.increment("n", 5) == 5 and await db.update_with("n", lambda n: n * 2) == 10
         assert await db.delete("n") and not await db.delete("n") and await db.delete_prefix("k:") == 9

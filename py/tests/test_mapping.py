@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import tracemalloc
 from collections.abc import MutableMapping
 
 import pytest
@@ -139,6 +140,20 @@ def test_an_iteration_goes_on_while_others_write(db: FerrumDB) -> None:
         db[f"x{key}"] = value
         del db[key]
     assert seen == list(range(2_000)) and len(db) == 2_000
+
+
+def test_an_iteration_builds_no_list(db: FerrumDB) -> None:
+    for part in range(4):
+        db.put_all((f"{part}:{n:05}", {"n": n}) for n in range(5_000))
+    tracemalloc.start()
+    try:
+        for view in (db.keys(), db.values(), db.items(reverse=True)):
+            assert sum(1 for _ in view) == 20_000
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # A list of the keys alone would have more than a megabyte.
+    assert peak < 200_000
 
 
 def test_a_handle_that_can_write_is_not_copied_and_not_pickled(db: FerrumDB) -> None:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 else:
     Any = object
 
-_ABSENT: Any = object()
+ABSENT: Any = object()
+"""Stands for a default that was not given."""
 
 
 class Collection(Reads, _ferrumdb.Collection, MutableMapping[str, Any]):
@@ -54,14 +55,9 @@ class Collection(Reads, _ferrumdb.Collection, MutableMapping[str, Any]):
         def pop(self, key: str, /, default: Any) -> Any: ...
 
     # `Any` takes the default of either overload of the base class.
-    def pop(self, key: str, /, default: Any = _ABSENT) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def pop(self, key: str, /, default: Any = ABSENT) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Removes a document, and returns its value: nobody else gets the same."""
-        taken = self.take(key) if isinstance(key, str) else ()
-        if taken:
-            return taken[0]
-        if default is _ABSENT:
-            raise KeyError(key)
-        return default
+        return popped(self.take(key) if isinstance(key, str) else (), key, default)
 
     def popitem(self) -> tuple[str, Any]:
         """Removes the document with the first key, and returns both: nobody else gets the same."""
@@ -90,10 +86,7 @@ class Collection(Reads, _ferrumdb.Collection, MutableMapping[str, Any]):
 
     def update(self, other: Any = (), /, **more: Any) -> None:
         """Stores several values with one commit: all of them or none."""
-        if type(other) is dict and not more:
-            items = other
-        else:
-            items = dict(other.items() if isinstance(other, Mapping) else _pairs(other)) | more
+        items = merged(other, more)
         if items:
             self.put_all(items)
 
@@ -253,6 +246,22 @@ class Collection(Reads, _ferrumdb.Collection, MutableMapping[str, Any]):
         raise TypeError(
             "a database that is open cannot be pickled: open it where it is needed, in other processes read_only=True"
         )
+
+
+def popped(taken: tuple[Any, ...], key: object, default: Any) -> Any:
+    """What `pop` answers with, when this was removed."""
+    if taken:
+        return taken[0]
+    if default is ABSENT:
+        raise KeyError(key)
+    return default
+
+
+def merged(other: Any, more: dict[str, Any]) -> dict[str, Any]:
+    """What `update` is to store, of what it may be given as a dict is."""
+    if type(other) is dict and not more:
+        return other
+    return dict(other.items() if isinstance(other, Mapping) else _pairs(other)) | more
 
 
 def _pairs(pairs: Any) -> Iterable[tuple[str, Any]]:

@@ -6,7 +6,7 @@ from functools import partial, wraps
 from typing import TypeVar
 
 from .. import _cache, _transactions, errors
-from .._collection import Collection
+from .._collection import ABSENT, Collection, merged, popped
 from .dispatch import elsewhere, finish
 from .iteration import AsyncChanges, AsyncHistory
 from .reads import AsyncReads, AsyncSnapshot
@@ -95,10 +95,9 @@ class AsyncCollection(AsyncReads[Collection]):
         """Removes all documents with one commit."""
         await finish(self._own.start_delete_range())
 
-    async def pop(self, key: str, default: Any = None) -> Any:
-        """Removes a document, and returns its value, or the default: nobody else gets the same."""
-        taken = await finish(self._own.start_take(key))
-        return taken[0] if taken else default
+    async def pop(self, key: str, /, default: Any = ABSENT) -> Any:
+        """Removes a document, and returns its value, or the default if there is one: nobody else gets the same."""
+        return popped(await finish(self._own.start_take(key)) if isinstance(key, str) else (), key, default)
 
     async def get_and_set(self, key: str, value: Any, default: Any = None) -> Any:
         """Stores a value, and returns the one that it replaces, or the default."""
@@ -117,10 +116,11 @@ class AsyncCollection(AsyncReads[Collection]):
                 continue
             return default
 
-    async def update(self, values: dict[str, Any]) -> None:
+    async def update(self, other: Any = (), /, **more: Any) -> None:
         """Stores several values with one commit: all of them or none."""
-        if values:
-            await finish(self._own.start_put_all(values))
+        items = merged(other, more)
+        if items:
+            await finish(self._own.start_put_all(items))
 
     async def put_all(self, items: dict[str, Any] | Iterable[tuple[str, Any]]) -> int:
         """Stores what a dict, or an iterable of pairs, holds, with one commit. The answer is its number."""

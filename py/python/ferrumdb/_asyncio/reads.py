@@ -130,13 +130,31 @@ class AsyncReads(Generic[_Own]):
         """The indexes: the field of each, and what is known of it."""
         return self._own.indexes()
 
-    async def to_dicts(self, *, prefix: str | None = None, key: str = "key") -> list[dict[str, Any]]:
-        """The documents as a list of dicts, for data frames."""
-        return await elsewhere(self._own.to_dicts, prefix=prefix, key=key)
+    async def to_dicts(
+        self,
+        *,
+        prefix: str | None = None,
+        start: str | None = None,
+        end: str | None = None,
+        reverse: bool = False,
+        limit: int | None = None,
+        key: str = "key",
+    ) -> list[dict[str, Any]]:
+        """The documents as a list of dicts, for data frames: as `FerrumDB.to_dicts`."""
+        return await elsewhere(
+            self._own.to_dicts, prefix=prefix, start=start, end=end, reverse=reverse, limit=limit, key=key
+        )
 
-    async def to_ndjson(self, target: str | os.PathLike[str] | IO[bytes], *, prefix: str | None = None) -> int:
-        """Writes a line of JSON for each document. The answer is how many."""
-        return await elsewhere(self._own.to_ndjson, target, prefix=prefix)
+    async def to_ndjson(
+        self,
+        target: str | os.PathLike[str] | IO[bytes],
+        *,
+        prefix: str | None = None,
+        start: str | None = None,
+        end: str | None = None,
+    ) -> int:
+        """Writes a line of JSON for each document: as `FerrumDB.to_ndjson`."""
+        return await elsewhere(self._own.to_ndjson, target, prefix=prefix, start=start, end=end)
 
 
 class AsyncSnapshot(AsyncReads[Snapshot]):
