@@ -16,7 +16,7 @@ use crate::options::Options;
 use crate::recovery::{self, Unlocked};
 use crate::seal::Keyring;
 
-/// What lies behind the hint is read if it is not longer. More would take longer than a look may.
+/// How much is read, at most, of what lies behind the hint, and once more of its end. More would take longer than a look may.
 const WALK_BYTES_MAX: u64 = 64 << 20;
 
 /// What a database file says of itself.
@@ -41,7 +41,8 @@ pub struct FileInfo {
     pub file_bytes: u64,
     /// The process that has it open to write, where the system tells.
     pub owner: Option<u32>,
-    /// The commit up to which the hint file stands for the log, if there is one that does.
+    /// The commit up to which the hint file stands for the log, if there is one that does by its beginning and its end. Opening
+    /// reads all of it, and does without if anything is wrong.
     pub hint: Option<Sequence>,
     /// What is in it. Nothing, if that cannot be said quickly, or not without the key: opening the file tells then.
     pub contents: Option<FileContents>,
@@ -113,7 +114,7 @@ pub fn inspect(options: &Options, file_system: &dyn FileSystem) -> Result<FileIn
         let begun = Tally::begin(file_system, &path, &*file, &header, keyring.as_deref());
         if let Some(tally) = begun {
             info.hint = tally.hint;
-            info.contents = tally.walk(&*file).map_err(failed)?;
+            info.contents = tally.walk(&*file, WALK_BYTES_MAX).map_err(failed)?;
         }
     }
     Ok(info)
@@ -162,11 +163,13 @@ impl Tally {
         Some(Self { start, hint, keys, is_lost: false })
     }
 
-    /// Reads on to the end of the log.
-    fn walk(mut self, file: &dyn File) -> std::io::Result<Option<FileContents>> {
+    /// Reads on to the end of the log, if that is not much more than so many bytes away.
+    fn walk(mut self, file: &dyn File, bytes_max: u64) -> std::io::Result<Option<FileContents>> {
         let begun = self.start.walked.place;
         let keys = self.keys.clone();
-        let mut scanner = Scanner::new(file, &keys, begun)?;
+        let (file_bytes, bound) = (file.len()?, begun.position + bytes_max);
+        let mut is_bounded = file_bytes > bound;
+        let mut scanner = Scanner::until(file, &keys, begun, bound)?;
         let mut changes = Vec::new();
         let mut last_kind = None;
         loop {
@@ -183,18 +186,24 @@ impl Tally {
                     self.start.walked.claim = self.start.walked.claim.max(mark.synced);
                     self.start.walked.closed = last_kind == Some(Kind::CloseMark);
                 }
-                Step::End => break,
-                Step::Bad(_) => {
-                    // Unfinished, or damaged: the marks behind it say whether it was synced.
-                    if scanner.file_bytes() - scanner.place().position > WALK_BYTES_MAX {
+                // A commit may go on beyond the bound, and so may zeros.
+                Step::End | Step::Bad(_) if is_bounded => {
+                    let place = scanner.place();
+                    if file_bytes - place.position > bytes_max {
                         return Ok(None);
                     }
+                    (is_bounded, changes) = (false, Vec::new());
+                    scanner = Scanner::new(file, &keys, place)?;
+                }
+                Step::End => break,
+                // Unfinished, or damaged: the marks behind it say whether it was synced.
+                Step::Bad(_) => {
                     self.start.walked.claim = self.start.walked.claim.max(scanner.beyond()?.claim);
                     break;
                 }
                 Step::Base | Step::Tampered(_) => return Ok(None),
             }
-            if self.is_lost || scanner.place().position - begun.position > WALK_BYTES_MAX {
+            if self.is_lost {
                 return Ok(None);
             }
         }
@@ -264,5 +273,62 @@ impl Change {
             Kind::CollectionDropped => Some(Self::Dropped),
             Kind::BaseEnd | Kind::SyncMark | Kind::CloseMark => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::fs::{SimFs, SimOperation};
+    use crate::{Durability, EncodedDocument, Limits, Transaction, Writer, open};
+
+    const PATH: &str = "/look.db";
+    const LARGE: usize = 40 << 10;
+
+    fn commit(writer: &mut Writer, keys: &[&str]) {
+        let mut transaction = Transaction::new();
+        for key in keys {
+            let document = EncodedDocument::from_serialize("x".repeat(LARGE).as_str(), &Limits::default());
+            transaction.set(CollectionId::ROOT, Key::from(*key), document.unwrap(), None);
+        }
+        writer.commit(&[transaction], Durability::Synced).unwrap()[0].as_ref().unwrap();
+    }
+
+    /// How many documents a look counts that reads so much at a time, and how far into the file it reads.
+    fn count(sim: &SimFs, bytes_max: u64) -> (Option<u64>, u64) {
+        let (file, copies) = recovery::open_to_look(sim, Path::new(PATH)).unwrap();
+        let header = copies[0].header.clone();
+        sim.record();
+        let tally = Tally::begin(sim, Path::new(PATH), &*file, &header, None).unwrap();
+        let contents = tally.walk(&*file, bytes_max).unwrap();
+        let reads = sim.trace().into_iter().filter(|call| call.operation == SimOperation::Read);
+        (
+            contents.map(|contents| contents.documents),
+            reads.map(|call| call.position + call.len).max().unwrap(),
+        )
+    }
+
+    #[test]
+    fn one_commit_that_is_longer_than_a_look_is_not_read_through() {
+        let sim = SimFs::new(1);
+        let (mut writer, _reader) = open(Options::new(PATH), Arc::new(sim.clone())).unwrap();
+        commit(&mut writer, &["a", "b", "c", "d", "e", "f"]);
+        let bytes_max = 2 * LARGE as u64;
+        assert_eq!(count(&sim, bytes_max), (None, LOG_START + bytes_max));
+    }
+
+    #[test]
+    fn what_reaches_beyond_the_bound_is_read_if_the_rest_is_short() {
+        let sim = SimFs::new(1);
+        let (mut writer, _reader) = open(Options::new(PATH), Arc::new(sim.clone())).unwrap();
+        for keys in [["a", "b"], ["c", "d"], ["e", "f"]] {
+            commit(&mut writer, &keys);
+        }
+        let bytes_max = 5 * LARGE as u64;
+        assert_eq!(count(&sim, bytes_max).0, Some(6), "space that is prepared ahead lies beyond");
+        assert_eq!(count(&sim, LARGE as u64).0, None);
     }
 }

@@ -21,7 +21,7 @@ use crate::keydir::{Entry, Keydir};
 use crate::log::format::{ALIGNMENT, read_u32, read_u64};
 use crate::log::{Header, Kind, LOG_START, LogKeys, Mark, Place, Scanner, record_bytes};
 use crate::paths;
-use crate::seal::{Keyring, NONCE_BYTES, Opener, Purpose, SALT_BYTES};
+use crate::seal::{Keyring, NONCE_BYTES, Opener, Purpose, SALT_BYTES, TAG_BYTES};
 use crate::view::View;
 
 /// The state from which the walk through the log begins: that of a hint, or of an empty log.
@@ -247,11 +247,18 @@ pub(super) struct Blocks<'f> {
 }
 
 impl Blocks<'_> {
-    /// The kind that the next block says it has, of which nothing has been checked.
-    pub(super) fn next_kind(&self) -> io::Result<u32> {
-        let mut head = [0; BLOCK_HEAD_BYTES];
-        read_full(self.hint, &mut head, self.position)?;
-        Ok(read_u32(&head, at::KIND))
+    /// Whether the file ends with an end that checks, so that it is not cut short. The end's seal is not opened: it is of no
+    /// entries.
+    pub(super) fn has_end(&self) -> io::Result<bool> {
+        let sealed_bytes = if self.opener.is_some() { NONCE_BYTES + TAG_BYTES } else { 0 };
+        let mut block = vec![0; BLOCK_HEAD_BYTES + sealed_bytes];
+        let position = self.hint_bytes.saturating_sub(block.len() as u64);
+        let read = read_full(self.hint, &mut block, position)?;
+        let (head, payload) = block.split_at(BLOCK_HEAD_BYTES);
+        Ok(read == block.len()
+            && read_u32(head, at::KIND) == kind::END
+            && block_checksum(checksum(&self.header), &head[..at::CHECKSUM], payload)
+                == read_u32(head, at::CHECKSUM))
     }
 
     /// Reads the next block's entries into `payload`; returns its kind, and how many they are.

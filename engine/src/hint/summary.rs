@@ -1,4 +1,5 @@
-//! Owns what the beginning of a hint tells of all documents together. Never reads an entry of the keydir.
+//! Owns what the beginning of a hint tells of all documents together. Never takes an entry of the keydir, and never says what
+//! nothing has vouched for.
 
 use std::path::Path;
 
@@ -33,13 +34,18 @@ impl Summary {
         let hint = file_system.open(&paths::hint(path), OpenMode::Read).ok()?;
         let fitting = Fitting::find(&*hint, log, keys, header, keyring).ok()?;
         let Fitting { header: hint_header, ended, mut blocks } = fitting;
+        if !blocks.has_end().ok()? {
+            return None;
+        }
         let (mut collections, mut contents) = (Vec::new(), Contents::default());
         let mut buffer = Vec::new();
-        // They stand before everything else.
-        while matches!(blocks.next_kind().ok()?, kind::COLLECTIONS | kind::INDEXES) {
+        // They stand before everything else, and the block behind them vouches for their being all: the first one of keys, so
+        // that a bad kind does not pass for the end of them.
+        loop {
             match blocks.next(&mut buffer).ok()? {
                 (kind::COLLECTIONS, entries) => collections_block(&mut collections, entries, &buffer)?,
-                (_, entries) => contents.index_block(entries, &buffer, blocks.hint_bytes)?,
+                (kind::INDEXES, entries) => contents.index_block(entries, &buffer, blocks.hint_bytes)?,
+                _ => break,
             }
         }
         let walked = ended.walked(contents.into_definitions(), header, &hint_header);

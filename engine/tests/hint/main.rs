@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // A test may panic.
 
 mod histories;
+mod looks;
 mod power_cuts;
 
 use std::collections::{BTreeMap, BTreeSet};
