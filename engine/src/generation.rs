@@ -1,7 +1,7 @@
 //! Owns the log files that an open database reads from: one, and behind it those that compactions have replaced, for as
 //! long as somebody needs them. Never writes.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use crate::fs::File;
@@ -27,6 +27,8 @@ pub(crate) struct Location(u64);
 pub(crate) struct Generation {
     number: u64,
     file_id: [u8; 16],
+    /// The version of the format that the file states.
+    version: AtomicU32,
     /// The history floor, once the base section is written.
     floor: AtomicU64,
     pub(crate) file: Arc<dyn File>,
@@ -55,12 +57,23 @@ impl Location {
 impl Generation {
     pub(crate) fn new(header: &Header, keyring: Option<&Keyring>, file: Arc<dyn File>) -> Arc<Self> {
         let Header { generation: number, file_id, .. } = *header;
+        let version = AtomicU32::new(header.version);
         let (floor, keys) = (AtomicU64::new(header.history_floor.0), LogKeys::new(header, keyring));
-        Arc::new(Self { number, file_id, floor, file, keys, next: OnceLock::new() })
+        Arc::new(Self { number, file_id, version, floor, file, keys, next: OnceLock::new() })
     }
 
     pub(crate) fn number(&self) -> u64 {
         self.number
+    }
+
+    /// The version of the format that the file states.
+    pub(crate) fn version(&self) -> u32 {
+        self.version.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the header was written anew.
+    pub(crate) fn note_version(&self, version: u32) {
+        self.version.store(version, Ordering::Relaxed);
     }
 
     /// The commit behind which every one is in the log.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::fs::File;
 use crate::key::Sequence;
-use crate::log::{LOG_START, VERSION};
+use crate::log::LOG_START;
 use crate::view::Shared;
 
 /// Sizes and counts of an open database.
@@ -17,7 +17,7 @@ use crate::view::Shared;
 pub struct Stats {
     /// The database file.
     pub path: PathBuf,
-    /// The version of the file's format.
+    /// The version of the format that the file states.
     pub format_version: u32,
     /// How many compactions have made the file what it is.
     pub generation: u64,
@@ -89,7 +89,7 @@ impl Stats {
         let remembered = shared.undo.remembered();
         Ok(Self {
             path: shared.path.to_path_buf(),
-            format_version: VERSION,
+            format_version: newest.version(),
             generation: newest.number(),
             history_floor: newest.floor(),
             encrypted: newest.keys.is_sealed(),

@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::fs::FileSystem;
 use crate::generation::Generation;
 use crate::key::{Sequence, Timestamp};
-use crate::log::{Head, Header, LOG_START, Mark, Payload, Place, Scanner, Step};
+use crate::log::{Head, Header, LOG_START, Mark, Payload, Place, Scanner, Step, VERSION};
 use crate::seal::Keyring;
 use crate::view::Shared;
 use crate::writer::LogState;
@@ -188,7 +188,8 @@ impl Compaction {
     /// Begins a compaction of a generation.
     pub(crate) fn begin(file_system: &Arc<dyn FileSystem>, source: Source, history: History) -> Result<Self> {
         let old = &source.header;
-        let header = Header { generation: old.generation + 1, synced: LOG_START, ..old.clone() };
+        let header =
+            Header { version: VERSION, generation: old.generation + 1, synced: LOG_START, ..old.clone() };
         let target = Target::create(
             file_system,
             &source.shared.path,

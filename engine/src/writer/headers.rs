@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Durability, Writer};
 use crate::error::{Error, Result};
 use crate::fs::write_all;
-use crate::log::{Header, Kind};
+use crate::log::{Header, Kind, VERSION};
 use crate::seal::EncryptionKey;
 
 impl Writer {
@@ -26,13 +26,14 @@ impl Writer {
     /// Writes the header's older copy anew. It claims what is synced by now.
     pub(super) fn write_header(&mut self, sealed_max: Option<u64>) -> Result<()> {
         let (counter, synced) = (self.log.header.counter + 1, self.appender.synced());
-        let header = Header { counter, synced, ..self.log.header.clone() };
+        let header = Header { version: VERSION, counter, synced, ..self.log.header.clone() };
         let keys = self.log.keyring.as_deref().zip(sealed_max);
         let copy = header.encode(keys).map_err(|error| Error::seal(&self.shared.path, error))?;
         write_all(self.appender.file(), &copy, header.position())
             .map_err(|source| Error::io("write the header of", &self.shared.path, source))?;
         // INVARIANT: after a write that failed, the next one goes to the same place. The other copy is the one that holds.
         self.log.header = header;
+        self.log.generation.note_version(VERSION);
         Ok(())
     }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use ferrumdb_engine::fs::{DiskFs, Effect, Fault, SimFs, SimOperation};
 use ferrumdb_engine::{
-    Durability, Error, FieldPath, History, Options, Restore, Result, SystemClock, Verification, VerifyStep,
-    follow, repair,
+    Durability, Error, FieldPath, History, Options, Reader, Restore, Result, SystemClock, Verification,
+    VerifyStep, follow, repair,
 };
 
 use crate::bytes::{seal_header, without_prepared_space};
@@ -116,16 +116,23 @@ fn a_file_with_a_feature_that_only_writers_must_know_is_read_and_not_written() {
 
 #[test]
 fn a_file_of_the_version_before_the_freeze_is_opened_and_becomes_one_of_this_version() {
-    let sim = disk_with(&with_header_field(&[0, 1], 16, 4096 << 32));
+    let file = with_header_field(&[0, 1], 16, 4096 << 32);
+    let sim = disk_with(&file);
     let (writer, reader) = open_on(&sim).unwrap();
     assert_eq!(crate::common::contents(&reader), expected(&[("a", "1")]));
+    let told = |reader: &Reader| reader.stats().unwrap().format_version;
+    assert_eq!(told(&reader), 0);
     let versions = || [0, 4096].map(|copy| bytes_of(&sim)[copy + 16]);
     writer.close().unwrap();
     let closed = versions();
     assert!(closed.contains(&1), "the copy that holds was written by this build: {closed:?}");
     let (mut writer, reader) = open_on(&sim).unwrap();
+    assert_eq!(told(&reader), 1);
     crate::compaction::compact(&mut writer, History::None);
     assert_eq!((versions(), crate::common::contents(&reader)), ([1, 1], expected(&[("a", "1")])));
+    let (mut writer, reader) = open_on(&disk_with(&file)).unwrap();
+    crate::compaction::compact(&mut writer, History::None);
+    assert_eq!(told(&reader), 1);
 }
 
 #[test]
