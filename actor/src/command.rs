@@ -104,8 +104,9 @@ thread_local! {
     static SPENT: Cell<Option<Box<Submitted>>> = const { Cell::new(None) };
 }
 
-/// A larger transaction is given back at once, and so is one that has read ranges: until then, changes are kept for it.
+/// A transaction with more keys and documents than so many bytes is given back at once, or with more entries.
 const SPENT_BYTES_MAX: usize = 4 << 10;
+const SPENT_ENTRIES_MAX: usize = 64;
 
 impl Command {
     /// What it takes in the inbox, in bytes.
@@ -168,14 +169,20 @@ impl<T> Answer<T> {
     /// The result, for a thread that may be about to submit the next: the memory is given back while it waits for that.
     pub(crate) fn into_result(self) -> Result<T> {
         if let Some(spent) = self.spent
-            && spent.transaction.bytes() <= SPENT_BYTES_MAX
-            && !spent.transaction.has_range_reads()
+            && may_be_kept(&spent.transaction)
         {
             // A thread that is ending keeps nothing.
             let _ = SPENT.try_with(|kept| kept.set(Some(spent)));
         }
         self.result
     }
+}
+
+/// Whether a thread may keep it for a while. Not one that has read ranges: until it is gone, changes are kept for it.
+fn may_be_kept(transaction: &Transaction) -> bool {
+    transaction.bytes() <= SPENT_BYTES_MAX
+        && transaction.entries() <= SPENT_ENTRIES_MAX
+        && !transaction.has_range_reads()
 }
 
 /// Gives back what this thread has submitted before. To be called when there is nothing to do but wait.
@@ -212,3 +219,65 @@ impl<T> Reply<T> {
 
 /// The inbox moves commands by value, many at a time in one block of memory.
 const _: () = assert!(size_of::<Command>() <= 64, "a command is small");
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+    use ferrumdb_engine::Condition;
+
+    use super::*;
+    use crate::{Error, FerrumDB};
+
+    /// How many operations what this thread keeps has, after an answer about this transaction; none if it keeps nothing.
+    fn kept_after(transaction: Transaction) -> Option<usize> {
+        let submitted = Submitted { transaction, counts: Counts::default(), offered: None };
+        Answer { result: Ok(()), spent: Some(Box::new(submitted)) }.into_result().unwrap();
+        let kept = SPENT.take();
+        let len = kept.as_ref().map(|kept| kept.transaction.len());
+        SPENT.set(kept);
+        len
+    }
+
+    fn deletes(count: usize, key_bytes: usize) -> Transaction {
+        let mut transaction = Transaction::new();
+        for _ in 0..count {
+            transaction.delete(CollectionId::ROOT, Key::from("k".repeat(key_bytes)));
+        }
+        transaction
+    }
+
+    #[test]
+    fn a_thread_keeps_the_last_small_transaction_until_it_gives_it_back() {
+        assert_eq!(kept_after(deletes(3, 8)), Some(3));
+        assert_eq!(kept_after(deletes(2, 8)), Some(2), "the newest alone");
+        give_back_spent();
+        assert!(SPENT.take().is_none());
+    }
+
+    #[test]
+    fn a_thread_keeps_no_transaction_that_is_large() {
+        assert_eq!(kept_after(deletes(1, SPENT_BYTES_MAX + 1)), None);
+        assert_eq!(kept_after(deletes(SPENT_ENTRIES_MAX + 1, 0)), None, "without a byte in its keys");
+        let mut conditions = Transaction::new();
+        for _ in 0..=SPENT_ENTRIES_MAX {
+            conditions.require(CollectionId::ROOT, Key::from(""), Condition::Absent);
+        }
+        assert_eq!(kept_after(conditions), None);
+    }
+
+    #[test]
+    fn a_thread_keeps_no_transaction_that_has_read_ranges() {
+        let db = FerrumDB::open_in_memory().wait().unwrap();
+        let made = |reads: bool| {
+            let mut open = db.begin();
+            if reads {
+                let _ = open.prefix("k").count();
+            }
+            open.set("one", 1).unwrap();
+            Ok::<_, Error>(open.finish().0.unwrap().transaction)
+        };
+        assert_eq!(kept_after(made(false).unwrap()), Some(1));
+        give_back_spent();
+        assert_eq!(kept_after(made(true).unwrap()), None);
+    }
+}

@@ -263,3 +263,36 @@ impl Link {
         }
     }
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+    use std::time::Instant;
+
+    use super::*;
+    use crate::fs::{Effect, Fault, SimFs, SimOperation};
+    use crate::{Config, FerrumDB};
+
+    #[test]
+    fn the_time_of_a_commit_leaves_out_the_wait_for_those_before_it() {
+        let sim = SimFs::new(1);
+        let config = Config::new("/data.db").with_file_system(Arc::new(sim.process()));
+        let db = FerrumDB::open(config).wait().unwrap();
+        db.set("warm", 0).wait().unwrap();
+        sim.inject(Fault::new(SimOperation::Sync, Effect::Block));
+        let slow = db.set("slow", 1);
+        while sim.blocked() == 0 {
+            std::thread::yield_now();
+        }
+        let blocked = Instant::now();
+        let queued = db.set("queued", 2);
+        std::thread::sleep(Duration::from_secs(1));
+        let blocked = blocked.elapsed();
+        sim.release();
+        slow.wait().unwrap();
+        queued.wait().unwrap();
+        // Each weighs in by an eighth: the slow one does, and the one behind it hardly does.
+        let time = db.db.link.commit_time();
+        assert!(time > blocked / 16 && time < blocked / 6, "{time:?} of {blocked:?}");
+    }
+}

@@ -46,7 +46,8 @@ pub struct Metrics {
     pub commits: u64,
     /// Groups of transactions that were appended, and under `Always` synced, together.
     pub groups: u64,
-    /// Transactions that were refused because a condition did not hold. They are among the errors.
+    /// Transactions that were refused because a condition did not hold. They are among the errors, but for those that were
+    /// run again.
     pub conflicts: u64,
     /// Expired documents that were removed in the background.
     pub purged: u64,

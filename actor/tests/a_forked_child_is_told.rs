@@ -5,11 +5,16 @@
 
 use std::time::{Duration, Instant};
 
-use ferrumdb::{ErrorKind, FerrumDB, Snapshot};
+use ferrumdb::{ErrorKind, FerrumDB, Meter, Metrics, Snapshot};
 use fork::{Fork, fork, waitpid_nohang};
 
 /// What the child finds; its exit code says which part was wrong, 0 that all was right.
-fn child(db: FerrumDB, snapshot: Snapshot, pending: ferrumdb::Pending<ferrumdb::Sequence>) -> i32 {
+fn child(
+    db: FerrumDB,
+    snapshot: Snapshot,
+    mut meter: Meter,
+    pending: ferrumdb::Pending<ferrumdb::Sequence>,
+) -> i32 {
     let forked = |kind: Option<ErrorKind>| kind == Some(ErrorKind::Forked);
     let checks = [
         forked(db.set("child", 1).wait().err().map(|error| error.kind())),
@@ -21,12 +26,20 @@ fn child(db: FerrumDB, snapshot: Snapshot, pending: ferrumdb::Pending<ferrumdb::
         forked(db.snapshot().err().map(|error| error.kind())),
         forked(snapshot.get("parent").err().map(|error| error.kind())),
         forked(snapshot.keys().err().map(|error| error.kind())),
+        // What was counted before the fork is here, and what was measured lies behind locks that may be held for ever.
+        is_of_counts_alone(&meter.read()),
+        is_of_counts_alone(&db.metrics()),
+        db.meter().read().sets == 0,
     ];
-    drop(snapshot);
+    drop((snapshot, meter));
     // Whether it was answered before the fork is a matter of luck; that it returns is not.
     let _ = pending.wait();
     drop(db);
     checks.iter().position(|right| !right).map_or(0, |wrong| wrong as i32 + 1)
+}
+
+fn is_of_counts_alone(metrics: &Metrics) -> bool {
+    metrics.sets >= 1 && metrics.commit_nanos.count == 0
 }
 
 #[test]
@@ -34,13 +47,14 @@ fn a_forked_child_gets_errors_and_leaves_the_database_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data.db");
     let db = FerrumDB::open(&path).wait().unwrap();
+    let meter = db.meter();
     db.set("parent", 1).wait().unwrap();
     let snapshot = db.snapshot().unwrap();
     let pending = db.set("around the fork", 2);
 
     match fork().unwrap() {
         Fork::Child => {
-            let code = child(db, snapshot, pending);
+            let code = child(db, snapshot, meter, pending);
             std::process::exit(code);
         }
         Fork::Parent(process) => {

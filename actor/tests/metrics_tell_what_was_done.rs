@@ -49,6 +49,39 @@ fn counts_are_exact() {
 }
 
 #[test]
+fn a_conflict_is_an_error_where_nobody_tries_again() {
+    let db = FerrumDB::open_in_memory().wait().unwrap();
+    db.set("n", 0).wait().unwrap();
+    let mut tries = 0;
+    db.transact(|tx| {
+        let n: i64 = tx.get_as("n")?.unwrap();
+        if tries == 0 {
+            db.set("n", 10).wait()?;
+        }
+        tries += 1;
+        tx.set("n", n + 1)
+    })
+    .wait()
+    .unwrap();
+    assert_eq!((tries, db.metrics().conflicts, db.metrics().errors), (2, 1, 0));
+
+    let mut open = db.begin();
+    assert!(open.get("n").unwrap().is_some());
+    db.set("n", 20).wait().unwrap();
+    open.set("n", 21).unwrap();
+    open.commit().wait().unwrap_err();
+    assert_eq!((db.metrics().conflicts, db.metrics().errors), (2, 1));
+
+    let never = db.transact(|tx| {
+        tx.get("n")?;
+        db.set("n", 30).wait()?;
+        tx.set("n", 31)
+    });
+    never.attempts(3).wait().unwrap_err();
+    assert_eq!((db.metrics().conflicts, db.metrics().errors), (5, 2), "the last attempt's, once");
+}
+
+#[test]
 fn without_a_cache_each_get_of_a_document_misses() {
     let db = FerrumDB::open(Config::in_memory().with_cache_bytes(0)).wait().unwrap();
     db.set("a", 1).wait().unwrap();

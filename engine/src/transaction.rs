@@ -293,6 +293,12 @@ impl Transaction {
         self.operations.is_empty()
     }
 
+    /// How many operations it has, or conditions, if these are more.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        self.operations.len().max(self.conditions.len())
+    }
+
     /// The bytes of its keys and documents.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -320,7 +326,7 @@ impl Transaction {
             }
         }
         let too_large = |found, max, unit| Err(Error::TransactionTooLarge { found, max, unit });
-        let entries = self.operations.len().max(self.conditions.len());
+        let entries = self.entries();
         if entries > limits.transaction_operations_max {
             return too_large(entries, limits.transaction_operations_max, "operations");
         }

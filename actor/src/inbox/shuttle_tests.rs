@@ -127,3 +127,27 @@ fn at_the_end_everyone_is_answered_or_has_left() {
     shuttle::check_random(model, ROUNDS);
     shuttle::check_pct(model, ROUNDS, 3);
 }
+
+#[test]
+fn what_is_queued_is_never_told_as_less_than_nothing() {
+    let model = || {
+        let (outbox, mut inbox) = channel(usize::MAX, false);
+        let outbox = Arc::new(outbox);
+        let teller = {
+            let outbox = Arc::clone(&outbox);
+            shuttle::thread::spawn(move || outbox.depth().1)
+        };
+        let mut bytes = 0;
+        for _ in 0..COMMANDS {
+            let (reply, _answer) = Reply::channel();
+            let command = Command::Sync(reply);
+            bytes += command.bytes() as u64;
+            assert!(outbox.offer(command).is_ok());
+            serve(&mut inbox, 1);
+        }
+        let told = teller.join().unwrap();
+        assert!(told <= bytes, "{told} of {bytes}");
+    };
+    shuttle::check_random(model, ROUNDS);
+    shuttle::check_pct(model, ROUNDS, 3);
+}

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use crate::fs::{FileSystem, MemoryFs, OpenMode, read_full, write_all};
 use crate::log::{HeaderState, LOG_START};
+use crate::paths;
 use crate::recovery::{Unlocked, unlock};
 use crate::seal::{EncryptionKey, SEALS_MAX};
 use crate::{
     CollectionId, CompactionStep, Durability, EncodedDocument, Error, History, Key, Limits, Options, Reader,
-    Result, Transaction, Writer, open,
+    Result, Transaction, Writer, follow, open,
 };
 
 const PATH: &str = "/worn.db";
@@ -96,6 +97,25 @@ fn a_worn_out_key_seals_no_commit_more_and_takes_nothing_away() {
     let (mut writer, reader) = open_on(&files);
     assert_holds(&reader, &["a", "b", "c"]);
     assert!(matches!(set(&mut writer, "d"), Err(Error::KeyWornOut)), "nobody begins to count anew");
+}
+
+#[test]
+fn a_log_that_is_closed_without_a_mark_keeps_the_live_file_which_proves_its_last_commit() {
+    let followed = |files: &MemoryFs| {
+        // It can be deleted at any time.
+        let _ = files.remove(&paths::hint(Path::new(PATH)));
+        let options = Options { encryption: Some(key()), ..Options::new(PATH) };
+        follow(options, Arc::new(files.clone())).unwrap().1.count(CollectionId::ROOT)
+    };
+    for (left, is_marked) in [(1, false), (2, true)] {
+        let files = worn(left);
+        let (mut writer, _) = open_on(&files);
+        set(&mut writer, "b").unwrap();
+        writer.write_live();
+        writer.close().unwrap();
+        let is_there = files.open(&paths::live(Path::new(PATH)), OpenMode::Read).is_ok();
+        assert_eq!((is_there, followed(&files)), (!is_marked, 2), "with {left} seals left");
+    }
 }
 
 #[test]
