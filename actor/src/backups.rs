@@ -16,6 +16,7 @@ use crate::compactions::Pace;
 use crate::error::Result;
 use crate::fs::FileSystem;
 use crate::link::Link;
+use crate::works::{WorkKind, Works};
 
 /// What a backup holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -77,7 +78,7 @@ impl Backups {
         let (source, settings) = (writer.backup_source(), self.settings.clone());
         let (own_link, is_cancelled) = (Arc::clone(link), Arc::clone(&cancelled));
         let back_up = move || {
-            let outcome = run(source, &request, &settings, &is_cancelled);
+            let outcome = run(source, &request, &settings, &is_cancelled, &own_link);
             reply.answer(outcome.map_err(|error| own_link.counted(error)));
         };
         // If there is no thread to be had, the closure and with it the reply is dropped, and the waiter is told so.
@@ -111,15 +112,19 @@ fn run(
     request: &BackupRequest,
     settings: &BackupSettings,
     cancelled: &AtomicBool,
+    link: &Arc<Link>,
 ) -> Result<BackupReport> {
     let start = Instant::now();
-    let is_cancelled = || cancelled.load(Ordering::Relaxed);
+    let ticket = Works::begin(link, WorkKind::Backup);
+    let is_cancelled = || cancelled.load(Ordering::Relaxed) || ticket.progress().is_cancelled();
     let mut pace = Pace::new(start, settings.bytes_per_second);
     let mut backup = begin(source, request, settings)?;
     loop {
         if is_cancelled() {
             return Err(EngineError::Cancelled.into());
         }
+        let (done, of) = backup.progress();
+        ticket.progress().note(done, of);
         match backup.step()? {
             BackupStep::Working { bytes } => pace.keep(bytes, is_cancelled),
             BackupStep::Done(BackedUp { sequence, since, bytes, records, .. }) => {

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use ferrumdb_engine::{self as engine, Reader, RepairReport, Verification, VerifyReport, VerifyStep};
@@ -24,6 +24,7 @@ pub struct Progress(Arc<Figures>);
 struct Figures {
     done: AtomicU64,
     of: AtomicU64,
+    is_cancelled: AtomicBool,
 }
 
 impl Progress {
@@ -48,6 +49,14 @@ impl Progress {
     pub(crate) fn note(&self, done: u64, of: u64) {
         self.0.done.store(done, Ordering::Relaxed);
         self.0.of.store(of, Ordering::Relaxed);
+    }
+
+    pub(crate) fn cancel(&self) {
+        self.0.is_cancelled.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.0.is_cancelled.load(Ordering::Relaxed)
     }
 }
 

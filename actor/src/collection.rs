@@ -10,6 +10,7 @@ mod updates;
 mod writes;
 
 pub use history::KeyHistory;
+pub use ordered::DeletionReport;
 
 use std::fmt;
 use std::sync::Arc;

@@ -10,6 +10,7 @@ use ferrumdb_engine::{
 
 use crate::Key;
 use crate::backups::{BackupReport, BackupRequest};
+use crate::collection::DeletionReport;
 use crate::compactions::{CompactionAnswer, CompactionReport};
 use crate::error::{Error, Result};
 use crate::index_builds::BuildAnswer;
@@ -34,7 +35,7 @@ pub(crate) enum Command {
     /// Keep the order of a collection's keys from now on.
     KeepOrder(CollectionId),
     /// Delete all documents in a range, of the collection of this name or of the root.
-    DeleteRange(Option<Key>, Box<KeyBounds>, Reply<u64>),
+    DeleteRange(Option<Key>, Box<KeyBounds>, Reply<DeletionReport>),
     /// Let another key open the database from now on.
     Rekey(EncryptionKey, Reply<()>),
     /// Compact the database.

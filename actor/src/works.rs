@@ -26,6 +26,8 @@ pub enum WorkKind {
     Compaction,
     /// The file is verified.
     Verification,
+    /// A backup is made.
+    Backup,
     /// An index is built.
     Index {
         /// The collection, unless that is the root.
@@ -70,6 +72,15 @@ impl Works {
             of: progress.of(),
         };
         register.open.iter().map(work).collect()
+    }
+
+    /// Stops all work of a kind that looks whether it is wanted, and says whether there is some.
+    pub(crate) fn cancel(&self, meant: &WorkKind) -> bool {
+        let register = self.lock();
+        let mut found = register.open.iter().filter(|(_, kind, _)| kind == meant).peekable();
+        let is_some = found.peek().is_some();
+        found.for_each(|(_, _, progress)| progress.cancel());
+        is_some
     }
 
     fn lock(&self) -> MutexGuard<'_, Register> {

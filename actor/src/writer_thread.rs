@@ -10,6 +10,7 @@ use ferrumdb_engine::{
 };
 
 use crate::backups::{BackupSettings, Backups};
+use crate::collection::DeletionReport;
 use crate::command::{Command, Reply, Write};
 use crate::compactions::{CompactionAnswer, CompactionSettings, Compactions};
 use crate::error::Error;
@@ -235,7 +236,7 @@ impl WriterThread {
         }
     }
 
-    fn delete_range(&mut self, name: Option<&Key>, bounds: &KeyBounds, reply: Reply<u64>) {
+    fn delete_range(&mut self, name: Option<&Key>, bounds: &KeyBounds, reply: Reply<DeletionReport>) {
         let collection = match name {
             None => CollectionId::ROOT,
             Some(name) => self.writer.find_collection(name).unwrap_or(CollectionId::NONE),
@@ -246,7 +247,7 @@ impl WriterThread {
             self.link.counters.add(Counter::Deletes, *documents);
             self.link.counters.add(Counter::Commits, u64::from(*documents > 0));
         }
-        let outcome = outcome.map(|erased| erased.documents);
+        let outcome = outcome.map(|Erased { sequence, documents }| DeletionReport { sequence, documents });
         reply.answer(outcome.map_err(|error| self.link.counted(error.into())));
         self.link.bell.ring();
         self.tidy();

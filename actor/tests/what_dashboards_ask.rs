@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use ferrumdb::{Config, FerrumDB, FsyncPolicy, Key, Transaction, WatchOptions, Work, WorkKind};
+use ferrumdb::{Config, ErrorKind, FerrumDB, FsyncPolicy, Key, Transaction, WatchOptions, Work, WorkKind};
 use serde_json::json;
 
 #[test]
@@ -88,6 +88,31 @@ fn long_work_is_told_while_it_goes_on() {
     assert!(0 < done && done <= of, "{done} of {of}");
     compacting.wait().unwrap();
     assert_eq!(db.works(), []);
+}
+
+#[test]
+fn a_backup_tells_how_far_it_is_and_can_be_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config::new(folder.path().join("my.db")).with_fsync_policy(FsyncPolicy::Never);
+    // Slow enough to be seen, and to be stopped long before its end.
+    let db = FerrumDB::open(config.with_compaction_rate(4 << 20)).wait().unwrap();
+    for number in 0..8 {
+        db.set(format!("big:{number}"), json!("x".repeat(1 << 20))).wait().unwrap();
+    }
+    assert!(!db.cancel_backups(), "there is none");
+    let stopped = db.backup_to(folder.path().join("stopped.db"));
+    let seen = std::iter::repeat_with(|| db.works()).find(|works| works.iter().any(|work| work.done > 0));
+    let Work { kind, done, of, .. } = seen.unwrap()[0].clone();
+    assert_eq!(kind, WorkKind::Backup);
+    assert!(8 << 20 < of && done < of, "{done} of {of}");
+    assert!(db.cancel_backups());
+    assert_eq!(stopped.wait().unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(db.works(), []);
+    let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(
+        names.into_iter().all(|name| !name.to_string_lossy().contains("stopped")),
+        "nothing is left of it"
+    );
 }
 
 #[test]

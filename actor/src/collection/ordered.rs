@@ -5,6 +5,7 @@ use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
 use ferrumdb_engine::{self as engine, CollectionId, KeyBounds, Snapshot};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::Collection;
@@ -12,7 +13,17 @@ use crate::command::{Command, Reply};
 use crate::error::{Error, Result};
 use crate::pending::Pending;
 use crate::scan::{FieldScan, Scan, key_bounds};
-use crate::{Document, FieldPath, Key};
+use crate::{Document, FieldPath, Key, Sequence};
+
+/// What deleting a range has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct DeletionReport {
+    /// The commit; the newest one, if there was nothing to delete.
+    pub sequence: Sequence,
+    /// How many documents there were.
+    pub documents: u64,
+}
 
 impl Collection {
     /// The documents whose keys lie in a range, in the order of the keys' UTF-8 bytes, as they stand at this moment. The
@@ -158,7 +169,7 @@ impl Collection {
     /// # Errors
     /// As [`commit`](crate::FerrumDB::commit).
     pub fn delete_range<K: AsRef<str>>(&self, range: impl RangeBounds<K>) -> Pending<u64> {
-        self.erase(key_bounds(&range))
+        self.erase(key_bounds(&range)).then(|report| Ok(report.documents))
     }
 
     /// Deletes all documents whose keys begin with a text: as [`delete_range`](Self::delete_range).
@@ -166,6 +177,30 @@ impl Collection {
     /// # Errors
     /// As [`commit`](crate::FerrumDB::commit).
     pub fn delete_prefix(&self, prefix: impl AsRef<str>) -> Pending<u64> {
+        self.delete_prefix_with_report(prefix).then(|report| Ok(report.documents))
+    }
+
+    /// The same, for whoever wants to find the commit again: in the [change feed](crate::FerrumDB::watch), for instance, which
+    /// tells what each document has held.
+    ///
+    /// ```
+    /// use ferrumdb::{FerrumDB, WatchOptions};
+    ///
+    /// let db = FerrumDB::open_in_memory().wait()?;
+    /// db.set("session:1", "alice").wait()?;
+    /// let mut changes = db.watch(WatchOptions::everything().with_before())?;
+    /// let report = db.delete_prefix_with_report("session:").wait()?;
+    /// assert_eq!(report.documents, 1);
+    ///
+    /// let change = changes.next().expect("there is one")?;
+    /// assert_eq!(change.sequence, report.sequence);
+    /// assert_eq!(change.before.expect("there was one").as_str(), r#""alice""#);
+    /// # Ok::<(), ferrumdb::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`commit`](crate::FerrumDB::commit).
+    pub fn delete_prefix_with_report(&self, prefix: impl AsRef<str>) -> Pending<DeletionReport> {
         self.erase(KeyBounds::prefix(prefix.as_ref()))
     }
 
@@ -174,7 +209,7 @@ impl Collection {
     /// # Errors
     /// As [`commit`](crate::FerrumDB::commit).
     pub fn clear(&self) -> Pending<u64> {
-        self.send_erase(KeyBounds::all())
+        self.send_erase(KeyBounds::all()).then(|report| Ok(report.documents))
     }
 
     fn scan(&self, bounds: KeyBounds) -> Result<Scan> {
@@ -203,13 +238,13 @@ impl Collection {
         }
     }
 
-    fn erase(&self, bounds: KeyBounds) -> Pending<u64> {
+    fn erase(&self, bounds: KeyBounds) -> Pending<DeletionReport> {
         // Without the order every key is looked at, for whoever deletes ranges again.
         let _ = self.look_in_order();
         self.send_erase(bounds)
     }
 
-    fn send_erase(&self, bounds: KeyBounds) -> Pending<u64> {
+    fn send_erase(&self, bounds: KeyBounds) -> Pending<DeletionReport> {
         let (reply, receiver) = Reply::channel();
         self.db.link.send(Command::DeleteRange(self.name_key().cloned(), Box::new(bounds), reply), receiver)
     }

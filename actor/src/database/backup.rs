@@ -9,6 +9,7 @@ use crate::command::{Command, Reply};
 use crate::error::Result;
 use crate::export::Export;
 use crate::pending::Pending;
+use crate::works::WorkKind;
 
 impl FerrumDB {
     /// Writes a full backup to a new file, beside reads and writes: the database as it is when the writer comes to this
@@ -41,7 +42,8 @@ impl FerrumDB {
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists), [`NoSuchFolder`](crate::ErrorKind::NoSuchFolder),
     /// [`IsADirectory`](crate::ErrorKind::IsADirectory); [`Io`](crate::ErrorKind::Io), for instance when the disk is
     /// full; [`Damaged`](crate::ErrorKind::Damaged) when the database is not what was written;
-    /// [`Cancelled`](crate::ErrorKind::Cancelled) by a closing. Nothing is left of the backup then.
+    /// [`Cancelled`](crate::ErrorKind::Cancelled) by [`cancel_backups`](Self::cancel_backups) or a closing. Nothing is left
+    /// of the backup then.
     pub fn backup_to(&self, path: impl AsRef<Path>) -> Pending<BackupReport> {
         self.back_up(BackupRequest { to: path.as_ref().to_owned(), since: None })
     }
@@ -56,6 +58,12 @@ impl FerrumDB {
     /// [`backup_to`](Self::backup_to).
     pub fn backup_since(&self, sequence: Sequence, path: impl AsRef<Path>) -> Pending<BackupReport> {
         self.back_up(BackupRequest { to: path.as_ref().to_owned(), since: Some(sequence) })
+    }
+
+    /// Stops the backups that are under way, and says whether there were any. How far they are, [`works`](Self::works)
+    /// tells.
+    pub fn cancel_backups(&self) -> bool {
+        self.db.link.works.cancel(&WorkKind::Backup)
     }
 
     /// The documents, their expiries and the definitions of the indexes, as they are now, as lines of JSON:

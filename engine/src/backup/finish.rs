@@ -59,6 +59,11 @@ impl Finish {
         Ok(Some(self.place.position - from))
     }
 
+    /// How many bytes are still to be read.
+    pub(super) fn left(&self) -> u64 {
+        self.end.saturating_sub(self.place.position)
+    }
+
     /// Gives it its name, durably.
     pub(super) fn publish(self) -> Result<Written> {
         let Self { target, to, end, records, .. } = self;

@@ -83,6 +83,11 @@ impl Increment {
         Ok(Some(place.position - from))
     }
 
+    /// How many bytes of log there are to be read.
+    pub(super) fn log_bytes(&self) -> u64 {
+        self.source.end.saturating_sub(start(&self.source.header).position)
+    }
+
     /// The file, once everything is copied.
     pub(super) fn into_target(self) -> Target {
         self.target

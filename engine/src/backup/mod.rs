@@ -34,6 +34,8 @@ pub struct Backup {
     to: PathBuf,
     sequence: Sequence,
     since: Option<Sequence>,
+    /// How many bytes were read so far.
+    read: u64,
 }
 
 #[derive(Debug)]
@@ -100,7 +102,7 @@ impl BackupSource {
         )
         .map_err(|error| Error::io("begin to write", &to, error))?;
         let copying = Compaction::copying(Copying::Backup, source, history, target);
-        Ok(Backup { stage: Stage::Full(Box::new(copying)), to, sequence, since: None })
+        Ok(Backup { stage: Stage::Full(Box::new(copying)), to, sequence, since: None, read: 0 })
     }
 
     /// Begins an incremental backup: every commit after `since`.
@@ -115,11 +117,25 @@ impl BackupSource {
         increment?;
         let increment = Increment::begin(source, since, &to, file_system)?;
         let stage = Stage::Increment(Box::new(increment));
-        Ok(Backup { stage, to, sequence, since: Some(since) })
+        Ok(Backup { stage, to, sequence, since: Some(since), read: 0 })
     }
 }
 
 impl Backup {
+    /// How many bytes it has read, and of how many, as far as is known: those of the log, and then those that it has
+    /// written.
+    #[must_use]
+    pub fn progress(&self) -> (u64, u64) {
+        let of = match &self.stage {
+            // What is written is not longer than the log, which is read twice.
+            Stage::Full(copying) => copying.progress().1 / 2 * 3,
+            Stage::Increment(increment) => increment.log_bytes() * 2,
+            Stage::Finish(finish) => self.read + finish.left(),
+            Stage::Done => self.read,
+        };
+        (self.read, of.max(self.read))
+    }
+
     /// Does some more of it: about a megabyte, or a few syncs.
     ///
     /// # Errors
@@ -138,7 +154,9 @@ impl Backup {
             Stage::Finish(finish) => finish.step()?,
             Stage::Done => panic!("a backup is advanced until it is done"),
         };
-        bytes.map_or_else(|| self.go_on(), |bytes| Ok(BackupStep::Working { bytes }))
+        let Some(bytes) = bytes else { return self.go_on() };
+        self.read += bytes;
+        Ok(BackupStep::Working { bytes })
     }
 
     /// Goes on to the next stage, or ends the last.
