@@ -8,6 +8,7 @@ use ferrumdb::{Config, EncryptionKey, Restore};
 use zeroize::Zeroizing;
 
 use crate::exit::{Failure, Status};
+use crate::interrupt;
 use crate::options::Options;
 
 const VARIABLE: &str = "FERRUMDB_PASSPHRASE";
@@ -136,12 +137,21 @@ fn asked(prompt: &str, variable: &str, is_new: bool) -> Result<Zeroizing<String>
     if !io::stdin().is_terminal() {
         return Err(usage(format!("there is no terminal to ask for a passphrase on; set {variable}")));
     }
-    let ask = |prompt: &str| rpassword::prompt_password(prompt).map(Zeroizing::new);
+    // Whoever ends the program here would leave a terminal that shows no letters.
+    let _caught = interrupt::catch()?;
+    let ask = |prompt: &str| rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(unasked);
     let passphrase = ask(&format!("{prompt}: "))?;
     if is_new && ask("The same again: ")? != passphrase {
         return Err(usage("the two passphrases differ".to_owned()));
     }
     Ok(passphrase)
+}
+
+fn unasked(error: io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::Interrupted => Failure::new(Status::Refused, "stopped by Ctrl-C"),
+        _ => Failure::new(Status::Io, format!("could not ask for the passphrase: {error}")),
+    }
 }
 
 fn usage(message: String) -> Failure {

@@ -132,7 +132,14 @@ mod tests {
 
     #[test]
     fn every_command_teaches_by_examples() {
-        for command in Arguments::command().get_subcommands() {
+        let arguments = Arguments::command();
+        let nested = arguments.get_subcommands().flat_map(clap::Command::get_subcommands);
+        let of_index = |command: &clap::Command| format!("ferrumdb index {}", command.get_name());
+        for command in nested {
+            let help = command.get_after_help().map(|help| help.to_string()).unwrap_or_default();
+            assert!(help.starts_with("Examples:") && help.contains(&of_index(command)), "{help}");
+        }
+        for command in arguments.get_subcommands() {
             let help = command.get_after_help().map(|help| help.to_string()).unwrap_or_default();
             let call = format!("ferrumdb {}", command.get_name());
             let teaches = help.starts_with("Examples:") && help.contains(&call);

@@ -8,6 +8,7 @@ mod commands;
 mod exit;
 mod given;
 mod in_flight;
+mod interrupt;
 mod listings;
 mod opening;
 mod options;

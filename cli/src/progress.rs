@@ -7,14 +7,13 @@ use std::time::{Duration, Instant};
 use ferrumdb::{FerrumDB, Pending, WorkKind};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::exit::{Failure, Status};
 use crate::in_flight::Answer;
 use crate::options::Progress;
-use crate::output;
+use crate::{interrupt, output};
 
 const TICK: Duration = Duration::from_millis(100);
 const LINE_DISTANCE: Duration = Duration::from_secs(1);
-/// How often an answer is looked for where something is to be shown meanwhile.
-const LOOK_DISTANCE: Duration = Duration::from_millis(20);
 
 /// Work under way, of which so much is done.
 pub(crate) struct Work {
@@ -29,22 +28,19 @@ pub(crate) struct Work {
 pub(crate) enum Of {
     Bytes(Option<u64>),
     Documents(u64),
-    /// Nobody knows how far it is.
-    Nothing,
 }
 
 enum Shown {
     Drawn(ProgressBar),
-    Lines { last: Cell<Instant>, start: Instant, of: Cell<Of> },
+    Lines { last: Cell<Instant>, of: Cell<Of> },
     Nothing,
 }
 
 impl Work {
     pub(crate) fn begin(kind: Progress, what: &'static str, of: Of) -> Self {
-        let now = Instant::now();
         let shown = match kind {
             Progress::Auto if io::stderr().is_terminal() => Shown::Drawn(drawn(what, of)),
-            Progress::Plain => Shown::Lines { last: Cell::new(now), start: now, of: Cell::new(of) },
+            Progress::Plain => Shown::Lines { last: Cell::new(Instant::now()), of: Cell::new(of) },
             Progress::Auto | Progress::None => Shown::Nothing,
         };
         Self { shown, what, done: Cell::new(0) }
@@ -65,13 +61,10 @@ impl Work {
                     bar.set_message(result.to_owned());
                 }
             }
-            Shown::Lines { last, start, of } if last.get().elapsed() >= LINE_DISTANCE => {
+            Shown::Lines { last, of } if last.get().elapsed() >= LINE_DISTANCE => {
                 last.set(Instant::now());
                 match of.get() {
                     _ if !result.is_empty() => output::note(&format!("{} {result}", self.what)),
-                    Of::Nothing => {
-                        output::note(&format!("{} for {} s", self.what, start.elapsed().as_secs()))
-                    }
                     Of::Bytes(Some(total)) => output::note(&format!("{} {done} of {total} bytes", self.what)),
                     Of::Bytes(None) => output::note(&format!("{} {done} bytes", self.what)),
                     Of::Documents(total) => {
@@ -83,29 +76,30 @@ impl Work {
         }
     }
 
-    /// Waits for an answer.
-    pub(crate) fn wait<T>(&self, pending: Pending<T>) -> ferrumdb::Result<T> {
-        self.watch(pending, || (0, 0))
-    }
-
-    /// Waits for an answer, and shows meanwhile how much is done, and of how much: 0 while that is not known.
+    /// Waits for an answer, and shows meanwhile how much is done, and of how much: 0 while that is not known. On Ctrl-C `stop`
+    /// has to see to it that the answer comes soon; where that is nothing, nobody waits for it any more.
     pub(crate) fn watch<T>(
         &self,
         pending: Pending<T>,
         figures: impl Fn() -> (u64, u64),
-    ) -> ferrumdb::Result<T> {
-        if matches!(self.shown, Shown::Nothing) {
-            return pending.wait();
-        }
+        stop: Option<&dyn Fn()>,
+    ) -> Result<T, Failure> {
+        let _caught = interrupt::catch()?;
         let mut answer = Answer::Coming(pending);
-        while !answer.is_here_within(LOOK_DISTANCE) {
+        while !answer.is_here_within(interrupt::LOOK_DISTANCE) {
+            match (interrupt::is_wanted(), stop) {
+                (false, _) => {}
+                // It may not have begun when it is told for the first time.
+                (true, Some(stop)) => stop(),
+                (true, None) => return Err(Failure::new(Status::Refused, "stopped by Ctrl-C")),
+            }
             let (done, of) = figures();
             if of > 0 {
                 self.set_total(of);
             }
             self.reach(done, "");
         }
-        answer.wait()
+        Ok(answer.wait()?)
     }
 
     fn set_total(&self, total: u64) {
@@ -114,7 +108,6 @@ impl Work {
             Shown::Lines { of, .. } => of.set(match of.get() {
                 Of::Documents(_) => Of::Documents(total),
                 Of::Bytes(_) => Of::Bytes(Some(total)),
-                Of::Nothing => Of::Nothing,
             }),
             Shown::Nothing => {}
         }
@@ -122,8 +115,8 @@ impl Work {
 }
 
 /// How far the work of some kind is that a database does.
-pub(crate) fn told_of(db: &FerrumDB, is_meant: impl Fn(&WorkKind) -> bool) -> (u64, u64) {
-    let work = db.works().into_iter().find(|work| is_meant(&work.kind));
+pub(crate) fn told_of(db: &FerrumDB, meant: &WorkKind) -> (u64, u64) {
+    let work = db.works().into_iter().find(|work| work.kind == *meant);
     work.map_or((0, 0), |work| (work.done, work.of))
 }
 
@@ -149,7 +142,6 @@ fn drawn(what: &'static str, of: Of) -> ProgressBar {
             ProgressBar::new(documents),
             "{bar:24} {percent:>3} %  {human_pos}/{human_len} documents  {per_sec}  {eta} left",
         ),
-        Of::Nothing => (ProgressBar::new_spinner(), "{spinner} {msg}  {elapsed}"),
     };
     // It moves on its own while the work stands still.
     bar.enable_steady_tick(TICK);

@@ -12,7 +12,9 @@ use crate::exit::{Failure, Status};
 pub(crate) fn start(db: &FerrumDB, options: Options) -> Result<Studio, Failure> {
     serve(db, options).map_err(|error| match error {
         ServeError::Database(error) => error.into(),
-        ServeError::NotLoopback { .. } => Failure::new(Status::Usage, error.to_string()),
+        ServeError::NotLoopback { .. } | ServeError::NotAnAddress { .. } => {
+            Failure::new(Status::Usage, error.to_string())
+        }
         _ => Failure::new(Status::Io, error.to_string()),
     })
 }

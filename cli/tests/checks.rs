@@ -127,7 +127,7 @@ fn an_encrypted_file_needs_its_key_and_ends_with_status_2() {
 }
 
 #[test]
-fn a_file_in_use_ends_with_status_3() {
+fn a_file_in_use_is_verified_beside_its_owner_and_repaired_by_nobody() {
     use std::io::{BufRead, BufReader, Write};
 
     let folder = tempdir().unwrap();
@@ -138,8 +138,18 @@ fn a_file_in_use_ends_with_status_3() {
     let mut line = String::new();
     BufReader::new(owner.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "3\n");
-    assert_eq!(run(folder.path(), &["verify", "my.db"], "").0, 3);
+    let (status, out, err) = run(folder.path(), &["verify", "my.db"], "");
+    // The commit that says that the file is open is there, too.
+    assert!(status == 0 && out.starts_with("my.db is sound: 3 documents in "), "{out}{err}");
+    assert!(err.contains("what it has committed by now is verified"), "{err}");
+    let (status, out, _) = run(folder.path(), &["verify", "my.db", "--json"], "");
+    let told: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((status, &told["followed"], &told["sound"]), (0, &true.into(), &true.into()));
     assert_eq!(run(folder.path(), &["repair", "my.db", "--to", "new.db"], "").0, 3);
+    spoil(folder.path(), THIRD + 50);
+    let (status, out, err) = run(folder.path(), &["verify", "my.db"], "");
+    assert!(status == 4 && (out + &err).contains(&format!("byte {THIRD}")), "{err}");
+    spoil(folder.path(), THIRD + 50);
     drop(stdin);
     assert!(owner.wait().unwrap().success());
     assert_eq!(run(folder.path(), &["verify", "my.db"], "").0, 0);

@@ -191,3 +191,43 @@ fn every_status_comes_as_the_page_says_and_as_json_with_the_error() {
     let error: Value = serde_json::from_str(&err).unwrap();
     assert_eq!((status, &error["kind"]), (3, &"Locked".into()), "{err}");
 }
+
+#[test]
+fn whoever_has_read_enough_is_no_error() {
+    let folder = tempdir().unwrap();
+    let folder = folder.path();
+    // More than a pipe holds.
+    let lines: String = (0..40_000).map(|number| format!("{{\"n\":{number},\"t\":1}}\n")).collect();
+    fs::write(folder.join("docs.ndjson"), lines).unwrap();
+    run(folder, &["import", "my.db", "docs.ndjson", "--fsync=never"], "");
+    let verbs: [(&[&str], i32); 6] = [
+        (&["keys", "my.db"], 0),
+        (&["export", "my.db"], 0),
+        (&["find", "my.db", "t", "1", "--documents"], 0),
+        (&["watch", "my.db", "--since", "0"], 0),
+        (&["keys", "my.db", "--json"], 0),
+        // The lines behind were not carried out.
+        (&["my.db"], 6),
+    ];
+    for (arguments, expected) in verbs {
+        let mut child = ferrumdb(folder).args(arguments).spawn().unwrap();
+        drop(child.stdin.take().unwrap().write_all(b"KEYS\nCOUNT\n"));
+        let mut first = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        assert!(!first.is_empty());
+        let (status, _, err) = common::read(&child.wait_with_output().unwrap());
+        assert_eq!((status, err.as_str()), (expected, ""), "{arguments:?}");
+    }
+}
+
+#[test]
+fn colours_are_for_terminals_alone() {
+    let folder = tempdir().unwrap();
+    let folder = folder.path();
+    run(folder, &["set", "my.db", "a", "{\"n\":1}"], "");
+    for arguments in [&["get", "my.db", "a"][..], &["get", "my.db"], &["--help"], &["info", "my.db"]] {
+        let output = ferrumdb(folder).args(arguments).env("TERM", "xterm-256color").output().unwrap();
+        let (_, out, err) = common::read(&output);
+        assert!(!(out + &err).contains('\u{1b}'), "{arguments:?}");
+    }
+}

@@ -3,20 +3,21 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use ferrumdb::Sequence;
+use ferrumdb::{Sequence, WorkKind};
 use serde_json::json;
 
 use crate::exit::{Outcome, Status};
 use crate::opening::{closing, open_existing};
 use crate::options::Options;
 use crate::output::Output;
-use crate::progress::{Of, Work};
+use crate::progress::{Of, Work, told_of};
 
 const EXAMPLES: &str = r#"Examples:
   ferrumdb backup my.db sunday.db                 everything; it prints the commit up to which that is, say 4711
   ferrumdb backup my.db monday.inc --since 4711   what was committed after that
 
-A backup gets its name when it is whole, on the disk, read back and verified. It never replaces a file. A full one is a
+A backup gets its name when it is whole, on the disk, read back and verified. It never replaces a file, and Ctrl-C leaves
+nothing of it. A full one is a
 database by itself, compacted. An incremental one is restored together with the full one: see `ferrumdb restore --help`."#;
 
 /// Copies a database to a new file, whole or only what is new, and verifies it.
@@ -38,12 +39,15 @@ pub(crate) struct Backup {
 pub(super) fn run(arguments: &Backup, options: &Options) -> Outcome {
     let db = open_existing(&arguments.database, options)?;
     let report = closing(&db, || {
-        let work = Work::begin(options.progress, "backing up", Of::Nothing);
+        let work = Work::begin(options.progress, "backing up, read", Of::Bytes(Some(0)));
         let backup = match arguments.since {
             Some(since) => db.backup_since(Sequence(since), &arguments.to),
             None => db.backup_to(&arguments.to),
         };
-        Ok(work.wait(backup)?)
+        let stop = || {
+            db.cancel_backups();
+        };
+        work.watch(backup, || told_of(&db, &WorkKind::Backup), Some(&stop))
     })?;
     let what = match report.since {
         Some(since) => format!("the commits from {} to {}", since.0 + 1, report.sequence),

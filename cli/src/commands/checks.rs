@@ -5,24 +5,26 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use ferrumdb::{Finding, LostCommits, Progress, RepairReport, VerifyReport};
+use ferrumdb::{ErrorKind, FerrumDB, Finding, LostCommits, Progress, RepairReport, VerifyReport, WorkKind};
 use serde_json::{Value, json};
 
 use crate::access::Access;
 use crate::exit::{Failure, Outcome, Status};
+use crate::opening::closing;
 use crate::options::Options;
 use crate::output::{self, Output, typed};
-use crate::progress::{Of, Work};
+use crate::progress::{Of, Work, told_of};
 
 const VERIFY_EXAMPLES: &str = r#"Examples:
   ferrumdb verify my.db                  one line for each thing that is wrong, or one that all is well
   ferrumdb verify my.db --json           the same for programs, as one object
 
-The file must not be open elsewhere; it is only read, and need not be one that can be opened. All of it is read: each
-checksum, the order of records and commits, each document, and whether the hint file beside it says what the log says.
-An end that a crash left unfinished is no damage: opening the file cuts it off.
+The file is only read, and need not be one that can be opened. All of it is read: each checksum, the order of records and
+commits, each document, and whether the hint file beside it says what the log says. An end that a crash left unfinished is
+no damage: opening the file cuts it off. If another process has the file open, what that has committed by now is verified
+beside it; with --wait, that is waited for before.
 
-Exit status: 0 the file is sound, 3 it is in use, 4 it is damaged, 5 it cannot be read."#;
+Exit status: 0 the file is sound, 4 it is damaged, 5 it cannot be read."#;
 
 /// Reads all of a database file, and tells what is not as it should be.
 #[derive(Debug, Args)]
@@ -57,16 +59,21 @@ pub(crate) struct Repair {
 
 /// Verifies the file that the arguments name.
 pub(super) fn verify(arguments: &Verify, options: &Options) -> Outcome {
-    let progress = Progress::new();
-    let access = Access::of(options, &arguments.database)?;
-    let config = access.config(&arguments.database)?.with_progress(&progress);
-    let work = Work::begin(options.progress, "verifying", Of::Bytes(Some(0)));
-    let outcome = work.watch(ferrumdb::verify(config), || (progress.done(), progress.of()));
-    drop(work);
-    let report = outcome?;
+    let path = &arguments.database;
+    let access = Access::of(options, path)?;
+    let (report, is_followed) = match closed(path, &access, options) {
+        // What another process has committed by now can be looked at beside it.
+        Err(failure) if failure.kind == Some(ErrorKind::Locked) => {
+            let told = format!("{}; what it has committed by now is verified", failure.message);
+            let report = along(path, &access, options)?;
+            output::warning(&told);
+            (report, true)
+        }
+        outcome => (outcome?, false),
+    };
     let mut output = Output::standard(options.mode());
     if output.mode().is_some() {
-        output.report(&verify_as_json(&report), "")?;
+        output.report(&verify_as_json(&report, is_followed), "")?;
         output.flush()?;
         return Ok(if report.is_sound() { Status::Good } else { Status::Damaged });
     }
@@ -75,7 +82,7 @@ pub(super) fn verify(arguments: &Verify, options: &Options) -> Outcome {
     }
     if report.is_sound() {
         let VerifyReport { documents, commits, sequence, bytes, .. } = report;
-        let path = arguments.database.display();
+        let path = path.display();
         output.text(&format!(
             "{path} is sound: {} in {}, the newest {sequence}, in {} of log",
             counted(documents, "document"),
@@ -90,7 +97,23 @@ pub(super) fn verify(arguments: &Verify, options: &Options) -> Outcome {
             counted(report.torn_bytes, "byte")
         ));
     }
-    damaged(&arguments.database, &report)
+    damaged(path, &report)
+}
+
+fn closed(path: &Path, access: &Access<'_>, options: &Options) -> Result<VerifyReport, Failure> {
+    let progress = Progress::new();
+    let config = access.config(path)?.with_progress(&progress);
+    let work = Work::begin(options.progress, "verifying", Of::Bytes(Some(0)));
+    work.watch(ferrumdb::verify(config), || (progress.done(), progress.of()), None)
+}
+
+/// The same beside the process that has it open.
+fn along(path: &Path, access: &Access<'_>, options: &Options) -> Result<VerifyReport, Failure> {
+    let db = FerrumDB::open(access.config(path)?.read_only()).wait()?;
+    closing(&db, || {
+        let work = Work::begin(options.progress, "verifying", Of::Bytes(Some(0)));
+        work.watch(db.verify(), || told_of(&db, &WorkKind::Verification), None)
+    })
 }
 
 /// Repairs the file that the arguments name.
@@ -99,7 +122,8 @@ pub(super) fn repair(arguments: &Repair, options: &Options) -> Outcome {
     let access = Access::of(options, &arguments.database)?;
     let config = access.config(&arguments.database)?.with_progress(&progress);
     let work = Work::begin(options.progress, "repairing", Of::Bytes(Some(0)));
-    let outcome = work.watch(ferrumdb::repair(config, &arguments.to), || (progress.done(), progress.of()));
+    let repairing = ferrumdb::repair(config, &arguments.to);
+    let outcome = work.watch(repairing, || (progress.done(), progress.of()), None);
     drop(work);
     let report = outcome?;
     let status = if report.is_complete() { Status::Good } else { Status::Damaged };
@@ -183,7 +207,7 @@ fn counted(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-fn verify_as_json(report: &VerifyReport) -> Value {
+fn verify_as_json(report: &VerifyReport, is_followed: bool) -> Value {
     let findings = report.findings.iter().map(|finding| {
         json!({
             "position": finding.position,
@@ -200,6 +224,7 @@ fn verify_as_json(report: &VerifyReport) -> Value {
         "documents": report.documents,
         "bytes": report.bytes,
         "torn_bytes": report.torn_bytes,
+        "followed": is_followed,
         "findings": findings.collect::<Vec<_>>(),
         "findings_total": report.findings_total,
     })

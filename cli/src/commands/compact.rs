@@ -16,7 +16,8 @@ const EXAMPLES: &str = r#"Examples:
   ferrumdb compact my.db           writes the file anew without what is not needed any more
   ferrumdb info my.db              says beforehand how much that would win: dead_bytes
 
-It needs room for a second file, which takes the place of the first only when it is whole and on the disk. What was
+It needs room for a second file, which takes the place of the first only when it is whole and on the disk. Ctrl-C stops it,
+and leaves the first as it was. What was
 replaced or deleted is gone from the file then, and from the history of its key."#;
 
 /// Wins back the room of what was replaced, deleted, or has expired.
@@ -32,7 +33,8 @@ impl Compact {
         let db = open_existing(&self.database, options)?;
         let report = closing(&db, || {
             let work = Work::begin(options.progress, "compacting, read", Of::Bytes(Some(0)));
-            Ok(work.watch(db.compact(), || told_of(&db, |kind| *kind == WorkKind::Compaction))?)
+            let stop = || drop(db.cancel_compaction().wait());
+            work.watch(db.compact(), || told_of(&db, &WorkKind::Compaction), Some(&stop))
         })?;
         let mut output = Output::standard(options.mode());
         let (before, after, dropped) = (report.bytes_before, report.bytes_after, report.records_dropped);

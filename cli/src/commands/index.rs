@@ -19,6 +19,20 @@ const EXAMPLES: &str = r#"Examples:
 
 An index is built once, kept up with every commit, and there again when the file is opened again."#;
 
+const CREATE_EXAMPLES: &str = r#"Examples:
+  ferrumdb index create my.db role               beside whoever reads; Ctrl-C gives it up
+  ferrumdb index create my.db address.city       on a field in a field
+  ferrumdb index create my.db '["a.b","c"]'      on a field whose name has a dot
+  ferrumdb index create my.db total --collection orders --if-absent"#;
+
+const DROP_EXAMPLES: &str = r#"Examples:
+  ferrumdb index drop my.db role                 documents stay; finding by role looks at all of them then
+  ferrumdb index drop my.db total --collection orders"#;
+
+const LIST_EXAMPLES: &str = r#"Examples:
+  ferrumdb index list my.db                      entries, how often each was asked, memory
+  ferrumdb index list my.db --json | jq -r '.[].field'"#;
+
 /// Creates, drops and lists indexes.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, arg_required_else_help = true)]
@@ -30,6 +44,7 @@ pub(crate) struct Index {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Creates an index on a field
+    #[command(after_help = CREATE_EXAMPLES)]
     Create {
         #[command(flatten)]
         place: Place,
@@ -41,6 +56,7 @@ enum Action {
         if_absent: bool,
     },
     /// Drops the index on a field
+    #[command(after_help = DROP_EXAMPLES)]
     Drop {
         #[command(flatten)]
         place: Place,
@@ -49,6 +65,7 @@ enum Action {
         field: FieldPath,
     },
     /// Lists the indexes: entries, uses, memory
+    #[command(after_help = LIST_EXAMPLES)]
     List {
         #[command(flatten)]
         place: Place,
@@ -84,9 +101,9 @@ fn create(opened: &mut Opened, field: &FieldPath, if_absent: bool, options: &Opt
         return Ok(Status::Good);
     }
     let work = Work::begin(options.progress, "building the index", Of::Documents(0));
-    let created = work.watch(used.create_index(field.clone()), || {
-        told_of(db, |kind| matches!(kind, WorkKind::Index { .. }))
-    });
+    let kind = WorkKind::Index { collection: used.name().map(Into::into), field: field.clone() };
+    let stop = || drop(used.drop_index(field.clone()));
+    let created = work.watch(used.create_index(field.clone()), || told_of(db, &kind), Some(&stop));
     drop(work);
     output.report(&json!({"field": name, "sequence": created?}), "OK")?;
     Ok(Status::Good)

@@ -52,7 +52,8 @@ impl Rekey {
             db.rekey(self.secret()?.encryption_key()).wait()?;
             if self.renew {
                 let work = Work::begin(options.progress, "encrypting anew, read", Of::Bytes(Some(0)));
-                work.watch(db.compact(), || told_of(&db, |kind| *kind == WorkKind::Compaction))?;
+                let stop = || drop(db.cancel_compaction().wait());
+                work.watch(db.compact(), || told_of(&db, &WorkKind::Compaction), Some(&stop))?;
             }
             Ok(())
         })?;

@@ -1,7 +1,6 @@
 //! The command that serves a database to a browser. Never answers a request itself.
 
 use std::path::PathBuf;
-use std::sync::mpsc;
 
 use clap::Args;
 use ferrumdb::{ErrorKind, FerrumDB};
@@ -9,6 +8,7 @@ use ferrumdb_studio::DEFAULT_PORT;
 use serde_json::json;
 
 use crate::exit::{Failure, Outcome, Status};
+use crate::interrupt;
 use crate::opening::{closing, open, open_to_read};
 use crate::options::Options;
 use crate::output::{self, Output};
@@ -20,6 +20,7 @@ const EXAMPLES: &str = r#"Examples:
   ferrumdb web my.db --write --open   and a browser shows it
   ferrumdb web my.db --port 8080      on this port, or the next one that is free
   ferrumdb web my.db --json           its address and its token for programs, as one object
+  ferrumdb web my.db --public-url https://db.example.org/ferrum/     behind a reverse proxy on this machine
 
 Without --write, the file is followed: any process can open it meanwhile. With it, this process owns the file; if another one
 does already, it is followed. The address works once, in one browser. It is answered on this machine only; from
@@ -39,6 +40,10 @@ pub(crate) struct Web {
     /// Listen on this loopback address alone, instead of all of them
     #[arg(long, value_name = "ADDRESS")]
     host: Option<String>,
+
+    /// The address under which a reverse proxy on this machine serves it
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
 
     /// Let documents be changed, and make the file if need be
     #[arg(long, conflicts_with = "read_only")]
@@ -73,14 +78,11 @@ impl Web {
         if let Some(host) = &self.host {
             served = served.with_host(host);
         }
-        let (end, ended) = mpsc::sync_channel(1);
+        if let Some(url) = &self.public_url {
+            served = served.with_public_url(url);
+        }
         // ORDER: before anybody is told where it is, so that whoever ends it at once ends it well.
-        let tell = move || {
-            // Whoever presses it twice is told the same.
-            let _ = end.try_send(());
-        };
-        ctrlc::set_handler(tell)
-            .map_err(|error| Failure::new(Status::Io, format!("could not catch Ctrl-C: {error}")))?;
+        let caught = interrupt::catch()?;
         let studio = studio::start(db, served)?;
         let url = studio.launch_url();
         let mut output = Output::standard(options.mode());
@@ -92,8 +94,7 @@ impl Web {
         if self.open {
             studio::show(&url)?;
         }
-        // It is never dropped before: the handler holds the other end.
-        let _ = ended.recv();
+        caught.wait();
         studio.stop();
         Ok(Status::Good)
     }

@@ -2,10 +2,9 @@
 //! database.
 
 use std::borrow::Cow;
-use std::time::{Duration, Instant};
 
 use anstyle::Style;
-use ferrumdb::{Collection, FerrumDB};
+use ferrumdb::{Collection, FerrumDB, Key};
 use rustyline::completion::{Completer, Pair};
 use rustyline::highlight::Highlighter;
 use rustyline::hint::{Hint, Hinter};
@@ -15,11 +14,8 @@ use rustyline::{Context, Helper};
 use super::editing::{self, Wanted, What};
 use crate::output;
 
-/// The most keys that are offered, and the longest time for which they are looked for.
+/// The most keys that are offered.
 const CANDIDATES_MAX: usize = 100;
-const SEARCH_TIME_MAX: Duration = Duration::from_millis(50);
-/// The clock is read once in so many keys.
-const KEYS_PER_LOOK: usize = 1024;
 
 /// The longest line for which hints are worked out at every key press.
 const HINT_BYTES_MAX: usize = 4 << 10;
@@ -45,21 +41,14 @@ impl LineHelper {
         self.used.clone_from(used);
     }
 
-    /// The keys that begin so, and whether these are all.
+    /// The first keys that begin so, in their order, and whether these are all. Asking for the first time begins to keep the
+    /// order, so that from then on this costs what is offered.
     fn keys(&self, begun: &str) -> (Vec<String>, bool) {
-        let start = Instant::now();
-        let mut found = Vec::new();
-        let Ok(keys) = self.used.keys() else { return (found, true) };
-        for (place, key) in keys.enumerate() {
-            let too_late = place % KEYS_PER_LOOK == KEYS_PER_LOOK - 1 && start.elapsed() > SEARCH_TIME_MAX;
-            if found.len() == CANDIDATES_MAX || too_late {
-                return (found, false);
-            }
-            if key.starts_with(begun) {
-                found.push(output::typed(&key).into_owned());
-            }
-        }
-        (found, true)
+        let Ok(scan) = self.used.prefix(begun) else { return (Vec::new(), true) };
+        let mut found: Vec<Key> = scan.limit(CANDIDATES_MAX + 1).keys().collect();
+        let all = found.len() <= CANDIDATES_MAX;
+        found.truncate(CANDIDATES_MAX);
+        (found.iter().map(|key| output::typed(key).into_owned()).collect(), all)
     }
 
     fn collections(&self, begun: &str) -> Vec<String> {

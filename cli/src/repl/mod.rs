@@ -5,7 +5,6 @@ mod command;
 mod editing;
 mod helper;
 mod history;
-mod interrupt;
 mod modes;
 mod pipe;
 mod reading;

@@ -9,10 +9,10 @@ use std::time::Duration;
 use ferrumdb::WatchOptions;
 
 use super::command::Dot;
-use super::interrupt;
 use super::session::{Flow, Origin, Session};
 use crate::commands::{export, import};
 use crate::exit::{Failure, Status};
+use crate::interrupt;
 use crate::listings::{CHANGE_COLUMNS, push_change};
 use crate::opening;
 use crate::output::{self, Plain};

@@ -7,9 +7,10 @@ use serde_json::json;
 
 use super::command::{Command, help};
 use super::session::NIL;
+use super::speed;
 use super::view::{View, Which};
-use super::{interrupt, speed};
 use crate::commands::info;
+use crate::interrupt;
 use crate::listings;
 use crate::output::{Cell, Mode, Output};
 use crate::time::seconds_left;

@@ -10,11 +10,11 @@ use ferrumdb::{Collection, Error, FerrumDB, OpenTransaction, Snapshot};
 use ferrumdb_studio::Studio;
 
 use super::command::{self, Command};
-use super::interrupt;
 use super::reading::{self, Told};
 use super::view::View;
 use super::writing::{self, Answered, Write};
 use crate::exit::Status;
+use crate::interrupt;
 use crate::options::Options;
 use crate::output::{self, Output};
 

@@ -7,28 +7,29 @@ use rustyline::{ColorMode, CompletionType, Config, Editor};
 
 use super::helper::LineHelper;
 use super::history::{History, LINES_MAX};
-use super::interrupt;
 use super::session::{Flow, Origin, Session};
 use crate::exit::{Failure, Status};
+use crate::interrupt::{self, Caught};
 use crate::output::{self, Output};
 
 /// A terminal with somebody in front of it.
 pub(super) struct Terminal {
     editor: Editor<LineHelper, FileHistory>,
     history: History,
+    _caught: Caught,
 }
 
 impl Terminal {
     pub(super) fn open(output: &Output) -> Result<Self, Failure> {
-        interrupt::catch()?;
+        let caught = interrupt::catch()?;
         let mut editor = editor(output.is_coloured()).map_err(unusable)?;
         let history = History::load(&mut editor);
-        Ok(Self { editor, history })
+        Ok(Self { editor, history, _caught: caught })
     }
 
     /// Prompts for commands until one leaves, Ctrl-D does, or another database is opened.
     pub(super) fn run(&mut self, session: &mut Session<'_>) -> Result<Option<FerrumDB>, Failure> {
-        let Self { editor, history } = self;
+        let Self { editor, history, .. } = self;
         greet(session)?;
         let hints = session.output().is_coloured();
         editor.set_helper(Some(LineHelper::new(session.db.clone(), hints)));

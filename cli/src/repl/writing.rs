@@ -4,8 +4,8 @@
 use ferrumdb::{Collection, CompactionReport, FerrumDB, FieldPath, OpenTransaction, Result, Sequence};
 
 use super::command::Command;
-use super::interrupt;
 use crate::in_flight::Answer;
+use crate::interrupt;
 use crate::typed::Value;
 
 /// A write under way.

@@ -46,6 +46,7 @@ impl Terminal {
         assert!(self.tmux().args(["send-keys", key]).status().unwrap().success());
     }
 
+    #[allow(dead_code, reason = "not every file of tests prompts")]
     pub(crate) fn prompt(&self, arguments: &str) {
         // What an earlier prompt has left on the screen would be taken for this one.
         self.type_in("clear; echo cleared", "Enter");
@@ -78,6 +79,23 @@ impl Terminal {
             std::thread::sleep(Duration::from_millis(20));
         }
         false
+    }
+
+    /// Waits for a prompt behind which nothing that is typed is shown. What is typed before that is thrown away.
+    #[allow(dead_code, reason = "not every file of tests asks")]
+    pub(crate) fn wait_for_unseen(&self, prompt: &str) {
+        self.wait_for(prompt);
+        let tty = self.tmux().args(["display-message", "-p", "#{pane_tty}"]).output().unwrap();
+        let tty = String::from_utf8(tty.stdout).unwrap();
+        let start = Instant::now();
+        loop {
+            let state = Command::new("stty").args(["-a", "-F", tty.trim()]).output().unwrap();
+            if String::from_utf8(state.stdout).unwrap().contains(" -echo ") {
+                return;
+            }
+            assert!(start.elapsed() < PATIENCE, "what is typed is shown");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     fn capture(&self, options: &[&str]) -> String {

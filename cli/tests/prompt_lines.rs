@@ -1,4 +1,5 @@
-//! The prompt in a real terminal, which tmux provides. Never touches a tmux server but its own.
+//! How lines are typed at the prompt of a real terminal, which tmux provides: editing, completion, history, colours. Never
+//! touches a tmux server but its own.
 #![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
