@@ -1,5 +1,5 @@
 //! Owns the databases that the tests of the page look at in a browser: a small one, served three times, to be changed, to be
-//! read, and by a follower; and one of a million documents. It never outlives its input, which whoever started it holds open.
+//! read, and by a follower; one of a million documents; and an encrypted one that is empty. It never outlives its input, which whoever started it holds open.
 
 use std::error::Error;
 use std::io::{Read, Write};
@@ -27,11 +27,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let beside = FerrumDB::open(Config::new(&path).read_only()).wait()?;
     let follower = serve(&beside, Options::new().with_port(0).with_writes(true))?;
     let many = serve(&large, Options::new().with_port(0))?;
+    let empty = Config::new(folder.path().join("empty.db")).with_encryption([7; 32]);
+    let nothing = serve(&FerrumDB::open(empty).wait()?, Options::new().with_port(0).with_writes(true))?;
     let told = json!({
         "write": served(&write),
         "read": served(&read),
         "follower": served(&follower),
         "large": served(&many),
+        "empty": served(&nothing),
         "million": million,
     });
     writeln!(std::io::stdout(), "{told}")?;

@@ -22,6 +22,8 @@ pub(crate) struct Stream {
     pub(crate) content_type: &'static str,
     /// The name under which a browser is to save it.
     pub(crate) file_name: Option<String>,
+    /// How long it will be, where that is known.
+    pub(crate) bytes: Option<u64>,
     pub(crate) produce: Produce,
 }
 
@@ -54,13 +56,21 @@ impl Answer {
         produce: impl FnOnce(&mut Sink) -> Result<(), Stopped> + Send + 'static,
     ) -> Self {
         let produce = Box::new(produce);
-        Self::Stream(Stream { content_type, file_name: Some(file_name), produce })
+        Self::Stream(Stream { content_type, file_name: Some(file_name), bytes: None, produce })
+    }
+
+    /// The same, of so many bytes.
+    pub(crate) fn of_length(self, bytes: u64) -> Self {
+        match self {
+            Self::Stream(stream) => Self::Stream(Stream { bytes: Some(bytes), ..stream }),
+            answer => answer,
+        }
     }
 
     /// Server-sent events.
     pub(crate) fn events(produce: impl FnOnce(&mut Sink) -> Result<(), Stopped> + Send + 'static) -> Self {
         let produce = Box::new(produce);
-        Self::Stream(Stream { content_type: "text/event-stream", file_name: None, produce })
+        Self::Stream(Stream { content_type: "text/event-stream", file_name: None, bytes: None, produce })
     }
 }
 

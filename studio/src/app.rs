@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ferrumdb::{Collection, FerrumDB};
 use serde::Serialize;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 
+use crate::api::backup::Backups;
 use crate::failure::Failure;
 use crate::guard::Guard;
 use crate::jobs::Jobs;
@@ -27,8 +27,7 @@ pub(crate) struct App {
     pub(crate) jobs: Arc<Jobs>,
     pub(crate) undos: Arc<Undos>,
     pub(crate) news: Arc<News>,
-    /// Whoever has its permit makes a backup.
-    pub(crate) backing_up: Arc<Semaphore>,
+    pub(crate) backups: Backups,
     pub(crate) handle: Handle,
 }
 
@@ -59,7 +58,7 @@ impl App {
             jobs: Arc::new(Jobs::new(Arc::clone(&news))),
             undos: Arc::default(),
             news,
-            backing_up: Arc::new(Semaphore::new(1)),
+            backups: Backups::default(),
             handle,
             db: db.clone(),
         })
@@ -94,6 +93,12 @@ impl App {
             Access::Follower => "another process owns this file; write there",
         };
         Err(Failure::new(hyper::StatusCode::FORBIDDEN, "read_only", message))
+    }
+
+    /// What is done once a second.
+    pub(crate) fn tick(&self) {
+        self.samples.take(&self.db);
+        self.backups.expire();
     }
 
     /// The name of the file.

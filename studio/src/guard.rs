@@ -6,6 +6,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 
 use crate::failure::Failure;
+use crate::public::Public;
 use crate::secrets::Secrets;
 
 const CSRF: HeaderName = HeaderName::from_static("x-ferrumdb-csrf");
@@ -17,6 +18,7 @@ pub(crate) const URI_BYTES_MAX: usize = 60_000;
 
 pub(crate) struct Guard {
     hosts: Vec<String>,
+    pub(crate) public: Option<Public>,
     cookie: String,
     pub(crate) secrets: Secrets,
 }
@@ -29,9 +31,9 @@ pub(crate) enum Caller {
 }
 
 impl Guard {
-    pub(crate) fn new(hosts: Vec<String>, port: u16) -> Self {
+    pub(crate) fn new(hosts: Vec<String>, public: Option<Public>, port: u16) -> Self {
         // Cookies do not know ports, so the name does.
-        Self { hosts, cookie: format!("ferrum_studio_{port}"), secrets: Secrets::new() }
+        Self { hosts, public, cookie: format!("ferrum_studio_{port}"), secrets: Secrets::new() }
     }
 
     /// That the request was meant for this server, and not sent by another site: before anything else.
@@ -43,7 +45,7 @@ impl Guard {
         }
         match single(&parts.headers, &header::ORIGIN)? {
             None => {}
-            Some(origin) if origin.as_bytes() == format!("http://{host}").as_bytes() => {}
+            Some(origin) if self.is_own(origin.as_bytes(), host) => {}
             Some(_) => return Err(Failure::forbidden("this request comes from another site")),
         }
         check_site(parts)
@@ -68,10 +70,25 @@ impl Guard {
     /// The cookie of a caller who has shown a launch code.
     pub(crate) fn cookie(&self) -> HeaderValue {
         let session = self.secrets.session();
-        let cookie = format!("{}={session}; HttpOnly; SameSite=Strict; Path=/", self.cookie);
+        let place = match &self.public {
+            // Whatever else the proxy serves gets no secret of ours.
+            Some(public) => format!("Path={}{}", public.path, if public.is_secure { "; Secure" } else { "" }),
+            None => "Path=/".to_owned(),
+        };
+        let cookie = format!("{}={session}; HttpOnly; SameSite=Strict; {place}", self.cookie);
         let mut value = HeaderValue::try_from(cookie).expect("it is made of letters and digits");
         value.set_sensitive(true);
         value
+    }
+
+    /// Whether an origin is that of the page at this host.
+    fn is_own(&self, origin: &[u8], host: &str) -> bool {
+        match &self.public {
+            // A proxy may name its own host, or the one that it calls.
+            Some(public) if origin == public.origin.as_bytes() => true,
+            Some(public) if host.eq_ignore_ascii_case(&public.host) => false,
+            _ => origin == format!("http://{host}").as_bytes(),
+        }
     }
 
     fn host<'p>(&self, parts: &'p Parts) -> Result<&'p str, Failure> {
@@ -82,8 +99,9 @@ impl Guard {
         let named = single(&parts.headers, &header::HOST)?.and_then(|host| host.to_str().ok());
         let host = named.ok_or_else(misdirected)?;
         // An absolute address could say something else than the header.
+        let public = self.public.iter().map(|public| &public.host);
         let is_ours = parts.uri.authority().is_none()
-            && self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host));
+            && self.hosts.iter().chain(public).any(|known| known.eq_ignore_ascii_case(host));
         if is_ours { Ok(host) } else { Err(misdirected()) }
     }
 }

@@ -85,16 +85,17 @@ impl Server {
         let guard = &self.app.guard;
         guard.check_place(&parts)?;
         let caller = guard.caller(&parts.headers);
-        if parts.uri.path() == LAUNCH && parts.method == Method::GET {
+        let path = guard.public.as_ref().map_or(parts.uri.path(), |public| public.place(parts.uri.path()));
+        if path == LAUNCH && parts.method == Method::GET {
             return self.launch(&parts, caller.is_some());
         }
         let Some(caller) = caller else { return Err(unauthorized()) };
         if parts.method == Method::GET
-            && let Some(asset) = assets::find(parts.uri.path())
+            && let Some(asset) = assets::find(path)
         {
             return Ok(page(asset, &parts.headers));
         }
-        let route = router::find(&parts.method, parts.uri.path())?;
+        let route = router::find(&parts.method, path)?;
         if route.method != Method::GET {
             guard::check_change(&parts.headers, caller)?;
         }
@@ -160,7 +161,7 @@ impl Server {
         let permit = Arc::clone(&self.streams).try_acquire_owned();
         let permit =
             permit.map_err(|_| Failure::busy("too many streams and downloads are open; close some"))?;
-        let Stream { content_type, file_name, produce } = stream;
+        let Stream { content_type, file_name, bytes, produce } = stream;
         let (mut sink, pieces) = Sink::new(self.app.handle.clone());
         tokio::task::spawn_blocking(move || {
             match produce(&mut sink) {
@@ -178,6 +179,9 @@ impl Server {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         // Whoever stands in between is not to hold pieces back.
         headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+        if let Some(bytes) = bytes {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes));
+        }
         if let Some(name) = file_name {
             headers.insert(header::CONTENT_DISPOSITION, attachment(&name));
         }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use ferrumdb::{FerrumDB, Pending, WorkKind};
 use hyper::StatusCode;
@@ -19,6 +20,8 @@ use crate::failure::{Failure, Told};
 /// So many jobs are remembered, and so many may be under way.
 const JOBS_MAX: usize = 50;
 const RUNNING_MAX: usize = 8;
+/// How often work is told to stop.
+const STOP_STEP: Duration = Duration::from_millis(20);
 
 pub(crate) struct Jobs {
     news: Arc<News>,
@@ -49,6 +52,7 @@ pub(crate) struct Plan {
 pub(crate) enum Kind {
     Compact,
     Verify,
+    Backup,
     Index,
     Delete,
     Undo,
@@ -82,7 +86,7 @@ impl Jobs {
     ) -> Result<Arc<Job>, Failure> {
         let mut list = self.lock();
         let running: Vec<_> = list.jobs.iter().filter(|job| job.is_running()).collect();
-        let is_alone = matches!(plan.kind, Kind::Compact | Kind::Verify);
+        let is_alone = matches!(plan.kind, Kind::Compact | Kind::Verify | Kind::Backup);
         if is_alone && running.iter().any(|job| job.plan.kind == plan.kind) {
             return Err(Failure::new(StatusCode::CONFLICT, "busy", "the same is under way already"));
         }
@@ -150,6 +154,10 @@ impl Jobs {
 }
 
 impl Job {
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
     pub(crate) fn is_running(&self) -> bool {
         self.lock().is_none()
     }
@@ -164,8 +172,11 @@ impl Job {
         if self.is_cancelled.load(Ordering::SeqCst) { Err(stopped()) } else { Ok(()) }
     }
 
-    /// Stops it, and says whether it was under way.
+    /// Stops it, and says whether it was under way. What is one commit cannot be stopped.
     pub(crate) fn cancel(&self) -> bool {
+        if self.plan.kind == Kind::Delete {
+            return false;
+        }
         // ORDER: before it is told to stop, which it may do at once.
         let was_running = self.is_running();
         self.is_cancelled.store(true, Ordering::SeqCst);
@@ -179,6 +190,28 @@ impl Job {
             tokio::select! {
                 answer = pending => Ok(answer?),
                 () = self.cancelled.notified() => Err(stopped()),
+            }
+        })
+    }
+
+    /// The same for what has to be told to stop, until it has.
+    pub(crate) fn wait_until_stopped<T>(
+        &self,
+        handle: &Handle,
+        mut pending: Pending<T>,
+        stop: impl Fn() -> bool,
+    ) -> Result<T, Failure> {
+        handle.block_on(async {
+            tokio::select! {
+                answer = &mut pending => return Ok(answer?),
+                () = self.cancelled.notified() => {}
+            }
+            loop {
+                // It may not have begun when it is told for the first time.
+                stop();
+                if let Ok(answer) = tokio::time::timeout(STOP_STEP, &mut pending).await {
+                    return Ok(answer?);
+                }
             }
         })
     }
@@ -203,7 +236,8 @@ impl Job {
             (Some(_), Some(error)) if error.kind == CANCELLED => "cancelled",
             (Some(_), Some(_)) => "failed",
         };
-        let unit = if matches!(kind, Kind::Compact | Kind::Verify) { "bytes" } else { "documents" };
+        let unit =
+            if matches!(kind, Kind::Compact | Kind::Verify | Kind::Backup) { "bytes" } else { "documents" };
         json!({
             "id": self.id, "kind": kind, "title": title, "state": state, "done": done, "of": of, "unit": unit,
             "started": self.started, "ended": end.as_ref().map(|end| end.at), "result": result, "error": error,

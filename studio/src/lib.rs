@@ -27,6 +27,7 @@ mod http;
 mod jobs;
 mod listen;
 mod options;
+mod public;
 mod router;
 mod samples;
 mod secrets;

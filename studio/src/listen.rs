@@ -23,6 +23,15 @@ pub enum ServeError {
         /// The port.
         port: u16,
     },
+    /// The address under which a proxy is to serve the page is none.
+    #[error(
+        "{url:?} is no address of a page; give one as `https://db.example.org/ferrum/`, of letters, digits and `-_.~` in its \
+         path"
+    )]
+    NotAnAddress {
+        /// What was given.
+        url: String,
+    },
     /// No port could be had.
     #[error("could not listen on port {port} or one of the next: {source}; choose another port")]
     NoPort {

@@ -17,12 +17,13 @@ pub struct Options {
     pub(crate) host: Option<String>,
     pub(crate) port: u16,
     pub(crate) writes: bool,
+    pub(crate) public_url: Option<String>,
 }
 
 impl Options {
     /// The loopback addresses, port 7474 or the next that is free, and nothing can be changed.
     pub fn new() -> Self {
-        Self { host: None, port: DEFAULT_PORT, writes: false }
+        Self { host: None, port: DEFAULT_PORT, writes: false, public_url: None }
     }
 
     /// Listens on this loopback address only: `localhost`, `127.0.0.1`, `::1`, or another one that begins with `127.`. Any
@@ -41,6 +42,14 @@ impl Options {
     /// Whether documents may be changed. Not of a follower, whatever is said here.
     pub fn with_writes(mut self, writes: bool) -> Self {
         self.writes = writes;
+        self
+    }
+
+    /// The address under which a reverse proxy on this machine serves the page, as `https://db.example.org/ferrum/`. Its host
+    /// and its origin are answered, too, and no others; what is told is this address. Studio itself listens on the loopback as
+    /// before.
+    pub fn with_public_url(mut self, url: impl Into<String>) -> Self {
+        self.public_url = Some(url.into());
         self
     }
 }

@@ -74,7 +74,8 @@ pub(crate) static ROUTES: &[Route] = &[
     post("/api/jobs/cancel", Needs::Reading, api::jobs::cancel),
     post("/api/verify", Needs::Reading, api::file::verify),
     post("/api/compact", Needs::Writing, api::file::compact),
-    get("/api/backup", &[], api::file::backup),
+    post("/api/backup", Needs::Reading, api::backup::begin_backup),
+    get("/api/backup", &["job"], api::backup::save),
     get("/api/export", &["format", "all", "collection", "prefix"], api::export::export),
     post("/api/import", Needs::Reading, api::import::import),
 ];

@@ -21,6 +21,7 @@ use crate::guard::{Guard, URI_BYTES_MAX};
 use crate::http::{LAUNCH, Server, THREADS_MAX};
 use crate::listen::{Listeners, ServeError};
 use crate::options::Options;
+use crate::public::Public;
 use crate::samples::STEP;
 
 /// So many connections are open at once; another one is closed as soon as it comes.
@@ -54,6 +55,7 @@ pub struct Studio {
 /// # Errors
 /// [`ServeError`], when the address is not of this machine, no port can be had, or the database is closed.
 pub fn serve(db: &FerrumDB, options: Options) -> Result<Studio, ServeError> {
+    let public = options.public_url.as_deref().map(Public::parse).transpose()?;
     let listeners = Listeners::open(&options)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -65,7 +67,7 @@ pub fn serve(db: &FerrumDB, options: Options) -> Result<Studio, ServeError> {
         (false, true) => Access::Write,
         (false, false) => Access::ReadOnly,
     };
-    let guard = Guard::new(listeners.hosts.clone(), listeners.port);
+    let guard = Guard::new(listeners.hosts.clone(), public, listeners.port);
     let app = Arc::new(App::new(db, access, guard, runtime.handle().clone())?);
     let (stop, stopped) = watch::channel(false);
     let (port, moved, host) = (listeners.port, listeners.moved, listeners.hosts[0].clone());
@@ -79,13 +81,17 @@ impl Studio {
     /// An address to open in a browser: the secret in it works once. Each call makes another one.
     #[must_use]
     pub fn launch_url(&self) -> String {
-        format!("http://{}{LAUNCH}?code={}", self.host, self.app.guard.secrets.new_launch())
+        let place = LAUNCH.trim_start_matches('/');
+        format!("{}{place}?code={}", self.url(), self.app.guard.secrets.new_launch())
     }
 
     /// The address without a secret: for a browser that has opened the other one before.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}/", self.host)
+        match &self.app.guard.public {
+            Some(public) => public.url(),
+            None => format!("http://{}/", self.host),
+        }
     }
 
     /// The port.
@@ -233,7 +239,7 @@ async fn sample(app: Arc<App>) {
     loop {
         ticks.tick().await;
         let sampled = Arc::clone(&app);
-        if tokio::task::spawn_blocking(move || sampled.samples.take(&sampled.db)).await.is_ok() {
+        if tokio::task::spawn_blocking(move || sampled.tick()).await.is_ok() {
             app.news.ring();
         }
     }

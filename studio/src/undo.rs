@@ -1,7 +1,6 @@
 //! Owns the deletions that can be undone: where in the log they stand, and for how long. Never holds a document, but for those
 //! that an undoing which did not come to its end had read.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,9 +31,9 @@ pub(crate) struct Undo {
     pub(crate) documents: u64,
     /// The collection, unless that is the root.
     pub(crate) collection: Option<String>,
-    /// The commits that have deleted.
-    pub(crate) commits: BTreeSet<u64>,
-    /// A place in the log before them.
+    /// The commit that has deleted.
+    pub(crate) commit: u64,
+    /// A place in the log before it.
     pub(crate) changes: Changes,
     /// What was read there, and has not come back yet.
     pub(crate) read: Vec<Change>,
@@ -51,10 +50,10 @@ impl Undo {
         what: String,
         documents: u64,
         collection: Option<String>,
-        commits: BTreeSet<u64>,
+        commit: u64,
         changes: Changes,
     ) -> Self {
-        Self { id: 0, until: 0, what, documents, collection, commits, changes, read: Vec::new() }
+        Self { id: 0, until: 0, what, documents, collection, commit, changes, read: Vec::new() }
     }
 
     fn told(&self) -> Value {
@@ -142,7 +141,7 @@ mod tests {
         let undos = Arc::new(Undos::default());
         for what in ["first", "second"] {
             let changes = db.watch(WatchOptions::everything()).unwrap();
-            undos.add(Undo::new(what.to_owned(), 1, None, BTreeSet::new(), changes));
+            undos.add(Undo::new(what.to_owned(), 1, None, 1, changes));
         }
         let before = undos.told();
         let taken = undos.take(1).unwrap();

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ferrumdb::{Change, ChangeKind, Collection, ErrorKind, Pending, Sequence, Transaction, WatchOptions};
+use ferrumdb::{Change, ChangeKind, ErrorKind, Pending, Sequence, WatchOptions};
 use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ use crate::undo::{Taken, Undo};
 
 /// So many keys may be named at once.
 pub(crate) const SELECTION_MAX: usize = 10_000;
-/// So many documents are deleted with one commit of a job, or come back at once.
+/// So many documents come back at once.
 const CHUNK: usize = 5_000;
 /// The runs by which the size of what would be deleted is estimated.
 const RUNS: u64 = 64;
@@ -103,7 +103,7 @@ fn selection(
     let transaction = keys.iter().fold(begun, |all, key| all.delete(key.as_str()));
     let committed = app.db.commit(transaction).wait();
     let sequence = committed.map_err(|error| conflict(error, &collection, first, None))?;
-    let undo = app.undos.add(Undo::new(what, documents, name, BTreeSet::from([sequence.0]), changes));
+    let undo = app.undos.add(Undo::new(what, documents, name, sequence.0, changes));
     Answer::json(&json!({"deleted": documents, "undo": undo}))
 }
 
@@ -115,52 +115,24 @@ fn count(call: &Call, name: Option<&str>, prefix: &str) -> Result<Answer, Failur
     Answer::json(&json!({"documents": documents, "bytes": size.bytes, "exact": size.exact}))
 }
 
-/// Deletes all keys with a prefix, as they are when the job begins.
+/// Deletes all keys with a prefix, as they are when its commit comes.
 fn everything(call: &Call, name: Option<String>, prefix: String) -> Result<Answer, Failure> {
     let collection = call.app.ordered(name.as_deref())?;
-    let of = collection.count_prefix(&prefix)?;
     let what = if prefix.is_empty() {
         "all keys".to_owned()
     } else {
         format!("keys that begin with {}", quoted(&prefix))
     };
-    let plan = Plan { kind: Kind::Delete, title: format!("Delete {what}"), follows: None, of };
+    let plan = Plan { kind: Kind::Delete, title: format!("Delete {what}"), follows: None, of: 0 };
     let app = Arc::clone(&call.app);
-    begin(call, plan, move |job| {
+    begin(call, plan, move |_| {
         let changes = app.db.watch(watching(name.as_deref(), &prefix))?;
-        let mut commits = BTreeSet::new();
-        let (deleted, outcome) = delete_all(&app, &collection, &prefix, job, &mut commits);
-        // What was deleted before somebody has stopped it can be undone, too.
-        let undo = (deleted > 0).then(|| app.undos.add(Undo::new(what, deleted, name, commits, changes)));
-        outcome.map(|()| json!({"deleted": deleted, "undo": undo}))
+        let report = collection.delete_prefix_with_report(&prefix).wait()?;
+        let documents = report.documents;
+        let undo = (documents > 0)
+            .then(|| app.undos.add(Undo::new(what, documents, name, report.sequence.0, changes)));
+        Ok(json!({"deleted": documents, "undo": undo}))
     })
-}
-
-fn delete_all(
-    app: &App,
-    collection: &Collection,
-    prefix: &str,
-    job: &Job,
-    commits: &mut BTreeSet<u64>,
-) -> (u64, Result<(), Failure>) {
-    let mut deleted = 0;
-    let mut run = || -> Result<(), Failure> {
-        let mut keys = collection.prefix(prefix)?.keys();
-        loop {
-            job.check()?;
-            let chunk: Vec<_> = keys.by_ref().take(CHUNK).collect();
-            if chunk.is_empty() {
-                return Ok(());
-            }
-            let count = chunk.len() as u64;
-            let transaction = chunk.into_iter().fold(within(collection.name()), Transaction::delete);
-            commits.insert(app.db.commit(transaction).wait()?.0);
-            deleted += count;
-            job.note(count);
-        }
-    };
-    let outcome = run();
-    (deleted, outcome)
 }
 
 pub(crate) fn undos(call: &Call) -> Result<Answer, Failure> {
@@ -186,7 +158,7 @@ pub(crate) fn undo(call: &Call) -> Result<Answer, Failure> {
     begin(call, plan, move |job| restore(&app, taken, job))
 }
 
-/// Brings back what commits have deleted, as the log tells it, where there is nothing new.
+/// Brings back what a commit has deleted, as the log tells it, where there is nothing new.
 fn restore(app: &App, mut taken: Taken, job: &Job) -> Result<Value, Failure> {
     let undo = taken.undo();
     let (mut restored, mut kept) = (0_u64, 0_u64);
@@ -221,16 +193,15 @@ fn restore(app: &App, mut taken: Taken, job: &Job) -> Result<Value, Failure> {
 
 /// Reads on in the log, until there is enough for once; whether that is all.
 fn read_on(undo: &mut Undo, job: &Job) -> Result<bool, Failure> {
-    let last = undo.commits.last().copied().unwrap_or_default();
     loop {
         job.check()?;
         if undo.read.len() >= CHUNK {
             return Ok(false);
         }
-        let Some(change) = undo.changes.try_next()?.filter(|change| change.sequence.0 <= last) else {
+        let Some(change) = undo.changes.try_next()?.filter(|change| change.sequence.0 <= undo.commit) else {
             return Ok(true);
         };
-        if undo.commits.contains(&change.sequence.0) && change.kind == ChangeKind::Deleted {
+        if change.sequence.0 == undo.commit && change.kind == ChangeKind::Deleted {
             undo.read.push(change);
         }
     }

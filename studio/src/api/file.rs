@@ -1,7 +1,5 @@
-//! Owns what is done with the file as a whole: verifying, compacting, and backing up. Never takes a path from a caller.
+//! Owns what is done with the file as a whole: verifying and compacting. Never takes a path from a caller.
 
-use std::fs::File;
-use std::io::Read;
 use std::sync::Arc;
 
 use ferrumdb::{VerifyReport, WorkKind};
@@ -15,14 +13,12 @@ use crate::app::App;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::jobs::{Kind, Plan};
-use crate::sink::Sink;
 
 const FINDINGS_MAX: usize = 100;
-const PIECE_BYTES: usize = 64 << 10;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Nothing {}
+pub(crate) struct Nothing {}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,40 +47,6 @@ pub(crate) fn compact(call: &Call) -> Result<Answer, Failure> {
             "records_dropped": report.records_dropped, "took_ms": report.took.as_secs_f64() * 1_000.0,
         }))
     })
-}
-
-/// The backup is made whole in a temporary file, and then sent: what is sent was verified. All of that is the stream's, which may
-/// take as long as it takes.
-pub(crate) fn backup(call: &Call) -> Result<Answer, Failure> {
-    let app = Arc::clone(&call.app);
-    if app.db.is_follower() {
-        return Err(Failure::new(
-            hyper::StatusCode::FORBIDDEN,
-            "read_only",
-            "the process that owns this file backs it up",
-        ));
-    }
-    // Whoever asks again, since it takes long, does not make it take longer.
-    let busy = |_| Failure::busy("a backup is being made already; wait for it");
-    let permit = Arc::clone(&app.backing_up).try_acquire_owned().map_err(busy)?;
-    // The name comes before the backup, which takes in what is committed until it begins.
-    let file_name = format!("{}-{}.backup.db", stem(&app), app.db.stats()?.sequence);
-    let produce = move |sink: &mut Sink| {
-        // Gone with this, however it ends.
-        let folder = tempfile::Builder::new().prefix("ferrumdb-studio-").tempdir()?;
-        let path = folder.path().join("backup.db");
-        app.db.backup_to(&path).wait()?;
-        drop(permit);
-        let mut file = File::open(&path)?;
-        let mut piece = vec![0; PIECE_BYTES];
-        loop {
-            match file.read(&mut piece)? {
-                0 => return Ok(()),
-                read => sink.write(&piece[..read])?,
-            }
-        }
-    };
-    Ok(Answer::file("application/octet-stream", file_name, produce))
 }
 
 /// The name of the file without what says its kind.

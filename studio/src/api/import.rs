@@ -34,6 +34,11 @@ struct Piece {
     #[serde(default)]
     preview: bool,
     line: Option<u64>,
+    /// Of a piece of an export that is not its first one.
+    #[serde(default)]
+    export: bool,
+    /// The line of names of a table, of which this is a later piece.
+    head: Option<String>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -80,8 +85,9 @@ pub(crate) fn import(call: &Call) -> Result<Answer, Failure> {
     app.collection(piece.collection.as_deref())?;
     let mut report = Report::default();
     let mut found = Vec::new();
+    let is_export = piece.is_export();
     let lines = match piece.format {
-        Format::Ndjson => ndjson(&piece),
+        Format::Ndjson => ndjson(&piece, is_export),
         Format::Csv => table(&piece)?,
     };
     for (line, read) in lines {
@@ -99,7 +105,7 @@ pub(crate) fn import(call: &Call) -> Result<Answer, Failure> {
     let Report { documents, written, skipped, failed, errors, preview } = report;
     Answer::json(&json!({
         "documents": documents, "written": written, "skipped": skipped, "failed": failed, "errors": errors,
-        "preview": preview,
+        "preview": preview, "export": is_export,
     }))
 }
 
@@ -168,13 +174,24 @@ fn is_of_the_line(kind: ErrorKind) -> bool {
 
 type Lines = Vec<(u64, Result<Found, String>)>;
 
-fn ndjson(piece: &Piece) -> Lines {
-    let first = piece.line.unwrap_or(1);
-    let mut lines = piece.text.lines().zip(first..).filter(|(text, _)| !text.trim().is_empty()).peekable();
-    // Whoever has named another field may have documents with fields of these names.
-    let is_export = piece.key_field.as_deref().is_none_or(|name| name == KEY)
-        || lines.peek().is_some_and(|(text, _)| fields(text).is_ok_and(|fields| is_head(&fields)));
-    let read = lines.filter_map(|(text, line)| {
+impl Piece {
+    fn lines(&self) -> impl Iterator<Item = (&str, u64)> {
+        let lines = self.text.lines().zip(self.line.unwrap_or(1)..);
+        lines.filter(|(text, _)| !text.trim().is_empty())
+    }
+
+    /// Whether its lines may be those of an export. Whoever has named another field may have documents with fields of the same
+    /// names, so then the export has to begin as one.
+    fn is_export(&self) -> bool {
+        let begins_as_one =
+            || self.lines().next().is_some_and(|(text, _)| fields(text).is_ok_and(|fields| is_head(&fields)));
+        let is_usual = self.key_field.as_deref().is_none_or(|name| name == KEY);
+        matches!(self.format, Format::Ndjson) && (self.export || is_usual || begins_as_one())
+    }
+}
+
+fn ndjson(piece: &Piece, is_export: bool) -> Lines {
+    let read = piece.lines().filter_map(|(text, line)| {
         let exported = if is_export { exported(text, line, piece) } else { None };
         let read = exported.map_or_else(|| document(text, line, piece), |exported| Ok(Some(exported)));
         Some((line, read.transpose()?))
@@ -212,7 +229,12 @@ fn is_head(fields: &Fields<'_>) -> bool {
 
 /// The document in a line. Nothing, if it is the first one of an export.
 fn document(text: &str, line: u64, piece: &Piece) -> Result<Option<Found>, String> {
-    let fields = fields(text).map_err(|error| format!("this is no JSON object: {error}"))?;
+    let fields = fields(text).map_err(|error| {
+        // The line of the file is told beside it.
+        let told = error.to_string();
+        let what = told.split(" at line ").next().unwrap_or_default();
+        format!("this is no JSON object: {what} at byte {}", error.column())
+    })?;
     if is_head(&fields) {
         return Ok(None);
     }
@@ -230,17 +252,28 @@ fn document(text: &str, line: u64, piece: &Piece) -> Result<Option<Found>, Strin
 fn table(piece: &Piece) -> Result<Lines, Failure> {
     let name = piece.key_field.as_deref().unwrap_or(KEY);
     let unreadable = |error: csv::Error| Failure::bad_request(format!("this is no CSV: {error}"));
-    let mut reader = csv::Reader::from_reader(piece.text.as_bytes());
-    let heads = reader.headers().map_err(unreadable)?.clone();
+    let later = piece.head.as_ref();
+    let first = piece.line.unwrap_or(1);
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(later.is_none()).from_reader(piece.text.as_bytes());
+    let heads = match later {
+        None => reader.headers().map_err(unreadable)?.clone(),
+        Some(head) => csv::Reader::from_reader(head.as_bytes()).headers().map_err(unreadable)?.clone(),
+    };
     let place = heads.iter().position(|head| head == name);
     let place =
         place.ok_or_else(|| Failure::bad_request(format!("there is no column {name:?} with the key")))?;
     let mut lines = Lines::new();
     for record in reader.records() {
-        let before = lines.len() as u64 + 2;
+        let of =
+            |position: Option<&csv::Position>| first + position.map_or(0, |at| at.line().saturating_sub(1));
         match record {
+            Ok(record) if later.is_some() && record.len() != heads.len() => {
+                let message = format!("there are {} cells, and {} names", record.len(), heads.len());
+                lines.push((of(record.position()), Err(message)));
+            }
             Ok(record) => {
-                let line = record.position().map_or(before, csv::Position::line);
+                let line = of(record.position());
                 let is_field =
                     |(number, (_, text)): &(usize, (&str, &str))| *number != place && !text.is_empty();
                 let cells = heads.iter().zip(&record).enumerate().filter(is_field);
@@ -251,8 +284,7 @@ fn table(piece: &Piece) -> Result<Lines, Failure> {
                 lines.push((line, Ok(Found { line, collection, key, text, expires_at: None })));
             }
             Err(error) => {
-                let line = error.position().map_or(before, csv::Position::line);
-                lines.push((line, Err(error.to_string())));
+                lines.push((of(error.position()), Err(error.to_string())));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Owns what the routes answer, one file for each subject. Never knows who may ask.
 
+pub(crate) mod backup;
 pub(crate) mod changes;
 pub(crate) mod collections;
 pub(crate) mod delete;

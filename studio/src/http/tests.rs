@@ -26,7 +26,7 @@ const fn route(answer: fn(&Call) -> Result<Answer, Failure>) -> Route {
 }
 
 fn server(db: &FerrumDB) -> Server {
-    let guard = Guard::new(Vec::new(), 0);
+    let guard = Guard::new(Vec::new(), None, 0);
     Server::new(Arc::new(App::new(db, Access::Write, guard, Handle::current()).unwrap()))
 }
 

@@ -124,6 +124,49 @@ fn c3_only_the_names_of_the_loopback_are_hosts() {
 }
 
 #[test]
+fn c3_behind_a_proxy_its_address_is_answered_and_no_other() {
+    let db = ferrumdb::FerrumDB::open_in_memory().wait().unwrap();
+    let options = Options::new().with_port(0).with_writes(true);
+    let public = "https://db.example.org/ferrum/";
+    let studio = serve(&db, options.clone().with_public_url(public)).unwrap();
+    let url = studio.launch_url();
+    assert!(url.starts_with(&format!("{public}launch?code=")) && studio.url() == public, "{url}");
+    let own = format!("127.0.0.1:{}", studio.port());
+    let client = Client::new(studio.port());
+    let by = |host: &str| client.clone().without("Host").with("Host", host);
+    // The proxy may say its own name or ours, and leave the path as it is or take off its part.
+    let answer = by("db.example.org").send("GET", &url["https://db.example.org".len()..], b"");
+    assert_eq!((answer.status, answer.header("location")), (303, Some("./")));
+    let cookie = answer.header("set-cookie").unwrap();
+    assert!(cookie.ends_with("; Path=/ferrum/; Secure"), "{cookie}");
+    let cookie = cookie.split(';').next().unwrap();
+    for host in ["db.example.org", &*own] {
+        let known = by(host).with("Cookie", cookie);
+        for path in ["/ferrum/", "/", "/ferrum/api/session", "/api/session"] {
+            assert_eq!(known.send("GET", path, b"").status, 200, "{host}{path}");
+        }
+        let body = json!({"key": "k", "text": "1", "if_version": 0}).to_string();
+        let put = |origin: &str| {
+            let page = known.clone().changing().with("Origin", origin);
+            page.send("PUT", "/ferrum/api/document", body.as_bytes()).status
+        };
+        for bad in ["http://db.example.org", "https://evil.com", "https://db.example.org:8443", "null"] {
+            assert_eq!(put(bad), 403, "{host} {bad}");
+        }
+        assert_ne!(put("https://db.example.org"), 403, "{host}");
+    }
+    for bad in ["evil.com", "db.example.org.evil.com", "db.example.org:80"] {
+        assert_eq!(
+            by(bad).with("Cookie", cookie).send("GET", "/ferrum/api/session", b"").status,
+            421,
+            "{bad}"
+        );
+    }
+    assert_eq!(by("db.example.org").send("GET", "/ferrum/api/session", b"").status, 401);
+    assert!(serve(&db, options.with_public_url("db.example.org")).is_err());
+}
+
+#[test]
 fn c4_a_change_needs_what_only_the_page_can_send() {
     let served = Served::new(true);
     let (client, port) = (Client::new(served.studio.port()), served.studio.port());
@@ -171,6 +214,7 @@ fn c4_no_get_changes_anything() {
     served.db.create_index("n").wait().unwrap();
     served.db.sync().wait().unwrap();
     let client = served.client();
+    let backup = client.job("/api/backup", &json!({}))["id"].clone();
     let stats = served.db.stats().unwrap();
     // The header says how far the file is synced, and behind the log there is room.
     let log = || std::fs::read(served.path()).unwrap()[8192..][..stats.log_bytes as usize].to_vec();
@@ -180,7 +224,8 @@ fn c4_no_get_changes_anything() {
         if methods.get("get").is_none() || ["/api/events", "/api/changes"].contains(&&**path) {
             continue;
         }
-        let query = "key=user:1&field=n&equals=1&format=csv&dry_run=false&collection=new";
+        let query =
+            format!("key=user:1&field=n&equals=1&format=csv&dry_run=false&job={backup}&collection=new");
         let known = |name: &str| {
             let stated = methods["get"]["parameters"].as_array().unwrap();
             stated.iter().any(|parameter| parameter["name"] == name)

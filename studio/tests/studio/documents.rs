@@ -151,9 +151,11 @@ fn a_bulk_deletion_is_counted_before_and_undone_after() {
     let client = served.client();
     let dry = client.post("/api/documents/delete", &json!({"prefix": "log:", "dry_run": true})).json();
     assert_eq!((&dry["documents"], db.count().unwrap()), (&json!(12_001), 12_002));
+    let before = db.stats().unwrap().sequence.0;
     let job = client.job("/api/documents/delete", &json!({"prefix": "log:", "confirm": "log:"}));
     assert_eq!((&job["state"], &job["result"]["deleted"]), (&json!("done"), &json!(12_001)));
     assert_eq!(db.count().unwrap(), 1);
+    assert_eq!(db.stats().unwrap().sequence.0, before + 1, "with one commit");
     // What is there by then stays; what others have deleted stays deleted.
     db.set("log:00007", "new").wait().unwrap();
     db.delete("user").wait().unwrap();

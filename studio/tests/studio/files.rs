@@ -51,29 +51,45 @@ fn a_job_can_be_stopped() {
 fn a_backup_is_a_database_of_a_fixed_name() {
     let served = Served::new(false);
     served.db.set("k", "x".repeat(300_000)).wait().unwrap();
-    let answer = served.client().get("/api/backup");
+    let client = served.client();
+    let job = client.job("/api/backup", &json!({}));
+    let made = &job["result"];
+    assert_eq!(made["file_name"], format!("my-{}.backup.db", made["sequence"]));
+    let address = format!("/api/backup?job={}", job["id"]);
+    let answer = client.get(&address);
     let name = answer.header("content-disposition").unwrap();
-    assert!(name.starts_with("attachment; filename=\"my-") && name.ends_with(".backup.db\""), "{name}");
+    assert_eq!(name, format!("attachment; filename={}", made["file_name"]));
+    assert_eq!(json!(answer.body.len()), made["bytes"]);
+    assert_eq!(answer.header("content-length"), Some(&*made["bytes"].to_string()));
     let path = served.folder.path().join("backup.db");
     std::fs::write(&path, &answer.body).unwrap();
     let db = FerrumDB::open(&path).wait().unwrap();
     assert_eq!(db.get_as::<String>("k").unwrap().unwrap().len(), 300_000);
+    assert_eq!(client.get(&address).body, answer.body, "it can be saved again");
+    let other = client.job("/api/backup", &json!({}));
+    assert_eq!(client.get(&address).error(), "gone", "the newest one is kept");
+    assert_eq!(client.get(&format!("/api/backup?job={}", other["id"])).status, 200);
+    assert_eq!(client.get("/api/backup").status, 400);
 }
 
 #[test]
-fn a_backup_is_answered_before_it_is_made_and_one_at_a_time() {
-    // Slow enough to be asked for twice.
+fn a_backup_tells_how_far_it_is_and_is_stopped() {
+    // Slow enough to be stopped.
     let served = Served::with(false, |config| config.with_compaction_rate(1 << 20));
     for number in 0..4 {
         served.db.set(format!("big:{number}"), "x".repeat(1 << 20)).wait().unwrap();
     }
     let client = served.client();
-    let mut coming = client.open("/api/backup");
-    assert!(coming.until("\r\n\r\n").starts_with("HTTP/1.1 200 "));
-    let again = client.get("/api/backup");
-    assert_eq!((again.status, &*again.error()), (503, "busy"));
-    assert!(coming.rest().len() > 4 << 20);
-    assert_eq!(client.get("/api/backup").status, 200);
+    let begun = client.post("/api/backup", &json!({})).json();
+    assert_eq!(client.post("/api/backup", &json!({})).error(), "busy", "one at a time");
+    let job = || client.get("/api/jobs").json()["jobs"][0].clone();
+    while job()["done"] == 0 {}
+    assert!(job()["of"].as_u64().unwrap() > 8 << 20, "{}", job());
+    let id = &begun["job"]["id"];
+    assert_eq!(client.post("/api/jobs/cancel", &json!({"id": id})).json()["cancelled"], true);
+    assert_eq!(client.end_of(id.clone())["state"], "cancelled");
+    assert_eq!(served.db.works(), []);
+    assert_eq!(client.get(&format!("/api/backup?job={id}")).error(), "gone");
 }
 
 #[test]
@@ -98,10 +114,10 @@ fn c13_no_path_can_be_given() {
         assert!([400, 404].contains(&status), "{path}: {status}");
     }
     for path in [
-        "/api/backup?path=/tmp/x",
+        "/api/backup?job=1&path=/tmp/x",
         "/api/export?format=csv&file=x",
         "/api/export?format=../x",
-        "/api/backup?to=x",
+        "/api/backup?job=../x",
     ] {
         assert_eq!(client.get(path).status, 400, "{path}");
     }
@@ -216,6 +232,32 @@ fn a_document_with_the_fields_of_an_export_is_stored_whole() {
 }
 
 #[test]
+fn later_pieces_of_a_file_are_read_as_its_first_one() {
+    let served = Served::new(true);
+    let client = served.client();
+    let post = |body: Value| client.post("/api/import", &body).json();
+    // Somebody has named a field, and then chosen an export.
+    let first = "{\"ferrumdb_export\":1}\n{\"key\":\"a\",\"value\":1}\n";
+    let told = post(json!({"format": "ndjson", "text": first, "key_field": "id"}));
+    assert_eq!((&told["written"], &told["export"]), (&json!(1), &json!(true)), "{told}");
+    let later = "{\"key\":\"b\",\"value\":2}\nno document\n";
+    let body = json!({"format": "ndjson", "text": later, "key_field": "id", "line": 3, "export": true});
+    let told = post(body);
+    assert_eq!((&told["written"], &told["errors"][0]["line"]), (&json!(1), &json!(4)), "{told}");
+    assert_eq!(served.db.get("b").unwrap().unwrap(), json!(2));
+    let told = post(json!({"format": "ndjson", "text": "{\"id\":\"c\"}\n", "key_field": "id"}));
+    assert_eq!((&told["written"], &told["export"]), (&json!(1), &json!(false)), "{told}");
+
+    let head = "id,name\n";
+    let body = json!({"format": "csv", "text": format!("{head}d,Dora\n"), "key_field": "id"});
+    assert_eq!(post(body)["written"], 1);
+    let later = "e,\"two\nlines\"\nf,Fay,more\n";
+    let told = post(json!({"format": "csv", "text": later, "key_field": "id", "line": 3, "head": head}));
+    assert_eq!((&told["written"], &told["errors"][0]["line"]), (&json!(1), &json!(5)), "{told}");
+    assert_eq!(served.db.get("e").unwrap().unwrap(), json!({"name": "two\nlines"}));
+}
+
+#[test]
 fn cells_of_a_table_are_stored_as_they_are_spelled() {
     let served = Served::new(true);
     let table = "key,price,big,list\na,1.10,5E10,\"[1.10,2]\"\nb,1,1,[18446744073709551616]\n";
@@ -238,7 +280,7 @@ fn a_follower_is_shown_live_and_cannot_be_changed() {
         client.put("/api/document", &json!({"key": "x", "text": "1", "if_version": 0})).error(),
         "read_only"
     );
-    assert_eq!(client.get("/api/backup").status, 403);
+    assert_eq!(client.post("/api/backup", &json!({})).error(), "read_only");
     let mut changes = client.open("/api/changes");
     changes.begin();
     owner.db.set("two", 2).wait().unwrap();

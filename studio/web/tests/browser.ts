@@ -23,7 +23,7 @@ export interface Looks {
   height?: number;
   scheme?: "light" | "dark";
   /** By which of the servers: the one that may change the database, unless said otherwise. */
-  by?: "write" | "read" | "follower" | "large";
+  by?: "write" | "read" | "follower" | "large" | "empty";
 }
 
 /** What a page has done that no page may do. */

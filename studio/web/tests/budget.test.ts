@@ -35,9 +35,9 @@ test.each(["#/overview", "#/keys"])(
 
 test("charts and the editor are no part of the beginning", async () => {
   const entry = readFileSync(new URL("index.html", DIST), "utf8");
-  expect(entry).not.toMatch(/chart|codemirror/);
+  expect(entry).not.toMatch(/plot|codemirror/);
   const all = readdirSync(new URL("assets/", DIST));
-  expect(all.filter((name) => /^(chart|codemirror)-.*\.js$/.test(name))).toHaveLength(2);
+  expect(all.filter((name) => /^(plot|codemirror)-.*\.js$/.test(name))).toHaveLength(2);
 });
 
 test("no file of the page names an address to fetch from, and none has an inline script or style", () => {

@@ -80,11 +80,48 @@ test.each(
   expect(await violations(page)).toEqual([]);
 });
 
-test.each(["overview", "keys"])("%s at 4K", async (name) => {
+test.each(["overview", "keys"])("%s at 4K is as large as the text", async (name) => {
   const page = await open(`#/${name}`, { width: 3840, height: 2160 });
   await PLACES[name]?.prepare?.(page);
   await shot(page, `${name}-4k`);
   expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+  const [text, icon] = await page.evaluate(() => [
+    Number.parseFloat(getComputedStyle(document.documentElement).fontSize),
+    document.querySelector("nav svg")?.getBoundingClientRect().height ?? 0,
+  ]);
+  expect(text).toBeGreaterThan(20);
+  expect(icon).toBeGreaterThan(text);
+});
+
+test.each(["overview", "keys", "find", "indexes", "changes", "upkeep"])(
+  "%s of a database without a document says so, and is accessible",
+  async (name) => {
+    const page = await open(`#/${name}`, { by: "empty", scheme: "dark" });
+    const told: Record<string, string> = {
+      keys: "There is no document yet",
+      indexes: "This collection has no index",
+      changes: "Waiting for the next commit",
+    };
+    if (name === "overview") {
+      await page.locator(".chart canvas").first().waitFor();
+      await page.locator(".chart-space.nothing").first().waitFor();
+    } else if (told[name]) await page.getByText(told[name]).waitFor();
+    await shot(page, `empty-${name}`);
+    expect(await violations(page)).toEqual([]);
+  },
+);
+
+test("an encrypted database says that it is", async () => {
+  const page = await open("#/file", { by: "empty" });
+  await page.getByText("AES-256-GCM, every record").waitFor();
+});
+
+test("the follower's pages are accessible, too", async () => {
+  for (const name of ["overview", "upkeep"]) {
+    const page = await open(`#/${name}`, { by: "follower" });
+    await shot(page, `follower-${name}`);
+    expect(await violations(page)).toEqual([]);
+  }
 });
 
 test("the conflict, the difference and the questions are accessible, too", async () => {

@@ -55,6 +55,29 @@ test("scrolling through it takes little of each frame", async () => {
   expect((await spent()) - before, "milliseconds of work for all frames").toBeLessThan(frames * (1000 / 60));
 });
 
+test("no frame is long while a hand scrolls through it", async () => {
+  const page = await open("#/keys", { by: "large" });
+  await page.locator(".key-row:not(.waiting)").first().waitFor();
+  const long = await page.evaluate(async () => {
+    const list = document.querySelector(".virtual");
+    const tasks: number[] = [];
+    // What takes the page's thread for more than 50 ms at once, as the browser itself counts it.
+    const observer = new PerformanceObserver((seen) =>
+      tasks.push(...seen.getEntries().map(({ duration }) => duration)),
+    );
+    observer.observe({ type: "longtask" });
+    for (let frame = 0; list && frame < 300; frame++) {
+      list.scrollTop += 120;
+      await new Promise(requestAnimationFrame);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    observer.disconnect();
+    return tasks;
+  });
+  // A machine that has other work may take the thread away now and then.
+  expect(long.length, `long tasks: ${long.map(Math.round)}`).toBeLessThan(15);
+});
+
 test("small steps pass every row, though no element can be as tall as the list", async () => {
   const page = await open("#/keys", { by: "large" });
   await page.locator(".key-row:not(.waiting)").first().waitFor();

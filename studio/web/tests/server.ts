@@ -20,6 +20,8 @@ export interface Fixture {
   follower: Served;
   /** Another database, of many documents. */
   large: Served;
+  /** An encrypted database without a document. */
+  empty: Served;
   /** How many. */
   million: number;
 }
@@ -53,6 +55,7 @@ export default async function start(project: TestProject): Promise<() => void> {
     [fixture.read.url]: await exchange(fixture.read),
     [fixture.follower.url]: await exchange(fixture.follower),
     [fixture.large.url]: await exchange(fixture.large),
+    [fixture.empty.url]: await exchange(fixture.empty),
   });
   // It ends when its input does, so that it outlives nobody.
   return () => void server.stdin.end();

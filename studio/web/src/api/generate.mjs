@@ -59,6 +59,6 @@ for (const [name, schema] of Object.entries(contract.components.schemas)) {
 
 if (!process.argv.includes("--check")) writeFileSync(target, text);
 else if (readFileSync(target, "utf8") !== text) {
-  console.error("src/api/schemas.ts is not what studio/openapi.json says: run `npm run api`");
+  console.error("src/api/schemas.ts is not what studio/openapi.json says: run `node src/api/generate.mjs`");
   process.exit(1);
 }

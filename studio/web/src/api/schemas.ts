@@ -373,7 +373,7 @@ export interface Job {
   /** Its number. */
   id: number;
   /** What it does. */
-  kind: "compact" | "verify" | "index" | "delete" | "undo";
+  kind: "compact" | "verify" | "backup" | "index" | "delete" | "undo";
   /** What it does, in words. */
   title: string;
   /** How it stands. */
@@ -388,8 +388,8 @@ export interface Job {
   started: number;
   /** When it ended. */
   ended: number | null;
-  /** What came of it: by its kind, a Compaction, a Verification, an index's commit, a Deleted, or a Restored. */
-  result: Compaction | Verification | Built | Deleted | Restored | null;
+  /** What came of it: by its kind, a Compaction, a Verification, a BackedUp, an index's commit, a Deleted, or a Restored. */
+  result: Compaction | Verification | BackedUp | Built | Deleted | Restored | null;
   error: {
     kind: string;
     message: string;
@@ -406,6 +406,22 @@ export interface Compaction {
   records_dropped: number;
   /** How long it took. */
   took_ms: number;
+}
+
+/** A backup that can be saved. */
+export interface BackedUp {
+  /** The name under which it is saved. */
+  file_name: string;
+  /** The newest commit in it. */
+  sequence: number;
+  /** Its records. */
+  records: number;
+  /** The length of its file. */
+  bytes: number;
+  /** How long it took. */
+  took_ms: number;
+  /** Until when it can be saved, in milliseconds since 1970. */
+  until: number;
 }
 
 /** What a verification has found. */
@@ -481,4 +497,6 @@ export interface Imported {
     /** Whether there is one already. */
     exists: boolean;
   }[];
+  /** Whether lines of an export were expected: to be said of later pieces. */
+  export: boolean;
 }

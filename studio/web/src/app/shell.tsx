@@ -173,13 +173,13 @@ export function openHelp(): void {
   void openDialog("Keys", (close) => (
     <div class="body">
       <h2>Keys</h2>
-      <dl class="stack">
+      <dl class="key-help">
         {[...KEYS, ...own].map(([key, label]) => (
-          <div key={key} class="row apart">
+          <div key={key}>
             <dt>
               <kbd>{key}</kbd>
             </dt>
-            <dd class="end">{label}</dd>
+            <dd>{label}</dd>
           </div>
         ))}
       </dl>

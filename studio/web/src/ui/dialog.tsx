@@ -2,7 +2,7 @@
 
 import { type Signal, signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Button, IconButton } from "./button.tsx";
 
 interface Opened {
@@ -109,12 +109,12 @@ function dismiss(id: number): void {
 
 function Dialog({ label, wide, content, close }: Opened) {
   const element = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    const before = document.activeElement;
-    element.current?.showModal();
-    return () => {
-      if (before instanceof HTMLElement && before.isConnected) before.focus();
-    };
+  // Not after a frame: the next key belongs to the dialog already.
+  useLayoutEffect(() => {
+    const dialog = element.current;
+    dialog?.showModal();
+    // Closing it gives the focus back to what had it before.
+    return () => dialog?.close();
   }, []);
   return (
     <dialog

@@ -22,10 +22,18 @@ test("sizes, counts and times have the unit that fits", () => {
     "4.6M",
     "2.0G",
   ]);
-  expect([450, 2100, 1.2e6, 9.99e8, 2e9].map(nanos)).toEqual(["450 ns", "2.1 µs", "1.2 ms", "999 ms", "2 s"]);
-  expect([percent(1, 1), percent(1, 3), percent(0, 5), percent(1, 0)]).toEqual([
+  expect([0, 450, 2100, 1.2e6, 9.99e8, 2e9].map(nanos)).toEqual([
+    "0 ms",
+    "450 ns",
+    "2.1 µs",
+    "1.2 ms",
+    "999 ms",
+    "2 s",
+  ]);
+  expect([percent(1, 1), percent(1, 3), percent(11, 100), percent(0, 5), percent(1, 0)]).toEqual([
     "100 %",
     "33.3 %",
+    "11.0 %",
     "0 %",
     "–",
   ]);
@@ -36,5 +44,6 @@ test("what cannot be seen in a key is made visible, and nothing else changes", (
   expect(visible("")).toBe("(empty key)");
   expect(visible("a\tb\u0000")).toBe("a␉b␀");
   expect(visible("x\u202ecod")).toBe("x\\u{202e}cod");
+  expect(visible("  a b ")).toBe("␣␣a b␣");
   expect(visible("naïve ключ 😀 <b>")).toBe("naïve ключ 😀 <b>");
 });

@@ -36,6 +36,7 @@ export function short(count: number): string {
 }
 
 export function nanos(value: number): string {
+  if (value === 0) return "0 ms";
   if (value < 1e3) return `${Math.round(value)} ns`;
   if (value < 1e6) return `${digits(value / 1e3)} µs`;
   if (value < 1e9) return `${digits(value / 1e6)} ms`;
@@ -43,7 +44,8 @@ export function nanos(value: number): string {
 }
 
 export function percent(part: number, all: number): string {
-  return all === 0 ? "–" : `${((100 * part) / all).toFixed(1).replace(/\.0$/, "")} %`;
+  const share = (100 * part) / all;
+  return all === 0 ? "–" : `${share === 0 || share === 100 ? share : share.toFixed(1)} %`;
 }
 
 /** A span of time in its two greatest units. */
@@ -81,7 +83,9 @@ function digits(value: number): string {
 /** A key on one line, with what cannot be seen made visible. */
 export function visible(key: string): string {
   if (key === "") return "(empty key)";
-  return key.replace(INVISIBLE, (character) => {
+  // A space is seen by what stands on both sides of it.
+  const shown = key.replace(/^ +| +$/g, (spaces) => "␣".repeat(spaces.length));
+  return shown.replace(INVISIBLE, (character) => {
     const code = character.codePointAt(0) ?? 0;
     if (code < 0x20) return String.fromCodePoint(0x2400 + code);
     return `\\u{${code.toString(16)}}`;

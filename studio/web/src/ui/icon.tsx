@@ -40,13 +40,17 @@ const PATHS = {
   query: "M2 3.500h12M4.500 8h7M6.500 12.500h3",
 } as const;
 
+const TEXT_PIXELS = 15;
+
 export type IconName = keyof typeof PATHS;
 
+/** An icon of so many pixels where text has its usual size; it grows with the text. */
 export function Icon({ name, size = 16 }: { name: IconName; size?: number }) {
+  const side = `${size / TEXT_PIXELS}rem`;
   return (
     <svg
-      width={size}
-      height={size}
+      width={side}
+      height={side}
       viewBox="0 0 16 16"
       fill="none"
       stroke="currentColor"

@@ -1,12 +1,16 @@
 // Owns how work in the background is shown: how far it is, what came of it, and stopping it.
 
-import { post } from "../api/client.ts";
-import type { Job } from "../api/schemas.ts";
-import { jobs, writable } from "../app/live.ts";
+import { address, post } from "../api/client.ts";
+import type { BackedUp, Job } from "../api/schemas.ts";
+import { jobs, sample, writable } from "../app/live.ts";
 import { Button } from "./button.tsx";
 import { toastError } from "./dialog.tsx";
 import { bytes, clock, percent, span, whole } from "./format.ts";
+import { Icon } from "./icon.tsx";
 import { Panel } from "./parts.tsx";
+
+/** What whoever may only read may stop. */
+const STOPPED_BY_READERS: readonly Job["kind"][] = ["verify", "backup"];
 
 /** The jobs that are under way, or all that are known. */
 export function JobList({ running = false }: { running?: boolean }) {
@@ -39,7 +43,7 @@ export function JobView({ job }: { job: Job }) {
         <span class={`tag ${{ running: "", done: "good", failed: "bad", cancelled: "warn" }[job.state]}`}>
           {{ running: "under way", done: "done", failed: "failed", cancelled: "stopped" }[job.state]}
         </span>
-        {job.state === "running" && (writable.value || job.kind === "verify") && (
+        {job.state === "running" && mayStop(job) && (
           <Button kind="plain" onClick={() => void cancel()}>
             Stop
           </Button>
@@ -54,13 +58,40 @@ export function JobView({ job }: { job: Job }) {
       )}
       {job.state === "failed" && <p class="note bad">{job.error?.message}</p>}
       {job.result && <p class="small soft">{outcome(job)}</p>}
+      <BackupLink job={job} />
     </div>
   );
 }
 
+/** Where a backup is saved, as long as it is kept. */
+export function BackupLink({ job }: { job: Job }) {
+  const kept = backupOf(job);
+  if (!kept) return null;
+  return (
+    <div>
+      <a class="button" href={address("backup", { job: job.id })} download={kept.file_name}>
+        <Icon name="download" />
+        Save the backup
+      </a>
+    </div>
+  );
+}
+
+/** The backup that a job has made, if it is the newest one and is kept yet. */
+function backupOf({ id, result }: Job): BackedUp | undefined {
+  if (!result || !("file_name" in result)) return undefined;
+  const isNewest = !jobs.value.some((other) => other.kind === "backup" && other.id > id);
+  return isNewest && result.until > (sample.value?.time ?? Date.now()) ? result : undefined;
+}
+
+/** What is one commit cannot be stopped. */
+function mayStop({ kind }: Job): boolean {
+  return STOPPED_BY_READERS.includes(kind) || (writable.value && kind !== "delete");
+}
+
 function left(job: Job): string {
   const amount = (count: number) => (job.unit === "bytes" ? bytes(count) : whole(count));
-  if (job.of === 0) return amount(job.done);
+  if (job.of === 0) return job.done === 0 ? "" : amount(job.done);
   const passed = Date.now() - job.started;
   const rest = job.done > 0 ? (passed * (job.of - job.done)) / job.done : 0;
   const time = rest > 2000 ? `, ${span(rest)} left` : "";
@@ -74,6 +105,8 @@ export function outcome({ result }: Job): string {
     const won = result.bytes_before - result.bytes_after;
     return `${bytes(Math.max(0, won))} won: the log had ${bytes(result.bytes_before)} and has ${bytes(result.bytes_after)}. ${whole(result.records_dropped)} records were left out.`;
   }
+  if ("file_name" in result)
+    return `${whole(result.records)} records up to commit ${whole(result.sequence)}, ${bytes(result.bytes)}, read back and verified.`;
   if ("sound" in result) {
     const read = `${whole(result.documents)} documents in ${whole(result.commits)} commits, ${bytes(result.bytes)} read.`;
     return result.sound

@@ -4,7 +4,8 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useReducer, useRef } from "preact/hooks";
 import { ScrollSpan } from "./scroll.ts";
 
-const ROW_HEIGHT = 30;
+/** In the size of the text: a row grows with it. */
+const ROW_REM = 2;
 const OVERSCAN = 8;
 
 interface VirtualProps {
@@ -22,11 +23,12 @@ interface VirtualProps {
   onRange?: (from: number, to: number) => void;
   rowId: (index: number) => string;
   multi?: boolean;
-  rowHeight?: number;
+  rowRem?: number;
 }
 
 export function Virtual(props: VirtualProps) {
-  const { label, role, count, current, row, onRange, rowHeight = ROW_HEIGHT } = props;
+  const { label, role, count, current, row, onRange, rowRem = ROW_REM } = props;
+  const rowHeight = Math.round(rowRem * textPixels());
   const element = useRef<HTMLDivElement>(null);
   const [, redraw] = useReducer((n: number, _: undefined) => n + 1, 0);
   const span = useMemo(() => new ScrollSpan(0, 600), []);
@@ -135,4 +137,8 @@ function moveByKey(
   }
   event.preventDefault();
   onMove(Math.max(0, Math.min(to, count - 1)));
+}
+
+function textPixels(): number {
+  return Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
 }

@@ -5,7 +5,7 @@ import "./changes.css";
 import { useCommands } from "../../app/commands.ts";
 import { collectionLabel, overview, sample } from "../../app/live.ts";
 import { change as changeAddress, href, route } from "../../app/router.ts";
-import { Button, IconButton } from "../../ui/button.tsx";
+import { Button } from "../../ui/button.tsx";
 import { Diff } from "../../ui/diff.tsx";
 import { bytes, clock, time, visible, whole } from "../../ui/format.ts";
 import { CollectionSelect, Empty, PageHead } from "../../ui/parts.tsx";
@@ -55,7 +55,6 @@ export default function ChangesPage() {
         <Button icon={paused ? "play" : "pause"} onClick={turn}>
           {paused ? "Resume" : "Pause"}
         </Button>
-        <IconButton icon="close" label="Clear the list" onClick={() => feed.clear()} />
       </PageHead>
       <div class="row wraps changes-tools">
         <CollectionSelect
@@ -80,6 +79,9 @@ export default function ChangesPage() {
           aria-pressed={since !== null}
         >
           From the beginning
+        </Button>
+        <Button kind="plain" disabled={changes.length === 0} onClick={() => feed.clear()}>
+          Clear
         </Button>
       </div>
       {feed.error.value && (

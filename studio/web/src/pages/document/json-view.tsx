@@ -102,7 +102,7 @@ export function JsonView({ document: json }: { document: Json }) {
       <Virtual
         label="Document"
         role="tree"
-        rowHeight={24}
+        rowRem={1.6}
         count={rows.length}
         current={at}
         rowId={(index) => `value-${index}`}
@@ -127,7 +127,9 @@ export function JsonView({ document: json }: { document: Json }) {
           );
         }}
       />
-      <p class="list-foot small faint mono cut">{rows[at] ? pathText(rows[at].path) : " "}</p>
+      <p class="list-foot small faint mono cut">
+        {rows[at] ? pathText(rows[at].path) : summary(json) || json.type}
+      </p>
     </div>
   );
 }

@@ -40,7 +40,7 @@ export default function FilePage() {
             ["Before that", recovery.clean ? "it had been closed" : "it was left by a crash"],
             ["Commits read from the log", whole(recovery.commits)],
             ["Unfinished end", recovery.torn_bytes === 0 ? "none" : `${bytes(recovery.torn_bytes)}, cut off`],
-            ["Saved as", recovery.torn_file ?? "nothing had to be"],
+            ...(recovery.torn_file === null ? [] : [["Saved as", recovery.torn_file] as const]),
           ]}
         />
       </Panel>

@@ -2,10 +2,12 @@
 
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { edits, writable } from "../../app/live.ts";
+import { Button } from "../../ui/button.tsx";
 import { bytes, span, visible, whole } from "../../ui/format.ts";
 import { Empty } from "../../ui/parts.tsx";
 import { Virtual } from "../../ui/virtual.tsx";
 import { askToDelete } from "./delete.tsx";
+import { askForNew } from "./new.tsx";
 import { KeyPages } from "./pages.ts";
 import { selectAll, selected, toggleSelected } from "./selection.ts";
 
@@ -98,6 +100,11 @@ export function KeyList({ name, prefix, reverse, current, open }: KeyListProps) 
             ? "Keys are compared letter by letter, upper and lower case apart."
             : "What is stored shows up here."}
         </p>
+        {!prefix && writable.value && (
+          <Button icon="plus" onClick={() => void askForNew(name)}>
+            New document
+          </Button>
+        )}
       </Empty>
     );
   }

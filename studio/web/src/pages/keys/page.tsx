@@ -59,12 +59,15 @@ export default function KeysPage() {
             {view === "tree" ? (
               <DelimiterField value={delimiter} onChange={(d) => change({ d: d === ":" ? undefined : d })} />
             ) : (
-              <IconButton
-                icon={params.get("r") ? "left" : "right"}
-                label={params.get("r") ? "Descending: turn around" : "Ascending: turn around"}
-                class="button plain icon turn"
+              <button
+                type="button"
+                class="button plain turn"
+                aria-label={params.get("r") ? "Descending: turn around" : "Ascending: turn around"}
+                title={params.get("r") ? "Descending: turn around" : "Ascending: turn around"}
                 onClick={() => change({ r: params.get("r") ? undefined : "1" })}
-              />
+              >
+                {params.get("r") ? "Z–A" : "A–Z"}
+              </button>
             )}
           </div>
           {selected.value.size > 0 && <SelectionBar name={name} />}

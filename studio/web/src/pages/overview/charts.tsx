@@ -5,8 +5,8 @@ import { useEffect, useState } from "preact/hooks";
 import { loadSeries, sample, session } from "../../app/live.ts";
 import { Segments } from "../../ui/button.tsx";
 import { bytes, nanos, percent, short } from "../../ui/format.ts";
-import type { Line } from "./chart.tsx";
 import { Past } from "./history.ts";
+import type { Line } from "./plot.tsx";
 
 interface ChartSpec {
   title: string;
@@ -14,10 +14,9 @@ interface ChartSpec {
   format: (value: number) => string;
   /** The axis ends here, whatever the values. */
   max?: number;
+  /** There is no half of one. */
+  isCount?: boolean;
 }
-
-/** There is no half of a commit: an axis says nothing between whole numbers. */
-const count = (value: number) => (Number.isInteger(value) ? short(value) : "");
 
 const CHARTS: readonly ChartSpec[] = [
   {
@@ -54,7 +53,8 @@ const CHARTS: readonly ChartSpec[] = [
   },
   {
     title: "Commits in a group",
-    format: count,
+    format: short,
+    isCount: true,
     lines: [
       { column: "group_p50", name: "p50", colour: "--blue" },
       { column: "group_max", name: "Largest", colour: "--straw" },
@@ -76,12 +76,14 @@ const CHARTS: readonly ChartSpec[] = [
   },
   {
     title: "Documents",
-    format: count,
+    format: short,
+    isCount: true,
     lines: [{ column: "documents", name: "Documents", colour: "--blue" }],
   },
   {
     title: "Waiting for the writer",
-    format: count,
+    format: short,
+    isCount: true,
     lines: [{ column: "inbox_commands", name: "Commands", colour: "--purple" }],
   },
 ];
@@ -96,11 +98,12 @@ type Range = "2 min" | "10 min" | "4 h";
 const RANGES: Record<Range, number> = { "2 min": 120_000, "10 min": 600_000, "4 h": 14_400_000 };
 const SAMPLES_MAX = 1000;
 
-const range = signal<Range>("10 min");
+/** What somebody has chosen; until then, what there is to be seen decides. */
+const chosen = signal<Range | undefined>(undefined);
 
 export function Charts() {
   const [past, setPast] = useState<readonly Past[]>([]);
-  const [Chart, setChart] = useState<typeof import("./chart.tsx").Chart | undefined>(undefined);
+  const [Plot, setPlot] = useState<typeof import("./plot.tsx").Plot | undefined>(undefined);
   const [tick, setTick] = useState(0);
   const now = sample.value;
 
@@ -109,7 +112,7 @@ export function Charts() {
       (series) => setPast(series.map(Past.of)),
       () => setPast([]),
     );
-    void import("./chart.tsx").then((module) => setChart(() => module.Chart));
+    void import("./plot.tsx").then((module) => setPlot(() => module.Plot));
   }, []);
   // biome-ignore lint/correctness/useExhaustiveDependencies: each sample is taken once
   useEffect(() => {
@@ -118,7 +121,9 @@ export function Charts() {
     if (added.some(Boolean)) setTick((n) => n + 1);
   }, [now, past]);
 
-  const length = RANGES[range.value];
+  const known = (past[0]?.end ?? 0) - (past[0]?.begin ?? 0);
+  const range = chosen.value ?? (known < RANGES["2 min"] ? "2 min" : "10 min");
+  const length = RANGES[range];
   const source = past.find((one) => one.stepMs * SAMPLES_MAX >= length) ?? past.at(-1);
   const specs =
     session.value?.access === "follower"
@@ -130,14 +135,14 @@ export function Charts() {
         <h2>Over time</h2>
         <Segments
           label="How far back"
-          value={range.value}
+          value={range}
           options={[
             ["2 min", "2 min"],
             ["10 min", "10 min"],
             ["4 h", "4 h"],
           ]}
           onChange={(next) => {
-            range.value = next;
+            chosen.value = next;
           }}
         />
       </div>
@@ -147,8 +152,8 @@ export function Charts() {
             <figcaption>
               <h3>{spec.title}</h3>
             </figcaption>
-            {Chart && source ? (
-              <Chart {...spec} past={source} length={length} tick={tick} />
+            {Plot && source ? (
+              <Plot {...spec} past={source} length={length} tick={tick} />
             ) : (
               <div class="chart-space" />
             )}

@@ -24,6 +24,11 @@ export class Past {
     return this.columns.time?.at(-1) ?? undefined;
   }
 
+  /** When the first sample was taken that is known. */
+  get begin(): number | undefined {
+    return this.columns.time?.[0] ?? undefined;
+  }
+
   /** Adds a sample, unless the step has not passed since the last one. */
   add(sample: Sample, samplesMax: number): boolean {
     if (sample.time < (this.end ?? 0) + this.stepMs * 0.5) return false;

@@ -2,7 +2,7 @@
 
 import { useEffect } from "preact/hooks";
 import "./overview.css";
-import { overview, refreshCollections, refreshOverview, sample, session } from "../../app/live.ts";
+import { overview, refreshCollections, refreshOverview, sample, session, writable } from "../../app/live.ts";
 import { href } from "../../app/router.ts";
 import { bytes, nanos, percent, short, span, whole } from "../../ui/format.ts";
 import { JobList } from "../../ui/jobs.tsx";
@@ -30,27 +30,40 @@ export default function OverviewPage() {
       </PageHead>
       <Notices />
       <Figures />
-      <Panel title="The file" aside={<a href={href("upkeep")}>Compact, verify, back up</a>}>
+      <Panel
+        title="The file"
+        aside={
+          <a href={href("upkeep")}>{writable.value ? "Compact, verify, back up" : "Verify, save a copy"}</a>
+        }
+      >
         <LogStrip sizes={sizes()} />
       </Panel>
       <JobList running />
       <Charts />
-      <Collections />
-      <Panel title="Held in memory">
-        <Facts
-          facts={[
-            ["Cache of documents", bytes(all.memory.cache_bytes)],
-            ["Open snapshots", whole(all.memory.snapshots)],
-            [
-              "The oldest of them",
-              all.memory.oldest_snapshot_ms === null ? "none" : `${span(all.memory.oldest_snapshot_ms)} old`,
-            ],
-            ["Snapshots and iterations", whole(all.memory.pins)],
-            ["Old versions kept for them", whole(all.memory.undo_versions)],
-            ["What those take", bytes(all.memory.undo_bytes)],
-          ]}
-        />
-      </Panel>
+      <div class="beside">
+        <Collections />
+        <Panel title="Held in memory">
+          <Facts
+            facts={[
+              ["Cache of documents", bytes(all.memory.cache_bytes)],
+              ["Reads of many keys under way", whole(all.memory.pins)],
+              ["Snapshots", whole(all.memory.snapshots)],
+              [
+                "Oldest snapshot",
+                all.memory.oldest_snapshot_ms === null
+                  ? "none"
+                  : `${span(all.memory.oldest_snapshot_ms)} old`,
+              ],
+              [
+                "Old versions kept for them",
+                all.memory.undo_versions === 0
+                  ? "none"
+                  : `${whole(all.memory.undo_versions)}, ${bytes(all.memory.undo_bytes)}`,
+              ],
+            ]}
+          />
+        </Panel>
+      </div>
     </div>
   );
 }
@@ -70,9 +83,7 @@ function Notices() {
       {lag && !lag.error && (
         <p class="note">
           Another process has this file open. What it commits shows up here as it happens
-          {lag.published > lag.sequence
-            ? `; ${whole(lag.published - lag.sequence)} commits are still to come.`
-            : "."}
+          {lag.published > lag.sequence ? `; ${commits(lag.published - lag.sequence)} still to come.` : "."}
         </p>
       )}
       {recovery && recovery.torn_bytes > 0 && (
@@ -96,17 +107,24 @@ function Figures() {
       `in ${whole((all?.collections ?? 0) + 1)} ${all?.collections ? "collections" : "collection"}`,
     ],
     ["Reads", now ? short(now.gets_per_second) : "–", "a second"],
-    ["Writes", now ? short(now.writes_per_second) : "–", "a second"],
-    ["Commit", time(now?.commit_p50_ns), atP99(now?.commit_p99_ns)],
-    ["Sync", time(now?.sync_p50_ns), atP99(now?.sync_p99_ns)],
-    ["Cache hits", now?.cache_hit_ratio == null ? "–" : percent(now.cache_hit_ratio, 1), "of document reads"],
   ];
+  // What only the owner of a file measures is nothing to a follower.
+  if (session.value?.access !== "follower")
+    figures.push(
+      ["Writes", now ? short(now.writes_per_second) : "–", "a second"],
+      ["Commit", time(now?.commit_p50_ns), atP99(now?.commit_p99_ns)],
+      ["Sync", time(now?.sync_p50_ns), atP99(now?.sync_p99_ns)],
+    );
+  figures.push([
+    "Cache hits",
+    now?.cache_hit_ratio == null ? "–" : percent(now.cache_hit_ratio, 1),
+    "of document reads",
+  ]);
   if (now?.lag_ms != null)
-    figures.push([
-      "Behind the owner",
-      `${Math.round(now.lag_ms)} ms`,
-      `${whole(now.lag_commits ?? 0)} commits`,
-    ]);
+    figures.push(
+      ["Newest commit", whole(all?.lag?.sequence ?? 0), "that is shown here"],
+      ["Behind the owner", `${Math.round(now.lag_ms)} ms`, commits(now.lag_commits ?? 0)],
+    );
   return (
     <dl class="figures">
       {figures.map(([name, value, more]) => (
@@ -119,6 +137,10 @@ function Figures() {
       ))}
     </dl>
   );
+}
+
+function commits(count: number): string {
+  return count === 1 ? "1 commit" : `${whole(count)} commits`;
 }
 
 function atP99(value: number | null | undefined): string {

@@ -1,13 +1,13 @@
 // Owns importing: choosing a file, seeing what would come of it, and sending it piece by piece.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { post } from "../../api/client.ts";
+import { ApiError, post } from "../../api/client.ts";
 import type { Imported } from "../../api/schemas.ts";
-import { collection, noteEdit, session } from "../../app/live.ts";
+import { collection, noteEdit } from "../../app/live.ts";
 import { Button, Segments } from "../../ui/button.tsx";
 import { bytes, visible, whole } from "../../ui/format.ts";
 import { Field, Panel } from "../../ui/parts.tsx";
-import { type Piece, pieces } from "./pieces.ts";
+import { atLine, atRow, type Cut, headOf, type Piece, pieces } from "./pieces.ts";
 
 type Format = "ndjson" | "csv";
 type OnConflict = "skip" | "replace";
@@ -39,13 +39,15 @@ export function Import() {
     on_conflict: onConflict,
   });
 
+  const cut = format === "csv" ? atRow : atLine;
+
   // biome-ignore lint/correctness/useExhaustiveDependencies: whatever is chosen changes what would come of it
   useEffect(() => {
     if (!file) return;
     const stopped = new AbortController();
     setPreview(undefined);
     setError(undefined);
-    beginning(file)
+    beginning(file, cut)
       .then((text) => post<Imported>("import", { ...body({ text, line: 1 }), preview: true }, stopped.signal))
       .then(setPreview, (failure: Error) => failure.name !== "AbortError" && setError(told(failure)));
     return () => stopped.abort();
@@ -56,6 +58,17 @@ export function Import() {
     setTotals(undefined);
     if (chosen) setFormat(/\.csv$/i.test(chosen.name) ? "csv" : "ndjson");
   };
+  const store = async (piece: Piece, later: object, signal: AbortSignal): Promise<Imported> => {
+    try {
+      return await post<Imported>("import", { ...body(piece), ...later }, signal);
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === 413)) throw error;
+      const message =
+        "This document is larger than a request may be; the command `ferrumdb import` takes it.";
+      const errors = [{ line: piece.line, message }];
+      return { documents: 0, written: 0, skipped: 0, failed: 1, errors, preview: [], export: false };
+    }
+  };
   const send = async () => {
     if (!file) return;
     const sum: Totals = { written: 0, skipped: 0, failed: 0, errors: [] };
@@ -63,15 +76,12 @@ export function Import() {
     setError(undefined);
     setTotals(undefined);
     try {
-      // A table's first line names the columns of all others, so a CSV file goes as one piece.
-      const size = format === "csv" ? Number.POSITIVE_INFINITY : PIECE;
-      if (format === "csv" && file.size > (session.value?.limits.body_bytes ?? 0) * 0.9) {
-        throw new Error(
-          "A CSV file must fit into one request. Cut this one, each part with the line of names, or use NDJSON.",
-        );
-      }
-      for await (const piece of pieces(file.stream(), size)) {
-        const answer = await post<Imported>("import", body(piece), abort.current.signal);
+      // What the first piece has told of the file holds for the others.
+      let later: { export?: boolean; head?: string } = {};
+      for await (const piece of pieces(file.stream(), PIECE, cut)) {
+        const answer = await store(piece, later, abort.current.signal);
+        if (piece.line === 1)
+          later = format === "csv" ? { head: headOf(piece.text) } : { export: answer.export };
         sum.written += answer.written;
         sum.skipped += answer.skipped;
         sum.failed += answer.failed;
@@ -195,7 +205,8 @@ function Preview({ preview }: { preview: Imported }) {
     <div class="stack" role="group" aria-label="Preview">
       <p class="small soft">
         Of the file's beginning, {whole(preview.documents)} lines are documents
-        {preview.failed > 0 ? ` and ${whole(preview.failed)} are not` : ""}. The first ones:
+        {preview.failed > 0 ? ` and ${whole(preview.failed)} ${preview.failed === 1 ? "is" : "are"} not` : ""}
+        . The first ones:
       </p>
       <ul class="sample mono small">
         {preview.preview.slice(0, 6).map((one, index) => (
@@ -225,10 +236,10 @@ function Errors({ errors }: { errors: Imported["errors"] }) {
   );
 }
 
-async function beginning(file: File): Promise<string> {
+async function beginning(file: File, cut: Cut): Promise<string> {
   const text = await file.slice(0, PREVIEW_BYTES).text();
-  // The last line is cut somewhere, unless the file ends here.
-  return file.size <= PREVIEW_BYTES ? text : text.slice(0, text.lastIndexOf("\n") + 1);
+  // The last document is cut somewhere, unless the file ends here.
+  return file.size <= PREVIEW_BYTES ? text : text.slice(0, cut(text));
 }
 
 function told(error: Error): string {

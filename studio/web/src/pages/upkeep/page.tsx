@@ -8,12 +8,12 @@ import {
   collection,
   collections,
   jobs,
-  noteJob,
   overview,
   refreshOverview,
   refreshUndos,
   session,
   undos,
+  whenEnded,
   writable,
 } from "../../app/live.ts";
 import { go } from "../../app/router.ts";
@@ -54,12 +54,21 @@ function running(kind: Job["kind"]): boolean {
   return jobs.value.some((job) => job.kind === kind && job.state === "running");
 }
 
-async function begin(path: string, body: unknown): Promise<void> {
+async function begin(path: string, body: unknown, then: (job: Job) => void = () => {}): Promise<void> {
   try {
-    noteJob((await post<{ job: Job }>(path, body)).job);
+    whenEnded((await post<{ job: Job }>(path, body)).job, then);
   } catch (error) {
     toastError(error);
   }
+}
+
+/** Lets the browser save a backup that was asked for here. */
+function save({ id, state }: Job): void {
+  if (state !== "done") return;
+  const link = document.createElement("a");
+  link.href = address("backup", { job: id });
+  link.download = "";
+  link.click();
 }
 
 function Verify() {
@@ -167,11 +176,19 @@ function Save() {
         <p class="soft">
           A backup is a whole database by itself, as of one moment. Writes go on while it is made.
         </p>
-        <div>
-          <a class="button" href={address("backup")} download>
-            Back up
-          </a>
-        </div>
+        {session.value?.access === "follower" ? (
+          <p class="note">The process that owns this file backs it up.</p>
+        ) : (
+          <div>
+            <Button
+              icon="download"
+              disabled={running("backup")}
+              onClick={() => void begin("backup", {}, save)}
+            >
+              Back up
+            </Button>
+          </div>
+        )}
         <Field label="Export a collection">
           {() => <CollectionSelect value={name} onChange={(c) => go("upkeep", { c })} />}
         </Field>

@@ -1,4 +1,4 @@
-// Owns one chart: uPlot in the page's colours, and its figures in words. Loaded after the first drawing.
+// Owns the drawing of one chart: uPlot in the page's colours, and its figures in words. Loaded after the first drawing.
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
@@ -13,11 +13,13 @@ export interface Line {
   colour: string;
 }
 
-interface ChartProps {
+interface PlotProps {
   title: string;
   lines: readonly Line[];
   format: (value: number) => string;
   max?: number;
+  /** There are no values between whole numbers, so the axis names none. */
+  isCount?: boolean;
   past: Past;
   /** How far back it looks, in milliseconds. */
   length: number;
@@ -25,9 +27,8 @@ interface ChartProps {
   tick: number;
 }
 
-const HEIGHT = 150;
-
-export function Chart({ title, lines, format, max, past, length, tick }: ChartProps) {
+export function Plot(props: PlotProps) {
+  const { title, lines, format, past, length, tick } = props;
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
   const [at, setAt] = useState<number | null>(null);
@@ -50,9 +51,9 @@ export function Chart({ title, lines, format, max, past, length, tick }: ChartPr
   useEffect(() => {
     const element = host.current;
     if (!element) return;
-    const chart = new uPlot(options(element, lines, format, max, setAt), data as uPlot.AlignedData, element);
+    const chart = new uPlot(options(element, props, setAt), data as uPlot.AlignedData, element);
     plot.current = chart;
-    const observer = new ResizeObserver(() => chart.setSize({ width: element.clientWidth, height: HEIGHT }));
+    const observer = new ResizeObserver(() => chart.setSize(sizeOf(element)));
     observer.observe(element);
     return () => {
       observer.disconnect();
@@ -82,47 +83,58 @@ export function Chart({ title, lines, format, max, past, length, tick }: ChartPr
           </span>
         ))}
       </p>
-      <div ref={host} class="chart-space" role="img" aria-label={`${title}: ${told}`} />
+      <div
+        ref={host}
+        class={data.slice(1).some(hasSome) ? "chart-space" : "chart-space nothing"}
+        role="img"
+        aria-label={`${title}: ${told}`}
+      />
     </>
   );
 }
 
 function options(
   element: HTMLElement,
-  lines: readonly Line[],
-  format: (value: number) => string,
-  max: number | undefined,
+  { lines, format, max, isCount }: PlotProps,
   setAt: (index: number | null) => void,
 ): uPlot.Options {
   const colour = (name: string) => resolved(element, name);
+  const text = textPixels(element);
   const axis = {
     stroke: colour("--ink-faint"),
-    font: `11px ${getComputedStyle(element).fontFamily}`,
+    font: `${0.75 * text}px ${getComputedStyle(element).fontFamily}`,
     ticks: { show: false },
   };
   return {
-    width: element.clientWidth,
-    height: HEIGHT,
-    padding: [8, 18, 0, 0],
+    ...sizeOf(element),
+    padding: [0.8 * text, 1.2 * text, 0, 0],
     legend: { show: false },
-    cursor: { sync: { key: "ferrum" }, y: false, drag: { x: false, y: false }, points: { size: 6 } },
+    cursor: { sync: { key: "ferrum" }, y: false, drag: { x: false, y: false }, points: { size: 0.4 * text } },
     scales: { y: { range: (_, low, high) => [0, max ?? Math.max(1, high * 1.15, low)] } },
     axes: [
-      { ...axis, size: 22, space: 70, grid: { show: false }, values: (_, splits) => splits.map(clock) },
       {
         ...axis,
-        size: 56,
-        space: 36,
+        size: 1.7 * text,
+        gap: 0.5 * text,
+        space: 4.7 * text,
+        grid: { show: false },
+        values: (_, at) => at.map(clock),
+      },
+      {
+        ...axis,
+        size: 3.7 * text,
+        space: 2 * text,
         grid: { stroke: colour("--line"), width: 1 },
         values: (chart, splits) => splits.map((value) => tick(chart, value, format)),
+        ...(isCount && { incrs: COUNTS }),
       },
     ],
     series: [
       {},
       ...lines.map(({ colour: name }, index) => ({
         stroke: colour(name),
-        width: 1.5,
-        points: { show: false, size: 3, fill: colour(name), filter: lonely },
+        width: text / 10,
+        points: { show: false, size: 0.3 * text, fill: colour(name), filter: lonely },
         spanGaps: false,
         ...(index === 0 && {
           fill: colour(name)
@@ -135,6 +147,21 @@ function options(
   };
 }
 
+const COUNTS = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
+
+/** What is drawn is as large as the text around it. */
+function textPixels(element: HTMLElement): number {
+  return Number.parseFloat(getComputedStyle(element).fontSize);
+}
+
+function sizeOf(element: HTMLElement): { width: number; height: number } {
+  return { width: element.clientWidth, height: element.clientHeight };
+}
+
+function hasSome(values: (number | null)[]): boolean {
+  return values.some((value) => value != null);
+}
+
 const HOURS = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 const SECONDS = new Intl.DateTimeFormat("en-GB", { minute: "2-digit", second: "2-digit" });
 
@@ -144,8 +171,8 @@ function clock(seconds: number): string {
 
 /** What an axis says; nothing while there is no value, of which its range would tell. */
 function tick(chart: uPlot, value: number, format: (value: number) => string): string {
-  if (!chart.data.slice(1).some((values) => values?.some((one) => one != null))) return "";
-  return value === 0 ? "0" : format(value);
+  if (!chart.data.slice(1).some((values) => hasSome((values ?? []) as (number | null)[]))) return "";
+  return value === 0 ? "0" : format(value).replace(/\.0(?= )/, "");
 }
 
 /** A value with none on either side makes no line, so it is drawn as a point. */
