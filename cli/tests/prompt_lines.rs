@@ -196,6 +196,8 @@ fn of_too_many_keys_none_is_filled_in() {
     terminal.wait_for("many:");
     let screen = terminal.wait_for("\nferrumdb> get m\n\n");
     assert_eq!(screen.matches("many:").count(), 100, "{screen}");
+    // The first ones in their order, however many there are behind.
+    assert!(screen.contains("many:100 ") && !screen.contains("many:5"), "{screen}");
 }
 
 #[test]

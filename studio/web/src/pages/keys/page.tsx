@@ -62,7 +62,6 @@ export default function KeysPage() {
               <button
                 type="button"
                 class="button plain turn"
-                aria-label={params.get("r") ? "Descending: turn around" : "Ascending: turn around"}
                 title={params.get("r") ? "Descending: turn around" : "Ascending: turn around"}
                 onClick={() => change({ r: params.get("r") ? undefined : "1" })}
               >

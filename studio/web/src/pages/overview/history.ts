@@ -41,14 +41,23 @@ export class Past {
     return true;
   }
 
-  /** The times in seconds, and a column for each name, from a time on. */
+  /** The times in seconds, and a column for each name, from a time on. Where no samples were taken, there are no values. */
   since(begin: number, names: readonly Column[]): Values[] {
-    const times = this.columns.time ?? [];
-    const from = times.findIndex((time) => (time ?? 0) >= begin);
-    if (from < 0) return [[], ...names.map(() => [])];
-    return [
-      times.slice(from).map((time) => (time ?? 0) / 1000),
-      ...names.map((name) => this.columns[name]?.slice(from) ?? []),
-    ];
+    const told: Values[] = [[], ...names.map(() => [])];
+    let before: number | undefined;
+    this.columns.time?.forEach((time, index) => {
+      if (time === null || time < begin) return;
+      if (before !== undefined && time > before + GAP_STEPS * this.stepMs) {
+        const gap = (before + this.stepMs) / 1000;
+        for (const [place, column] of told.entries()) column.push(place === 0 ? gap : null);
+      }
+      before = time;
+      told[0]?.push(time / 1000);
+      for (const [place, name] of names.entries()) told[place + 1]?.push(this.columns[name]?.[index] ?? null);
+    });
+    return told;
   }
 }
+
+/** When so many samples in a row are missing, nothing is said of the time. */
+const GAP_STEPS = 5;
