@@ -38,6 +38,15 @@ impl Group {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// A group of each member, in their order. This one is empty then.
+    pub(crate) fn split(&mut self) -> impl Iterator<Item = Self> + use<> {
+        std::mem::take(&mut self.0).into_iter().map(|write| Self(vec![write]))
+    }
+
     /// What is to be committed.
     pub(crate) fn transactions(&self) -> impl ExactSizeIterator<Item = &Transaction> + Clone {
         self.0.iter().map(|write| &write.submitted.transaction)

@@ -168,8 +168,20 @@ impl WriterThread {
         self.link.note_commit_time(begun.map_or(Duration::ZERO, |begun| end - begun));
         self.last_commit = Some(end);
         self.mark_due = Some(end + MARK_AFTER);
-        self.group.answer(outcome, end, &self.link.counters);
+        match outcome {
+            Err(error) if error.is_of_one_transaction() && self.group.len() > 1 => self.commit_each(),
+            outcome => self.group.answer(outcome, end, &self.link.counters),
+        }
         self.tidy();
+    }
+
+    /// Commits the members of the group one by one: one of them cannot be carried out, which is nothing to the others.
+    #[cold]
+    fn commit_each(&mut self) {
+        for mut alone in self.group.split() {
+            let outcome = self.writer.commit(alone.transactions(), self.durability());
+            alone.answer(outcome, Instant::now(), &self.link.counters);
+        }
     }
 
     /// Wakes those who wait for commits, if there were any, of whatever kind.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use ferrumdb::fs::{Effect, Fault, SimFs, SimOperation};
-use ferrumdb::{Config, FerrumDB};
+use ferrumdb::{Config, ErrorKind, FerrumDB};
 
 /// A database whose writer is stuck in the sync of one set.
 fn stuck() -> (SimFs, FerrumDB) {
@@ -44,6 +44,33 @@ fn a_small_first_write_does_not_wait_for_megabytes_behind_it() {
         answer.wait().unwrap();
     }
     assert!(sim.calls(SimOperation::Sync) - syncs >= 10, "two megabytes went into too few groups");
+}
+
+#[test]
+fn a_member_that_cannot_be_carried_out_takes_no_other_along() {
+    let sim = SimFs::new(1);
+    let config = Config::new("/data.db").with_file_system(Arc::new(sim.process())).with_cache_bytes(0);
+    let db = FerrumDB::open(config).wait().unwrap();
+    db.set("rotten", "to be changed").wait().unwrap();
+    let log = sim.live_bytes("/data.db").unwrap();
+    let place = log.windows(13).position(|bytes| bytes == b"to be changed").unwrap();
+    sim.overwrite("/data.db", place as u64, b"TO");
+    sim.inject(Fault::new(SimOperation::Sync, Effect::Block));
+    let first = db.set("first", 0);
+    while sim.blocked() == 0 {
+        std::thread::yield_now();
+    }
+    let hour = std::time::Duration::from_secs(3_600);
+    let (before, kept, after) = (db.set("before", 1), db.expire("rotten", hour), db.insert("after", 2));
+    let insert = db.insert("before", 3);
+    sim.release();
+    first.wait().unwrap();
+    let (before, after) = (before.wait().unwrap(), after.wait().unwrap());
+    assert_eq!(kept.wait().unwrap_err().kind(), ErrorKind::Damaged);
+    assert_eq!(insert.wait().unwrap_err().kind(), ErrorKind::Conflict, "it sees what came before it");
+    assert_eq!((after.0, db.stats().unwrap().sequence), (before.0 + 1, after));
+    assert_eq!((db.metrics().errors, db.metrics().conflicts), (2, 1));
+    db.close().wait().unwrap();
 }
 
 #[test]

@@ -11,6 +11,9 @@ use crate::seal::SealError;
 /// The result of an engine call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// What is done to a file where a document is fetched, for messages.
+pub(crate) const READ: &str = "read";
+
 /// What went wrong. Each sentence says what to do where there is something to do.
 ///
 /// It is `Clone`, since one failed sync answers many callers.
@@ -304,6 +307,20 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether [`Writer::commit`](crate::Writer::commit) has failed for one transaction of the group, before anything was
+    /// written: each by itself, the others may be carried out.
+    #[must_use]
+    pub fn is_of_one_transaction(&self) -> bool {
+        matches!(
+            self,
+            Self::Damaged { .. }
+                | Self::Tampered { .. }
+                | Self::Io { action: READ, .. }
+                | Self::NoMoreCollections
+                | Self::KeyWornOut
+        )
+    }
+
     /// What failed with the keys of the file at `path`.
     pub(crate) fn seal(path: &Path, error: SealError) -> Self {
         match error {

@@ -10,7 +10,7 @@ use crate::cache::DocumentCache;
 use crate::clock::Clock;
 use crate::collections::Collections;
 use crate::document::Document;
-use crate::error::{Error, Result};
+use crate::error::{Error, READ, Result};
 use crate::expiry::{Expiring, ExpiryOrder, ExpiryTimes};
 use crate::feed::Holds;
 use crate::generation::{Generation, Retired};
@@ -339,7 +339,7 @@ impl Shared {
 
     pub(crate) fn read_error(&self, fault: ReadFault, position: u64) -> Error {
         match fault {
-            ReadFault::Io(source) => Error::io("read", &self.path, source),
+            ReadFault::Io(source) => Error::io(READ, &self.path, source),
             ReadFault::Tampered => Error::Tampered { path: Arc::clone(&self.path), position },
             ReadFault::Damaged(reason) => Error::Damaged { path: Arc::clone(&self.path), position, reason },
         }

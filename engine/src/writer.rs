@@ -132,9 +132,10 @@ impl Writer {
     /// nothing, with an outcome of its own, in their order. Each must have passed [`Transaction::check`].
     ///
     /// # Errors
-    /// One error answers the whole group. [`Error::Io`]: nothing of it was kept, and the writer goes on.
-    /// [`Error::InDoubt`]: each of its commits may or may not survive, though always as a prefix, and the writer
-    /// has stopped. [`Error::Poisoned`]: the writer had stopped before.
+    /// One error answers the whole group, though it may be of one transaction: [`Error::is_of_one_transaction`].
+    /// [`Error::Io`]: nothing of it was kept, and the writer goes on. [`Error::InDoubt`]: each of its commits may or may
+    /// not survive, though always as a prefix, and the writer has stopped. [`Error::Poisoned`]: the writer had stopped
+    /// before.
     pub fn commit<'g, G>(&mut self, group: G, durability: Durability) -> Result<Vec<Outcome>>
     where
         G: IntoIterator<Item = &'g Transaction, IntoIter: ExactSizeIterator + Clone>,
