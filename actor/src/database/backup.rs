@@ -63,7 +63,8 @@ impl FerrumDB {
     /// Stops the backups that are under way, and says whether there were any. How far they are, [`works`](Self::works)
     /// tells.
     pub fn cancel_backups(&self) -> bool {
-        self.db.link.works.cancel(&WorkKind::Backup)
+        // In a forked process the lock may have been copied in its locked state.
+        !self.db.link.is_forked() && self.db.link.works.cancel(&WorkKind::Backup)
     }
 
     /// The documents, their expiries and the definitions of the indexes, as they are now, as lines of JSON:
