@@ -51,7 +51,7 @@ pub(crate) fn open(
                 engine.db.clone()
             }),
             None => {
-                let opened = FerrumDB::open(config).wait();
+                let opened = FerrumDB::open(config).wait().map(|db| db.for_event_loops());
                 opened.map_err(Into::into).inspect(|db| {
                     *engine = Some(Engine { db: db.clone(), agreed, handles: 1 });
                 })
