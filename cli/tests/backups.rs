@@ -234,3 +234,40 @@ fn a_large_database_is_exported_and_imported_in_constant_memory() {
     let last = format!("{{\"n\":{},\"text\":\"{text}\"}}\n", DOCUMENTS - 1);
     assert_eq!(run(folder, &["b.db"], format!("COUNT\nGET {DOCUMENTS}\n")).1, format!("{DOCUMENTS}\n{last}"));
 }
+
+/// It may be done before the key is pressed, so it is tried again.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_backup_that_is_interrupted_leaves_nothing() {
+    use std::collections::BTreeSet;
+    const ATTEMPTS: usize = 20;
+    let folder = tempdir().unwrap();
+    let folder = folder.path();
+    let text = "x".repeat(500);
+    let lines: String = (0..40_000).map(|number| format!("{{\"n\":{number},\"t\":\"{text}\"}}\n")).collect();
+    assert_eq!(run(folder, &["import", "my.db", "-", "--fsync=never"], lines).0, 0);
+    let files = || -> BTreeSet<_> {
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    let before = files();
+    for attempt in 0..ATTEMPTS {
+        let to = format!("copy-{attempt}.db");
+        let mut backup = ferrumdb(folder).args(["backup", "my.db", &to]).spawn().unwrap();
+        // It has begun when there is a file for it, whatever that is called.
+        while files().iter().all(|name| before.contains(name) || name.ends_with(".live")) {
+            if backup.try_wait().unwrap().is_some() {
+                break;
+            }
+        }
+        let signalled = std::process::Command::new("kill").args(["-INT", &backup.id().to_string()]).status();
+        assert!(signalled.is_ok());
+        let (status, _, err) = read(&backup.wait_with_output().unwrap());
+        if status != 0 {
+            assert_eq!((status, err.lines().count()), (6, 1), "{err}");
+            assert_eq!(files(), before);
+            return;
+        }
+        fs::remove_file(folder.join(to)).unwrap();
+    }
+    panic!("no backup of {ATTEMPTS} was stopped");
+}

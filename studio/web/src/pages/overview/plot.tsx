@@ -163,7 +163,7 @@ function hasSome(values: (number | null)[]): boolean {
 }
 
 const HOURS = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
-const SECONDS = new Intl.DateTimeFormat("en-GB", { minute: "2-digit", second: "2-digit" });
+const SECONDS = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 
 function clock(seconds: number): string {
   return seconds % 60 === 0 ? HOURS.format(seconds * 1000) : SECONDS.format(seconds * 1000);
