@@ -30,13 +30,15 @@ test("sizes, counts and times have the unit that fits", () => {
     "999 ms",
     "2 s",
   ]);
-  expect([percent(1, 1), percent(1, 3), percent(11, 100), percent(0, 5), percent(1, 0)]).toEqual([
-    "100 %",
-    "33.3 %",
-    "11.0 %",
-    "0 %",
-    "–",
-  ]);
+  expect([
+    percent(1, 1),
+    percent(1, 3),
+    percent(11, 100),
+    percent(1, 1e6),
+    percent(999_999, 1e6),
+    percent(0, 5),
+    percent(1, 0),
+  ]).toEqual(["100 %", "33.3 %", "11.0 %", "< 0.1 %", "> 99.9 %", "0 %", "–"]);
   expect([0, 61_000, 3_600_000, 90_061_000].map(span)).toEqual(["0 s", "1 min 1 s", "1 h", "1 d 1 h"]);
 });
 

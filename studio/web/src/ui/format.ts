@@ -45,7 +45,11 @@ export function nanos(value: number): string {
 
 export function percent(part: number, all: number): string {
   const share = (100 * part) / all;
-  return all === 0 ? "–" : `${share === 0 || share === 100 ? share : share.toFixed(1)} %`;
+  if (all === 0) return "–";
+  if (share === 0 || share === 100) return `${share} %`;
+  // A little is not nothing, and almost all is not all.
+  if (share < 0.05) return "< 0.1 %";
+  return share >= 99.95 ? "> 99.9 %" : `${share.toFixed(1)} %`;
 }
 
 /** A span of time in its two greatest units. */
