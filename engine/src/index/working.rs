@@ -28,10 +28,10 @@ pub(crate) struct Working {
     given_back: u64,
 }
 
-/// For each change of an index and each time the writer tidies, so many nodes of a replaced tree are given back: more than a
-/// change can have copied, and few enough that no commit waits for them.
-const NODES_FOR_A_CHANGE: u64 = 16;
-const NODES_AT_LEAST: u64 = 64;
+/// For each change of an index so many nodes of a replaced tree are given back: more than a change copies, since most share
+/// their branches with others, and few enough that the next commit does not wait for them. Without a change, so many.
+const NODES_FOR_A_CHANGE: u64 = 2;
+const NODES_WITHOUT_A_CHANGE: u64 = 64;
 
 /// A tree is never farther behind its index: it catches up when the writer has nothing else to do, and then no commit
 /// waits for it.
@@ -65,9 +65,10 @@ impl Workings {
     pub(crate) fn give_back(&mut self) {
         for working in &mut self.0 {
             if !working.replaced.is_empty() {
-                let nodes = NODES_AT_LEAST
-                    + NODES_FOR_A_CHANGE * (working.changes.saturating_sub(working.given_back));
-                working.replaced.step(nodes);
+                working.replaced.step(match working.changes.saturating_sub(working.given_back) {
+                    0 => NODES_WITHOUT_A_CHANGE,
+                    changes => NODES_FOR_A_CHANGE * changes,
+                });
             }
             working.given_back = working.changes;
         }
