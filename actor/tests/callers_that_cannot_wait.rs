@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ferrumdb::{Config, ErrorKind, FerrumDB, Transaction, WatchOptions};
+use ferrumdb::{Config, ErrorKind, FerrumDB, Sequence, Transaction, WatchOptions};
 use serde_json::json;
 
 #[test]
@@ -89,4 +89,40 @@ fn a_watcher_knows_that_it_has_ended() {
     assert!(changes.try_next().unwrap().is_none() && !changes.has_ended());
     db.close().wait().unwrap();
     assert!(changes.next().is_none() && changes.has_ended());
+}
+
+/// How many bytes this thread has read from files, as far as the system tells. To ask is to read some, too.
+#[cfg(target_os = "linux")]
+fn bytes_read() -> Option<u64> {
+    let told = std::fs::read_to_string("/proc/thread-self/io").ok()?;
+    told.lines().find_map(|line| line.strip_prefix("rchar: ")?.parse().ok())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_event_loop_writes_and_begins_to_watch_without_reading_the_file() {
+    const DOCUMENT_BYTES: usize = 1 << 20;
+    let Some(_) = bytes_read() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config::new(folder.path().join("my.db")).with_cache_bytes(0);
+    let db = FerrumDB::open(config).wait().unwrap();
+    db.create_index("n").wait().unwrap();
+    let document = |n: u64| json!({ "n": n, "text": "x".repeat(DOCUMENT_BYTES) });
+    db.set("key", document(1)).wait().unwrap();
+    let reads = |work: &dyn Fn(&FerrumDB), db: &FerrumDB| {
+        let before = bytes_read().unwrap();
+        work(db);
+        (bytes_read().unwrap() - before) as usize
+    };
+    let set = |db: &FerrumDB| assert!(db.set("key", document(2)).wait().is_ok());
+    let watch = |db: &FerrumDB| {
+        drop(db.watch(WatchOptions::everything()).unwrap());
+        drop(db.changes(Sequence(1), WatchOptions::everything()).unwrap());
+    };
+    let of_loop = db.for_event_loops();
+    assert!(reads(&set, &of_loop) < DOCUMENT_BYTES);
+    assert!(reads(&watch, &db) < DOCUMENT_BYTES);
+    assert!(reads(&set, &db) >= DOCUMENT_BYTES, "a thread that may wait reads what its write replaces");
+    assert_eq!(db.find("n", &json!(2)).unwrap(), ["key"]);
+    assert!(db.find("n", &json!(1)).unwrap().is_empty());
 }

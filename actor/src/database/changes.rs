@@ -10,6 +10,7 @@ use crate::error::Result;
 impl FerrumDB {
     /// What is committed from now on, in the order of the commits: an iterator that waits, and by
     /// [`into_stream`](Changes::into_stream) a stream for async code. It tells nothing of commits that were published before this call, and misses none of those behind it.
+    /// This call waits for nothing, not even for the file: the first change is looked for when it is asked for.
     ///
     /// ```
     /// use ferrumdb::{ChangeKind, FerrumDB, WatchOptions};
@@ -33,7 +34,6 @@ impl FerrumDB {
     /// ```
     ///
     /// # Errors
-    /// [`Io`](crate::ErrorKind::Io) and [`Damaged`](crate::ErrorKind::Damaged) when the log cannot be read;
     /// [`Closed`](crate::ErrorKind::Closed), [`Forked`](crate::ErrorKind::Forked).
     pub fn watch(&self, options: WatchOptions) -> Result<Changes> {
         self.feed(None, options)

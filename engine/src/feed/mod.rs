@@ -111,18 +111,19 @@ pub struct Feed {
     wanted: Wanted,
     names: Names,
     hold: Arc<Hold>,
-    /// How far the log was read.
+    /// How far the log was read. Its position is looked up with the first read, so that to begin takes no disk.
     place: At,
+    is_placed: bool,
     /// What was read and not handed out, all of it in the generation that is held.
     ready: VecDeque<Ready>,
 }
 
 impl Reader {
-    /// The changes behind the commit `since`, or behind the one that is published now.
+    /// The changes behind the commit `since`, or behind the one that is published now. Nothing is read for it yet.
     ///
     /// # Errors
     /// [`Error::HistoryDropped`] when a compaction has dropped commits behind `since`; [`Error::NoSuchCommit`] when
-    /// that is not there yet; [`Error::Io`] and [`Error::Damaged`].
+    /// that is not there yet.
     pub fn feed(&self, since: Option<Sequence>, wanted: Wanted) -> Result<Feed> {
         let shared = self.shared();
         let (generation, view) = shared.published();
@@ -130,17 +131,17 @@ impl Reader {
         if since > view.sequence {
             return Err(Error::NoSuchCommit { sequence: since, newest: view.sequence });
         }
-        let place = shared.place_behind(&generation, since, view.log_end)?.ok_or(Error::HistoryDropped {
-            asked: UpTo::Sequence(since.next()),
-            floor: generation.floor(),
-        })?;
-        let (names, hold) = (Names::begin(&view, place.position), shared.holds.hold(generation));
+        if since < generation.floor() {
+            let asked = UpTo::Sequence(since.next());
+            return Err(Error::HistoryDropped { asked, floor: generation.floor() });
+        }
         Ok(Feed {
             shared: Arc::clone(shared),
             wanted,
-            names,
-            hold,
-            place: place.into(),
+            names: Names::begin(&view),
+            hold: shared.holds.hold(generation),
+            place: At::behind(since),
+            is_placed: false,
             ready: VecDeque::new(),
         })
     }
@@ -203,6 +204,10 @@ impl Feed {
         let generation = self.hold.generation().ok_or_else(|| self.lagged())?;
         let is_newest = view.generation == generation.number();
         let end = if is_newest { view.log_end } else { u64::MAX };
+        if !self.is_placed {
+            let place = self.shared.place_behind(&generation, self.place.sequence, end)?;
+            (self.place, self.is_placed) = (place.ok_or_else(|| self.lagged())?.into(), true);
+        }
         let failed = |source| Error::io("read", &self.shared.path, source);
         let start = generation.first_place();
         let mut scanner = Scanner::until(&*generation.file, &generation.keys, start, end).map_err(failed)?;

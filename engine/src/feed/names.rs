@@ -22,10 +22,9 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Those that are needed to read on from `position` in the log that the view ends in.
-    pub(super) fn begin(view: &View, position: u64) -> Self {
-        let noted = BTreeMap::new();
-        Self { begun: view.collections.clone(), noted, ahead: position, until: view.log_end }
+    /// Those that are needed to read on in the log that the view ends in.
+    pub(super) fn begin(view: &View) -> Self {
+        Self { begun: view.collections.clone(), noted: BTreeMap::new(), ahead: 0, until: view.log_end }
     }
 
     /// The name of a collection: nothing for the root. Or nothing at all, if the log ahead has to be read for it.

@@ -106,6 +106,13 @@ impl Reading<'_> {
     }
 }
 
+impl At {
+    /// Behind a commit that is to be looked for.
+    pub(super) fn behind(sequence: Sequence) -> Self {
+        Self { position: 0, sequence, within: None }
+    }
+}
+
 impl From<Place> for At {
     fn from(place: Place) -> Self {
         Self { position: place.position, sequence: place.sequence, within: None }
