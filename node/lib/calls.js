@@ -16,24 +16,36 @@ let underWay = 0;
 const alive = setInterval(() => {}, 2 ** 31 - 1);
 alive.unref();
 
-const loop = new native.EventLoop(([numbers, calls, values]) => {
-  if (numbers) for (let at = 0; at < numbers.length; at += 2) answer(numbers[at], numbers[at + 1]);
-  if (!calls) return;
+/** What is done before each call. */
+let before = () => {};
+
+const loop = new native.EventLoop(takeAnswers);
+
+// What is left open when the process ends is closed as if its owner had done so.
+process.on("exit", () => {
+  before();
+  loop.closeAll();
+});
+
+/** Answers what has come to an end, some in this turn of the loop and some in each of the next, until nothing is left. */
+function takeAnswers() {
+  const taken = loop.take();
+  if (!taken) return;
+  const [calls, values] = taken;
   for (let at = 0; at < calls.length; at++) {
     const call = calls[at];
     if (call > 0) answer(call - 1, values[at]);
     else answer(-call - 1, new Failed(values[at]));
   }
-});
-
-// What is left open when the process ends is closed as if its owner had done so.
-process.on("exit", () => loop.closeAll());
+  setImmediate(takeAnswers);
+}
 
 /**
  * Has `issue` make a call by the number that it is given. The promise gives the answer, or a `Failed`. A call of one who
  * only listens does not keep the loop alive.
  */
 function request(issue, keepsAlive = true) {
+  before();
   return new Promise((resolve, reject) => {
     const call = free.length > 0 ? free.pop() : waiting.length;
     waiting[call] = resolve;
@@ -46,6 +58,11 @@ function request(issue, keepsAlive = true) {
       reject(rethrown(error));
     }
   });
+}
+
+/** Has something done before each call, and before the end of the process. */
+function beforeCalls(run) {
+  before = run;
 }
 
 /** Keeps the loop alive until the function that it gives is called. */
@@ -70,4 +87,4 @@ function release(call) {
   if (held[call] && --underWay === 0) alive.unref();
 }
 
-module.exports = { loop, request, hold };
+module.exports = { loop, request, beforeCalls, hold };

@@ -136,7 +136,7 @@ class FerrumDB extends Keyspace {
   }
 
   async lag() {
-    return JSON.parse(this.#now((native) => native.lag()));
+    return JSON.parse(settled(await request((call) => this[NATIVE_DATABASE].lag(call))));
   }
 
   exportJson(to, given) {

@@ -10,6 +10,7 @@ const { reads, NATIVE, QUICK, MANNER, decoded } = require("./reads.js");
 const { Listening, Watch, watchOptions } = require("./watch.js");
 const { transact } = require("./transact.js");
 const { Transaction, TAKE_STEPS } = require("./transaction.js");
+const sets = require("./sets.js");
 const values = require("./values.js");
 
 /** What a collection is of: the database, and its name. */
@@ -36,9 +37,13 @@ class Keyspace extends reads(EventEmitter) {
     return this[NAME];
   }
 
-  async set(key, value) {
-    const json = values.encode(value, this[MANNER].extended, keyText(key));
-    return settled(await request((call) => this[NATIVE].set(call, key, json)));
+  set(key, value) {
+    try {
+      const json = values.encode(value, this[MANNER].extended, keyText(key));
+      return sets.takes(key) ? sets.set(this[NATIVE], key, json) : this.setRaw(key, json);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async setRaw(key, json) {

@@ -13,20 +13,25 @@ const NATIVE = Symbol("native");
 const QUICK = Symbol("quick");
 const MANNER = Symbol("manner");
 const ENTRIES = Symbol("entries");
+const GET_COLD = Symbol("getCold");
 
 /** So many keys are looked for at once without leaving this thread. */
 const MANY = 256;
 
 const reads = (Base) =>
   class extends Base {
-    async get(key) {
+    /** Not an async function: to begin one takes longer than to look a key up. */
+    get(key) {
       try {
         const known = this[QUICK].getCached(keyText(key));
-        if (typeof known === "string") return values.decode(known, this[MANNER]);
-        if (known === undefined) return undefined;
+        if (typeof known === "string") return Promise.resolve(values.decode(known, this[MANNER]));
+        return known === undefined ? Promise.resolve() : this[GET_COLD](key);
       } catch (error) {
-        throw rethrown(error);
+        return Promise.reject(rethrown(error));
       }
+    }
+
+    async [GET_COLD](key) {
       return decoded(settled(await request((call) => this[NATIVE].get(call, key))), this[MANNER]);
     }
 

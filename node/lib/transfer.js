@@ -11,10 +11,13 @@ const { FerrumDBError, invalid, rethrown, settled } = require("./errors.js");
 const { options, signal } = require("./arguments.js");
 const { pathText } = require("./options.js");
 
-/** So many lines, or about so many characters, are one commit; and so many commits are under way at once. */
-const LINES = 500;
-const CHARACTERS = 1 << 20;
-const COMMITS = 8;
+/**
+ * So many lines, or about so many characters, are one commit; and so many commits are under way at once. A commit is small, since
+ * its lines are read on this thread, so that they are committed in their order.
+ */
+const LINES = 200;
+const CHARACTERS = 1 << 16;
+const COMMITS = 64;
 
 /** Writes everything to a new file. */
 async function exportTo(native, to, given) {

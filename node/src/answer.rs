@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use ferrumdb::{Document, Key, Snapshot};
+use ferrumdb::{Document, Key, Sequence, Snapshot};
 use napi::bindgen_prelude::{Array, Float64Array, Null, ToNapiValue};
 use napi::{Env, JsValue, sys};
 
@@ -32,6 +32,8 @@ pub(crate) enum Answer {
     Versioned(Option<Document>),
     Documents(Vec<Option<Document>>),
     Keys(Vec<Key>),
+    /// The numbers of commits, or why there are none.
+    Sequences(Vec<Result<Sequence, Failure>>),
     /// Key and document in turn.
     Entries(Vec<(Key, Document)>),
     /// A mixed list, as a watcher's changes are.
@@ -44,16 +46,40 @@ pub(crate) enum Answer {
 /// What is known of a document without a disk: `null` if nothing is, `undefined` if there is none.
 pub struct Cached(pub(crate) Option<Option<Document>>);
 
-/// What has come to an end since the event loop looked last.
+/// Some of what has come to an end since the event loop looked last.
+#[derive(Default)]
 pub struct Delivery {
-    /// The numbers of calls, and before each the number that answers it.
-    pub(crate) numbers: Vec<f64>,
-    pub(crate) others: Vec<(u32, Result<Answer, Failure>)>,
+    calls: Vec<f64>,
+    outcomes: Vec<Result<Answer, Failure>>,
 }
 
 /// Integers of fewer digits are held exactly by a number of JavaScript, and of so many those up to this one.
 const LONG_DIGITS: usize = 16;
 const SAFE_MAX: &[u8] = b"9007199254740991";
+
+impl Answer {
+    /// How many values it has, about, and one at least.
+    pub(crate) fn values(&self) -> usize {
+        let values = match self {
+            Self::Documents(documents) => documents.len(),
+            Self::Keys(keys) => keys.len(),
+            Self::Sequences(outcomes) => outcomes.len(),
+            Self::Entries(entries) => entries.len(),
+            Self::Parts(parts) => parts.len(),
+            _ => 1,
+        };
+        values.max(1)
+    }
+}
+
+impl Delivery {
+    pub(crate) fn add(&mut self, call: u32, outcome: Result<Answer, Failure>) {
+        // A failed one is told by its sign.
+        let number = f64::from(call) + 1.0;
+        self.calls.push(if outcome.is_ok() { number } else { -number });
+        self.outcomes.push(outcome);
+    }
+}
 
 impl ToNapiValue for Cached {
     unsafe fn to_napi_value(env: sys::napi_env, cached: Self) -> napi::Result<sys::napi_value> {
@@ -80,6 +106,7 @@ impl ToNapiValue for Answer {
                 }
                 Self::Documents(documents) => list(env, documents.into_iter().map(Self::Document)),
                 Self::Keys(keys) => list(env, keys.into_iter().map(KeyText)),
+                Self::Sequences(outcomes) => sequences(env, outcomes),
                 Self::Entries(entries) => {
                     let parts = entries.into_iter().flat_map(|(key, document)| {
                         [Self::Text(key.as_str().to_owned()), Self::Document(Some(document))]
@@ -100,34 +127,37 @@ impl ToNapiValue for Answer {
 }
 
 impl ToNapiValue for Delivery {
+    /// The calls, and what each comes to.
     unsafe fn to_napi_value(env: sys::napi_env, delivery: Self) -> napi::Result<sys::napi_value> {
-        let Self { numbers, others } = delivery;
         let scope = Env::from_raw(env);
-        let mut parts = scope.create_array(3)?;
-        if !numbers.is_empty() {
-            parts.set(0, Float64Array::new(numbers))?;
-        }
-        let mut values = scope.create_array(others.len() as u32)?;
-        let mut calls = Vec::with_capacity(others.len());
-        for (index, (call, outcome)) in others.into_iter().enumerate() {
-            // A failed one is told by its sign.
+        let mut parts = scope.create_array(2)?;
+        parts.set(0, delivery.calls)?;
+        let mut values = scope.create_array(delivery.outcomes.len() as u32)?;
+        for (index, outcome) in delivery.outcomes.into_iter().enumerate() {
             match outcome {
-                Ok(answer) => {
-                    calls.push(f64::from(call) + 1.0);
-                    values.set(index as u32, answer)?;
-                }
-                Err(failure) => {
-                    calls.push(-f64::from(call) - 1.0);
-                    values.set(index as u32, failure.to_json())?;
-                }
+                Ok(answer) => values.set(index as u32, answer)?,
+                Err(failure) => values.set(index as u32, failure.to_json())?,
             }
         }
-        if !calls.is_empty() {
-            parts.set(1, calls)?;
-            parts.set(2, values)?;
-        }
+        parts.set(1, values)?;
         Ok(parts.raw())
     }
+}
+
+/// Numbers, among which a text tells a failure.
+unsafe fn sequences(
+    env: sys::napi_env,
+    outcomes: Vec<Result<Sequence, Failure>>,
+) -> napi::Result<sys::napi_value> {
+    if outcomes.iter().all(Result::is_ok) {
+        let numbers: Vec<f64> = outcomes.iter().flatten().map(|sequence| sequence.0 as f64).collect();
+        return unsafe { Float64Array::to_napi_value(env, Float64Array::new(numbers)) };
+    }
+    let parts = outcomes.into_iter().map(|outcome| match outcome {
+        Ok(sequence) => Answer::Number(sequence.0 as f64),
+        Err(failure) => Answer::Text(failure.to_json()),
+    });
+    unsafe { list(env, parts) }
 }
 
 struct KeyText(Key);

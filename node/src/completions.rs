@@ -1,13 +1,15 @@
 //! Owns the calls of one event loop that are under way, and wakes that loop once for all that have come to an end since it
-//! looked last. Never runs JavaScript anywhere but on the loop's own thread, and never keeps the loop alive: `lib/` does.
+//! looked last. Never runs JavaScript anywhere but on the loop's own thread, never hands over more than a turn of the loop
+//! may take, and never keeps the loop alive: `lib/` does.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{self, Context, Poll, Waker};
 
-use ferrumdb::{ErrorKind, Pending, Sequence};
+use ferrumdb::{Collection, ErrorKind, Pending, Sequence};
 use napi::Status;
 use napi::bindgen_prelude::Function;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
@@ -15,13 +17,17 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use crate::answer::{Answer, Delivery};
 use crate::failure::{Failure, Result};
 use crate::pool;
+use crate::sets::Sets;
 
-/// Calls `lib/` on the loop's thread.
-type Deliver = ThreadsafeFunction<(), (), Delivery, Status, false, true>;
+/// About so many values are handed over in one turn of the loop, since each may have a caller who goes on.
+const VALUES_MAX: usize = 256;
+
+/// Calls `lib/` on the loop's thread, which takes what there is, turn by turn, until there is nothing more.
+type Wake = ThreadsafeFunction<(), (), (), Status, false, true>;
 
 /// The calls of one event loop. `lib/` gives each a number, which is free again when it was answered.
 pub(crate) struct Completions {
-    deliver: OnceLock<Deliver>,
+    wake: Wake,
     /// Those that wait for the writer. Looked at by the loop's thread alone.
     waiting: Mutex<Waitings>,
     ready: Mutex<Ready>,
@@ -34,30 +40,28 @@ struct Waitings(Vec<Option<Waiting>>);
 /// What the writer will answer.
 enum Waiting {
     Sequence(Pending<Sequence>),
+    Sets(Sets),
     Other(Pin<Box<dyn Future<Output = Result<Answer>> + Send>>),
 }
 
 #[derive(Default)]
 struct Ready {
-    /// Which of the waiting ones to look at.
-    woken: Vec<u32>,
-    answered: Vec<(u32, Result<Answer>)>,
-    /// Whether the loop was told, and has not come yet.
+    ended: VecDeque<Ended>,
+    /// Whether the loop was told, and has not found since that there is nothing more.
     is_told: bool,
 }
 
+enum Ended {
+    /// One of the waiting is to be looked at.
+    Woken(u32),
+    Answered(u32, Result<Answer>),
+}
+
 impl Completions {
-    pub(crate) fn new(deliver: &Function<'_, Delivery, ()>) -> napi::Result<Arc<Self>> {
-        let completions =
-            Arc::new(Self { deliver: OnceLock::new(), waiting: Mutex::default(), ready: Mutex::default() });
-        let own = Arc::downgrade(&completions);
-        let deliver = deliver.build_threadsafe_function::<()>().weak::<true>().build_callback(move |_| {
-            let taken = own.upgrade().map(|completions| completions.take());
-            Ok(taken.unwrap_or(Delivery { numbers: Vec::new(), others: Vec::new() }))
-        })?;
-        // It was made just now, so nobody else has set it.
-        let _ = completions.deliver.set(deliver);
-        Ok(completions)
+    pub(crate) fn new(wake: &Function<'_, (), ()>) -> napi::Result<Arc<Self>> {
+        let wake = wake.build_threadsafe_function::<()>().weak::<true>().build()?;
+        let (waiting, ready) = (Mutex::default(), Mutex::default());
+        Ok(Arc::new(Self { wake, waiting, ready }))
     }
 
     /// Waits for the commit of a write.
@@ -70,6 +74,17 @@ impl Completions {
             Poll::Pending => lock(&self.waiting).insert(call, Waiting::Sequence(pending)),
         }
         Ok(())
+    }
+
+    /// Sets keys, and waits for the commits.
+    pub(crate) fn set_all(self: &Arc<Self>, call: u32, collection: &Collection, texts: &str) {
+        let waker = self.waker(call);
+        let mut context = Context::from_waker(&waker);
+        let mut sets = Sets::begin(collection, texts, &mut context);
+        match sets.poll(&mut context) {
+            Poll::Ready(outcomes) => self.answer(call, Ok(Answer::Sequences(outcomes))),
+            Poll::Pending => lock(&self.waiting).insert(call, Waiting::Sets(sets)),
+        }
     }
 
     /// Waits for any other answer of the writer's.
@@ -111,29 +126,42 @@ impl Completions {
 
     /// Answers a call, from any thread.
     pub(crate) fn answer(&self, call: u32, answer: Result<Answer>) {
-        let mut ready = lock(&self.ready);
-        ready.answered.push((call, answer));
-        self.tell(ready);
+        self.tell(Ended::Answered(call, answer));
     }
 
-    /// Everything that has come to an end.
-    fn take(self: &Arc<Self>) -> Delivery {
-        let Ready { woken, answered, .. } = std::mem::take(&mut *lock(&self.ready));
-        let mut delivery = Delivery { numbers: Vec::with_capacity(2 * woken.len()), others: Vec::new() };
-        let mut waiting = lock(&self.waiting);
-        for call in woken {
-            let Some(mut waits) = waiting.remove(call) else { continue };
-            let waker = self.waker(call);
-            match waits.poll(&mut Context::from_waker(&waker)) {
-                Poll::Ready(outcome) => delivery.add(call, outcome),
-                Poll::Pending => waiting.insert(call, waits),
-            }
-        }
-        drop(waiting);
-        for (call, outcome) in answered {
+    /// Some of what has come to an end. Nothing, if there is nothing: from then on the loop is told again.
+    pub(crate) fn take(self: &Arc<Self>) -> Option<Delivery> {
+        let (mut delivery, mut values) = (Delivery::default(), 0);
+        while values < VALUES_MAX {
+            let next = {
+                let mut ready = lock(&self.ready);
+                let next = ready.ended.pop_front();
+                ready.is_told = next.is_some() || values > 0;
+                next
+            };
+            let (call, outcome) = match next {
+                None if values == 0 => return None,
+                None => break,
+                Some(Ended::Answered(call, outcome)) => (call, outcome),
+                Some(Ended::Woken(call)) => match self.look_at(call) {
+                    Poll::Ready(outcome) => (call, outcome),
+                    Poll::Pending => continue,
+                },
+            };
+            values += outcome.as_ref().map_or(1, Answer::values);
             delivery.add(call, outcome);
         }
-        delivery
+        Some(delivery)
+    }
+
+    fn look_at(self: &Arc<Self>, call: u32) -> Poll<Result<Answer>> {
+        let mut waiting = lock(&self.waiting);
+        let Some(mut waits) = waiting.remove(call) else { return Poll::Pending };
+        let outcome = waits.poll(&mut Context::from_waker(&self.waker(call)));
+        if outcome.is_pending() {
+            waiting.insert(call, waits);
+        }
+        outcome
     }
 
     fn waker(self: &Arc<Self>, call: u32) -> Waker {
@@ -141,11 +169,13 @@ impl Completions {
     }
 
     /// Has the loop come, unless it is on its way. When the loop has ended there is nobody to tell.
-    fn tell(&self, mut ready: MutexGuard<'_, Ready>) {
+    fn tell(&self, ended: Ended) {
+        let mut ready = lock(&self.ready);
+        ready.ended.push_back(ended);
         let is_told = std::mem::replace(&mut ready.is_told, true);
         drop(ready);
-        if !is_told && let Some(deliver) = self.deliver.get() {
-            deliver.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        if !is_told {
+            self.wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
         }
     }
 }
@@ -170,16 +200,8 @@ impl Waiting {
             Self::Sequence(pending) => {
                 Pin::new(pending).poll(context).map(|answer| Ok(Answer::Number(answer?.0 as f64)))
             }
+            Self::Sets(sets) => sets.poll(context).map(|outcomes| Ok(Answer::Sequences(outcomes))),
             Self::Other(answer) => answer.as_mut().poll(context),
-        }
-    }
-}
-
-impl Delivery {
-    fn add(&mut self, call: u32, outcome: Result<Answer>) {
-        match outcome {
-            Ok(Answer::Number(number)) => self.numbers.extend([f64::from(call), number]),
-            other => self.others.push((call, other)),
         }
     }
 }
@@ -190,11 +212,9 @@ struct Wakes {
     call: u32,
 }
 
-impl Wake for Wakes {
+impl task::Wake for Wakes {
     fn wake(self: Arc<Self>) {
-        let mut ready = lock(&self.completions.ready);
-        ready.woken.push(self.call);
-        self.completions.tell(ready);
+        self.completions.tell(Ended::Woken(self.call));
     }
 }
 

@@ -165,9 +165,12 @@ impl Database {
         Ok(())
     }
 
+    /// Looks at what the owner tells, so it is work.
     #[napi]
-    pub fn lag(&self) -> Result<String, Thrown> {
-        Ok(report::lag(&self.handle.db()?.lag().map_err(Failure::from)?))
+    pub fn lag(&self, call: u32) -> Result<(), Thrown> {
+        let db = self.handle.db()?.clone();
+        self.handle.completions().work(call, move || Ok(report::lag(&db.lag()?)), Answer::Text);
+        Ok(())
     }
 
     #[napi]

@@ -26,11 +26,17 @@ pub struct EventLoop {
 #[napi]
 impl EventLoop {
     #[napi(constructor)]
-    pub fn new(env: Env, deliver: Function<'_, Delivery, ()>) -> napi::Result<Self> {
-        let (completions, openings) = (Completions::new(&deliver)?, Openings::default());
+    pub fn new(env: Env, wake: Function<'_, (), ()>) -> napi::Result<Self> {
+        let (completions, openings) = (Completions::new(&wake)?, Openings::default());
         // A worker that is ended from outside runs no JavaScript any more.
         env.add_env_cleanup_hook(Arc::clone(&openings), |openings| close_all(&openings))?;
         Ok(Self { completions, openings })
+    }
+
+    /// Some of what has come to an end. Nothing, if there is nothing: from then on the loop is woken again.
+    #[napi]
+    pub fn take(&self) -> Option<Delivery> {
+        self.completions.take()
     }
 
     #[napi]

@@ -17,7 +17,8 @@ use crate::registry::Place;
 pub(crate) struct Handle(Arc<Opening>);
 
 pub(crate) struct Opening {
-    db: FerrumDB,
+    /// Taken by `drop` alone.
+    db: Option<FerrumDB>,
     /// Nothing once it was closed, and of a database in memory.
     place: Mutex<Option<Arc<Place>>>,
     is_in_memory: bool,
@@ -28,18 +29,24 @@ pub(crate) struct Opening {
 impl Handle {
     pub(crate) fn new(db: FerrumDB, place: Option<Arc<Place>>, completions: Arc<Completions>) -> Self {
         let (is_in_memory, place) = (place.is_none(), Mutex::new(place));
-        Self(Arc::new(Opening { db, place, is_in_memory, is_closed: AtomicBool::new(false), completions }))
+        let is_closed = AtomicBool::new(false);
+        Self(Arc::new(Opening { db: Some(db), place, is_in_memory, is_closed, completions }))
     }
 
     /// The database, if this opening of it was not closed.
     #[inline]
     pub(crate) fn db(&self) -> Result<&FerrumDB> {
-        if self.0.is_closed.load(Ordering::Relaxed) { Err(self.closed()) } else { Ok(&self.0.db) }
+        if self.0.is_closed.load(Ordering::Relaxed) { Err(self.closed()) } else { Ok(self.0.db()) }
     }
 
     /// The database, though this opening of it may have been closed.
     pub(crate) fn any_db(&self) -> &FerrumDB {
-        &self.0.db
+        self.0.db()
+    }
+
+    /// Whether nothing else is left that was made of this opening.
+    pub(crate) fn is_last(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
     }
 
     pub(crate) fn completions(&self) -> &Arc<Completions> {
@@ -71,18 +78,23 @@ impl Handle {
 
     #[cold]
     fn closed(&self) -> Failure {
-        let message = format!("the database {} is closed; open it again", self.0.db.path().display());
+        let message = format!("the database {} is closed; open it again", self.0.db().path().display());
         Failure::new(ErrorKind::Closed, message)
     }
 }
 
 impl Opening {
+    #[inline]
+    fn db(&self) -> &FerrumDB {
+        self.db.as_ref().expect("nobody has it while it is dropped")
+    }
+
     pub(crate) fn close(&self) -> Result<()> {
         self.is_closed.store(true, Ordering::Relaxed);
         let place = lock(&self.place).take();
         match place {
             Some(place) => place.close(),
-            None if self.is_in_memory => Ok(self.db.close().wait()?),
+            None if self.is_in_memory => Ok(self.db().close().wait()?),
             None => Ok(()),
         }
     }
@@ -91,8 +103,10 @@ impl Opening {
 impl Drop for Opening {
     /// Of one that nobody has closed: closing it waits, and this may be an event loop's thread.
     fn drop(&mut self) {
-        if let Some(place) = lock(&self.place).take() {
-            pool::run(move || drop(place.close()));
-        }
+        let (place, db) = (lock(&self.place).take(), self.db.take());
+        pool::run(move || {
+            drop(place.map(Place::close));
+            drop(db);
+        });
     }
 }

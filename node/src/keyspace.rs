@@ -78,6 +78,18 @@ impl Reads {
     }
 }
 
+impl Drop for Reads {
+    /// By JavaScript's collector, so on an event loop's thread. A snapshot may be the last that holds a file, and a collection
+    /// that holds the database.
+    fn drop(&mut self) {
+        let source = self.source.replace(Source::Closed);
+        if matches!(source, Source::Snapshot(_)) || self.handle.is_last() {
+            let handle = self.handle.clone();
+            pool::run(move || drop((source, handle)));
+        }
+    }
+}
+
 impl Keyspace {
     pub(crate) fn root(handle: Handle) -> Self {
         let source = Source::Live((**handle.any_db()).clone());
@@ -321,6 +333,15 @@ impl Keyspace {
 /// Writes.
 #[napi]
 impl Keyspace {
+    /// Sets of one turn, as `sets` takes them. What is wrong is answered, so that nobody else's stack is in the error.
+    #[napi]
+    pub fn set_all(&self, call: u32, texts: String) {
+        match self.live() {
+            Ok(collection) => self.completions().set_all(call, &collection, &texts),
+            Err(failure) => self.completions().answer(call, Err(failure)),
+        }
+    }
+
     #[napi]
     pub fn set(&self, call: u32, key: String, json: String) -> Result<(), Thrown> {
         Ok(self.completions().commit(call, self.live()?.set_raw(key, json))?)

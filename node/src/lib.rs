@@ -26,6 +26,7 @@ mod quick;
 mod registry;
 mod report;
 mod scan;
+mod sets;
 mod studio;
 mod transaction;
 mod transfer;

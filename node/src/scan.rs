@@ -12,6 +12,7 @@ use crate::answer::Answer;
 use crate::completions::{Completions, lock};
 use crate::failure::Result;
 use crate::keyspace::parse;
+use crate::pool;
 
 /// About as many bytes of documents as are handed over at once.
 const BATCH_BYTES: usize = 256 << 10;
@@ -67,7 +68,13 @@ impl Scan {
     #[napi]
     pub fn close(&self) {
         let rest = Arc::clone(&self.rest);
-        crate::pool::run(move || *lock(&rest) = Rest::Closed);
+        pool::run(move || *lock(&rest) = Rest::Closed);
+    }
+}
+
+impl Drop for Scan {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 

@@ -12,6 +12,7 @@ use crate::answer::Answer;
 use crate::completions::{Completions, lock};
 use crate::failure::{Failure, Result};
 use crate::handle::Handle;
+use crate::pool;
 
 /// About as many bytes of lines as are handed over at once.
 const BATCH_BYTES: usize = 256 << 10;
@@ -20,6 +21,8 @@ const BATCH_BYTES: usize = 256 << 10;
 #[napi]
 pub struct Export {
     export: Arc<Mutex<ferrumdb::Export>>,
+    sequence: f64,
+    documents: f64,
     completions: Arc<Completions>,
 }
 
@@ -46,19 +49,29 @@ impl Export {
 
     #[napi(getter)]
     pub fn sequence(&self) -> f64 {
-        lock(&self.export).sequence().0 as f64
+        self.sequence
     }
 
     #[napi(getter)]
     pub fn documents(&self) -> f64 {
-        lock(&self.export).documents() as f64
+        self.documents
     }
 }
 
 impl Export {
     pub(crate) fn begin(handle: &Handle) -> Result<Self> {
-        let export = Arc::new(Mutex::new(handle.db()?.export()?));
-        Ok(Self { export, completions: Arc::clone(handle.completions()) })
+        let export = handle.db()?.export()?;
+        let (sequence, documents) = (export.sequence().0 as f64, export.documents() as f64);
+        let completions = Arc::clone(handle.completions());
+        Ok(Self { export: Arc::new(Mutex::new(export)), sequence, documents, completions })
+    }
+}
+
+impl Drop for Export {
+    /// It holds a snapshot: see `Keyspace::close_snapshot`.
+    fn drop(&mut self) {
+        let export = Arc::clone(&self.export);
+        pool::run(move || drop(export));
     }
 }
 

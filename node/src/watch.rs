@@ -1,5 +1,5 @@
-//! Owns being told what is committed, some changes at a time. Never reads changes on an event loop's thread, where only the
-//! place to begin at is looked up, and never holds a thread while there is nothing to tell.
+//! Owns being told what is committed, some changes at a time. Never reads the log on an event loop's thread, and never holds
+//! a thread while there is nothing to tell.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -61,6 +61,12 @@ impl Watch {
                 next.look();
             }
         });
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 

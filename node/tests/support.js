@@ -9,7 +9,7 @@ const { FerrumDB } = require("ferrumdb");
 /** A folder for one test. */
 async function folder(t) {
   const place = await mkdtemp(path.join(tmpdir(), "ferrumdb-test-"));
-  t.after(() => rm(place, { recursive: true, force: true }));
+  t.after(() => rm(place, { recursive: true, force: true, maxRetries: 10 }));
   return place;
 }
 
