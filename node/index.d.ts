@@ -213,6 +213,16 @@ export interface Snapshot<S extends object = AnySchema> extends Reads<S> {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/**
+ * A decimal number as it was written, with the codec "extended", which other languages have a type for: `9.90` stays that.
+ * It is no number of JavaScript: give its text to a library that calculates with such.
+ */
+export declare class Decimal {
+  constructor(text: string | number | bigint);
+  toString(): string;
+  toJSON(): string;
+}
+
 /** What one commit changes: all of it or nothing. */
 export declare class Transaction {
   constructor(options?: { codec?: "extended" });
@@ -245,7 +255,10 @@ export interface OpenTransaction<S extends object = AnySchema> {
   entries(range?: Range): Promise<Entry<S>[]>;
   keys(range?: Range): Promise<KeyOf<S>[]>;
   find(field: Field, value: Json, options?: FindOptions): Promise<KeyOf<S>[]>;
-  findRange(field: Field, range: Pick<FieldRange, "gt" | "gte" | "lt" | "lte">): Promise<KeyOf<S>[]>;
+  findEntries(field: Field, value: Json, options?: FindOptions): Promise<Entry<S>[]>;
+  /** In the order of the field. With a limit and an index, what comes behind what was read may change meanwhile. */
+  findRange(field: Field, range?: FieldRange): Promise<KeyOf<S>[]>;
+  findRangeEntries(field: Field, range?: FieldRange): Promise<Entry<S>[]>;
   set<K extends KeyOf<S>>(key: K, value: S[K]): Promise<void>;
   setEx<K extends KeyOf<S>>(key: K, value: S[K], seconds: number): Promise<void>;
   /** As `set`, and what was to expire still does. */
@@ -256,7 +269,7 @@ export interface OpenTransaction<S extends object = AnySchema> {
 }
 
 export interface ValueOptions {
-  /** Takes `Date` and `Buffer`, which are refused otherwise. */
+  /** Takes `Date`, `Buffer` and `Decimal`, which are refused otherwise. */
   codec?: "extended";
   /** What integers beyond 2^53 come back as: BigInts, or the nearest number. Default "exact". */
   integers?: "exact" | "number";

@@ -2,7 +2,8 @@
 "use strict";
 
 const { FerrumDB } = require("./lib/database.js");
+const { Decimal } = require("./lib/decimal.js");
 const { FerrumDBError } = require("./lib/errors.js");
 const { Transaction } = require("./lib/transaction.js");
 
-module.exports = { FerrumDB, FerrumDBError, Transaction };
+module.exports = { Decimal, FerrumDB, FerrumDBError, Transaction };

@@ -1,4 +1,4 @@
 // Owns what the package gives to whoever imports it: the same.
 import ferrumdb from "./index.js";
 
-export const { FerrumDB, FerrumDBError, Transaction } = ferrumdb;
+export const { Decimal, FerrumDB, FerrumDBError, Transaction } = ferrumdb;

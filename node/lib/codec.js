@@ -1,20 +1,24 @@
-// Owns the codec "extended": how dates and buffers are written as JSON, and told from objects that only look so. Never used
-// unless a database was opened with it.
+// Owns the codec "extended": how dates, buffers and decimals are written as JSON, as every language that has this codec does,
+// and told from objects that only look so. Never used unless a database was opened with it.
 "use strict";
+
+const { Decimal, isDecimal } = require("./decimal.js");
 
 /** What stands for something else is an object of one field, of one of these names. */
 const DATE = "$date";
 const BINARY = "$binary";
+const DECIMAL = "$decimal";
 /** An object that only looks so is the value of this. */
 const LITERAL = "$literal";
 
-const names = new Set([DATE, BINARY, LITERAL]);
+const names = new Set([DATE, BINARY, DECIMAL, LITERAL]);
 
 /** What an object is to this codec: its kind, if it is not a plain one that anybody takes. */
 function takes(object) {
   if (object instanceof Date) return "Date";
   if (Buffer.isBuffer(object)) return "Buffer";
   if (object instanceof Uint8Array) return "Uint8Array";
+  if (object instanceof Decimal) return "Decimal";
   return undefined;
 }
 
@@ -27,6 +31,7 @@ function fault(object) {
 function written(object) {
   if (object instanceof Escaped) return object.fields;
   if (object instanceof Date) return { [DATE]: object.toISOString() };
+  if (object instanceof Decimal) return { [DECIMAL]: object.toString() };
   if (object instanceof Uint8Array) {
     return { [BINARY]: Buffer.from(object.buffer, object.byteOffset, object.byteLength).toString("base64") };
   }
@@ -50,7 +55,8 @@ function special(object) {
   const inner = object[name];
   if (name === DATE && typeof inner === "string" && !Number.isNaN(Date.parse(inner))) return new Date(inner);
   if (name === BINARY && typeof inner === "string") return Buffer.from(inner, "base64");
-  const isEscaped = name === LITERAL && typeof inner === "object" && inner !== null && looksSpecial(inner);
+  if (name === DECIMAL && typeof inner === "string" && isDecimal(inner)) return new Decimal(inner);
+  const isEscaped = name === LITERAL && typeof inner === "object" && inner !== null && !Array.isArray(inner);
   const fields = isEscaped ? inner : object;
   for (const field of Object.keys(fields)) fields[field] = read(fields[field]);
   return fields;

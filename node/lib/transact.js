@@ -3,7 +3,7 @@
 
 const { request } = require("./calls.js");
 const { FerrumDBError, invalid, rethrown, settled } = require("./errors.js");
-const { callback, keyText, keyTexts, options, range, seconds, segments, whole } = require("./arguments.js");
+const { callback, flag, keyText, keyTexts, options, range, seconds, segments, whole } = require("./arguments.js");
 const { fieldRange, sought, pairs, decoded } = require("./reads.js");
 const values = require("./values.js");
 
@@ -97,19 +97,20 @@ class OpenTransaction {
   }
 
   async find(field, value, given) {
-    const { exact } = options(given, ["exact"]);
-    const [path, json] = [segments(field), sought(value, exact, this.#manner)];
-    this.#attempt.hasReadRanges = true;
-    return this.#ask((native, call) => native.find(call, this.#name, path, json));
+    return this.#find(field, value, given, false);
   }
 
+  async findEntries(field, value, given) {
+    return pairs(await this.#find(field, value, given, true), this.#manner);
+  }
+
+  /** In the order of the field's values, as outside of a transaction. */
   async findRange(field, given) {
-    const [path, wanted] = [segments(field), fieldRange(given, this.#manner)];
-    if (wanted.reverse !== undefined || wanted.limit !== undefined) {
-      throw invalid("in a transaction findRange has bounds only");
-    }
-    this.#attempt.hasReadRanges = true;
-    return this.#ask((native, call) => native.findRange(call, this.#name, path, wanted));
+    return this.#findRange(field, given, false);
+  }
+
+  async findRangeEntries(field, given) {
+    return pairs(await this.#findRange(field, given, true), this.#manner);
   }
 
   async set(key, value) {
@@ -138,6 +139,19 @@ class OpenTransaction {
   async persist(key) {
     const name = keyText(key);
     return this.#take((native) => native.expire(this.#name, name, undefined));
+  }
+
+  #find(field, value, given, withDocuments) {
+    const { exact } = options(given, ["exact"]);
+    const [path, json] = [segments(field), sought(value, flag(exact, "exact"), this.#manner)];
+    this.#attempt.hasReadRanges = true;
+    return this.#ask((native, call) => native.find(call, this.#name, path, json, withDocuments));
+  }
+
+  #findRange(field, given, withDocuments) {
+    const [path, wanted] = [segments(field), { ...fieldRange(given, this.#manner), withDocuments }];
+    this.#attempt.hasReadRanges = true;
+    return this.#ask((native, call) => native.findRange(call, this.#name, path, wanted));
   }
 
   #write(key, value, lifetime, keep) {

@@ -1,6 +1,7 @@
 //! Owns a transaction that JavaScript makes step by step. Never commits one twice, and never looks at a disk on an event
 //! loop's thread.
 
+use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
 
 use ferrumdb::{ErrorKind, FerrumDB, FieldPath, OpenTransaction as Opened};
@@ -13,6 +14,7 @@ use crate::failure::{Code, Failure, Result};
 use crate::handle::Handle;
 use crate::keyspace::{parse, ttl_seconds};
 use crate::options::duration;
+use crate::pool;
 use crate::scan::{FieldRange, KeyRange, ScanOptions};
 
 type Thrown = napi::Error<Code>;
@@ -32,8 +34,8 @@ struct Steps<'d>(Option<Opened<'d>>);
 #[napi]
 pub struct OpenTransaction {
     handle: Handle,
-    /// Nothing, once it was committed or given up.
-    begun: Arc<Mutex<Option<Begun>>>,
+    /// Nothing, once it was committed or given up. A step that looks at the disk has it locked meanwhile.
+    begun: RefCell<Option<Arc<Mutex<Option<Begun>>>>>,
 }
 
 #[napi]
@@ -96,12 +98,19 @@ impl OpenTransaction {
         collection: Option<String>,
         field: Vec<String>,
         value: String,
+        with_documents: bool,
     ) -> Result<(), Thrown> {
         let (field, value) = (FieldPath::from_segments(field).map_err(Failure::from)?, parse(&value)?);
-        self.work(call, collection, move |open| Ok(Answer::Keys(open.find(field, &value)?)));
+        self.work(call, collection, move |open| {
+            Ok(match with_documents {
+                true => Answer::Entries(open.find_documents(field, &value)?),
+                false => Answer::Keys(open.find(field, &value)?),
+            })
+        });
         Ok(())
     }
 
+    /// In the order of the values.
     #[napi]
     pub fn find_range(
         &self,
@@ -111,7 +120,15 @@ impl OpenTransaction {
         range: FieldRange,
     ) -> Result<(), Thrown> {
         let (field, bounds) = (FieldPath::from_segments(field).map_err(Failure::from)?, range.bounds()?);
-        self.work(call, collection, move |open| Ok(Answer::Keys(open.find_range(field, bounds)?)));
+        self.work(call, collection, move |open| {
+            let limit = range.limit.map_or(usize::MAX, |limit| limit as usize);
+            let wanted = open.range_by(field, bounds)?.limit(limit);
+            let wanted = if range.reverse == Some(true) { wanted.reverse() } else { wanted };
+            Ok(match range.with_documents {
+                Some(true) => Answer::Entries(wanted.documents()?),
+                _ => Answer::Keys(wanted.keys()?),
+            })
+        });
         Ok(())
     }
 
@@ -164,23 +181,32 @@ impl OpenTransaction {
     #[napi]
     pub fn commit(&self, call: u32) -> Result<(), Thrown> {
         self.handle.db()?;
-        let begun = lock(&self.begun).take();
-        let taken = begun
+        let begun = self.begun.take().ok_or_else(ended)?;
+        let taken = lock(&begun).take();
+        let taken = taken
             .and_then(|mut begun| begun.with_dependent_mut(|_, steps| steps.0.take().map(Opened::commit)));
         Ok(self.handle.completions().commit(call, taken.ok_or_else(ended)?)?)
     }
 
-    /// Gives it up: nothing of it happens.
+    /// Gives it up: nothing of it happens. A step that is under way ends first, so this is not waited for.
     #[napi]
     pub fn end(&self) {
-        drop(lock(&self.begun).take());
+        if let Some(begun) = self.begun.take() {
+            pool::run(move || drop(lock(&begun).take()));
+        }
+    }
+}
+
+impl Drop for OpenTransaction {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
 impl OpenTransaction {
     pub(crate) fn begin(handle: Handle) -> Result<Self> {
         let begun = Begun::new(handle.db()?.clone(), |db| Steps(Some(db.begin())));
-        Ok(Self { handle, begun: Arc::new(Mutex::new(Some(begun))) })
+        Ok(Self { handle, begun: RefCell::new(Some(Arc::new(Mutex::new(Some(begun))))) })
     }
 
     /// What takes no disk. `lib/` calls one after the other, so it waits for no other step.
@@ -190,7 +216,8 @@ impl OpenTransaction {
         step: impl FnOnce(&mut Opened<'_>) -> Result<T>,
     ) -> Result<T> {
         self.handle.db()?;
-        take_step(&self.begun, collection, step)
+        let begun = self.begun.borrow();
+        take_step(begun.as_ref().ok_or_else(ended)?, collection, step)
     }
 
     fn work(
@@ -199,8 +226,9 @@ impl OpenTransaction {
         collection: Option<String>,
         step: impl FnOnce(&mut Opened<'_>) -> Result<Answer> + Send + 'static,
     ) {
-        let begun = Arc::clone(&self.begun);
-        self.handle.completions().work(call, move || take_step(&begun, collection, step), |answer| answer);
+        let begun = self.begun.borrow().clone();
+        let step = move || take_step(&*begun.ok_or_else(ended)?, collection, step);
+        self.handle.completions().work(call, step, |answer| answer);
     }
 }
 

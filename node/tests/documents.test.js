@@ -4,7 +4,7 @@
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
 const vm = require("node:vm");
-const { FerrumDBError } = require("ferrumdb");
+const { Decimal, FerrumDBError } = require("ferrumdb");
 const { database, inMemory, opened } = require("./support.js");
 
 const plain = [
@@ -170,6 +170,27 @@ test("the extended codec keeps dates and buffers, and objects that only look so"
   // As every language writes it.
   await db.set("looks", { $date: "2009" });
   assert.equal(await db.getRaw("looks"), '{"$literal":{"$date":"2009"}}');
+});
+
+test("decimals come from other languages and go back to them as they were", async (t) => {
+  const db = await inMemory(t, { codec: "extended" });
+  const stored =
+    '{"price":{"$decimal":"9.90"},"looks":{"$literal":{"$decimal":"1"}},"none":{"$decimal":"much"},"n":{"$decimal":5}}';
+  await db.setRaw("k", stored);
+  const found = await db.get("k");
+  assert.ok(found.price instanceof Decimal && `${found.price}` === "9.90");
+  assert.deepStrictEqual(found.looks, { $decimal: "1" });
+  assert.deepStrictEqual([found.none, found.n], [{ $decimal: "much" }, { $decimal: 5 }]);
+  await db.set("again", { price: found.price, looks: found.looks, least: new Decimal("-1E-7") });
+  assert.equal(
+    await db.getRaw("again"),
+    '{"price":{"$decimal":"9.90"},"looks":{"$literal":{"$decimal":"1"}},"least":{"$decimal":"-1E-7"}}',
+  );
+  assert.deepStrictEqual(await db.find("price", new Decimal("9.90")), ["k", "again"]);
+  assert.throws(() => new Decimal("nine"), { code: "FERRUMDB_INVALID_ARGUMENT" });
+  assert.equal(JSON.stringify(found.price), '"9.90"');
+  const plain = await inMemory(t);
+  await assert.rejects(plain.set("k", new Decimal(1)), { code: "FERRUMDB_NOT_SERIALIZABLE", message: /Decimal/ });
 });
 
 test("keys are any text, and nothing else is one", async (t) => {

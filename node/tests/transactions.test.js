@@ -66,6 +66,33 @@ test("a transaction reads one moment and what it has written itself", async (t) 
   assert.deepStrictEqual(await db.findRange("v"), ["e", "d", "c", "a"]);
 });
 
+test("two who take the first in the order of a field never take the same", async (t) => {
+  const db = await inMemory(t);
+  await db.createIndex("due");
+  for (const [key, due] of Object.entries({ wash: 30, iron: 10, fold: 20 })) await db.set(key, { due });
+  const take = (given) =>
+    db.transact(async (tx) => {
+      const [first] = await tx.findRangeEntries("due", { limit: 1, ...given });
+      await tick();
+      await tx.delete(first[0]);
+      return first;
+    });
+  const taken = await Promise.all([take(), take()]);
+  assert.deepStrictEqual(
+    taken.sort(([a], [b]) => (a < b ? -1 : 1)),
+    [
+      ["fold", { due: 20 }],
+      ["iron", { due: 10 }],
+    ],
+  );
+  await db.set("cook", { due: 5 });
+  await db.transact(async (tx) => {
+    assert.deepStrictEqual(await tx.findRange("due", { reverse: true }), ["wash", "cook"]);
+    assert.deepStrictEqual(await tx.findRange("due", { reverse: true, limit: 1, lt: 30 }), ["cook"]);
+    assert.deepStrictEqual(await tx.findEntries("due", 5), [["cook", { due: 5 }]]);
+  });
+});
+
 test("an error of the function aborts, and is the answer", async (t) => {
   const db = await inMemory(t);
   await assert.rejects(

@@ -1,6 +1,6 @@
 // Owns the proof that the types say what the calls do, and refuse what they do not take.
 import { expectAssignable, expectError, expectNotAssignable, expectType } from "tsd";
-import { type Change, type Collection, FerrumDB, FerrumDBError, type Snapshot, Transaction } from "../..";
+import { type Change, type Collection, Decimal, FerrumDB, FerrumDBError, type Snapshot, Transaction } from "../..";
 
 interface User {
   name: string;
@@ -44,10 +44,18 @@ async function main() {
   expectError(snapshot.set("visits", 1));
 
   expectType<number>(await db.transact(async (tx) => ((await tx.get("visits")) ?? 0) + 1));
+  await db.transact(async (tx) => {
+    expectAssignable<string[]>(await tx.findRange("role", { gte: "a", reverse: true, limit: 1 }));
+    for (const [, value] of await tx.findRangeEntries("role")) expectType<User | number>(value);
+    for (const [, value] of await tx.findEntries("role", "admin")) expectType<User | number>(value);
+  });
   expectType<number>(await db.updateWith("visits", (old) => (old ?? 0) + 1));
   expectType<number>(await db.commit(new Transaction().set("a", 1).delete("b").ifAbsent("c")));
   for await (const change of db.watch({ since: 3, collection: null })) expectType<Change<any>>(change);
   db.on("change", (change) => expectType<User | number | undefined>(change.after));
+
+  expectType<string>(new Decimal("9.90").toString());
+  expectError(new Decimal(new Date()));
 
   const untyped = await FerrumDB.openInMemory();
   expectType<any>(await untyped.get("anything"));
