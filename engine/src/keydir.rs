@@ -224,6 +224,12 @@ impl Keydir {
         }
     }
 
+    /// Whether this holds of each entry of one part, tombstones excepted.
+    pub(crate) fn is_so_in_part(&self, index: usize, is_so: impl Fn(CollectionId, Location) -> bool) -> bool {
+        let mut entries = self.parts[index].iter().filter(|item| !item.is_tombstone());
+        entries.all(|item| is_so(item.key().parts().0, item.location))
+    }
+
     /// Gives each entry of one part, tombstones excepted, the location that `moved` says, if it says one.
     pub(crate) fn relocate_part(
         &self,

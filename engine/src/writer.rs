@@ -317,7 +317,11 @@ impl Writer {
         let is_marked = self.append_close_mark()?;
         // The header claims what was synced before the mark: the mark itself is durable only after the next sync.
         let sealed = self.log.sealer.with(|sealer| sealer.sealed());
-        self.write_header(sealed)?;
+        match self.write_header(sealed) {
+            // What is there is as durable without the claim.
+            Ok(()) | Err(Error::KeyWornOut) => {}
+            Err(error) => return Err(error),
+        }
         self.appender.trim().map_err(|source| Error::io("close", &self.shared.path, source))?;
         self.sync_log()?;
         // ORDER: the hint last. It may describe only what is durable, the close mark included.

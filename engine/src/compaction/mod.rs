@@ -12,6 +12,8 @@ mod install;
 mod moves;
 mod relocation;
 mod target;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +22,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::fs::FileSystem;
-use crate::generation::Generation;
+use crate::generation::{Generation, Location};
 use crate::key::{Sequence, Timestamp};
 use crate::log::{Head, Header, LOG_START, Mark, Payload, Place, Scanner, Step, VERSION};
 use crate::seal::Keyring;
@@ -188,8 +190,8 @@ impl Compaction {
     /// Begins a compaction of a generation.
     pub(crate) fn begin(file_system: &Arc<dyn FileSystem>, source: Source, history: History) -> Result<Self> {
         let old = &source.header;
-        let header =
-            Header { version: VERSION, generation: old.generation + 1, synced: LOG_START, ..old.clone() };
+        let (generation, synced) = (old.generation + 1, LOG_START);
+        let header = Header { version: VERSION, generation, counter: 0, synced, ..old.clone() };
         let target = Target::create(
             file_system,
             &source.shared.path,
@@ -331,6 +333,7 @@ impl Compaction {
         self.place = walk.place();
         if self.place.sequence == self.garbage.cut() {
             self.check_base()?;
+            self.check_entries()?;
             if self.garbage.cut() > Sequence::ZERO {
                 self.target.end_base(self.garbage.cut(), self.time);
             }
@@ -350,6 +353,29 @@ impl Compaction {
             }),
             _ => Ok(()),
         }
+    }
+
+    /// That the entries lead to records of the base section, or behind it. The log's own do; those of a hint may be other
+    /// ones, and as many.
+    fn check_entries(&self) -> Result<()> {
+        let Self { shared, old, place, target, .. } = self;
+        let is_hinted = shared.recovery.get().is_some_and(|report| report.hint.is_some());
+        if self.kind == Copying::Backup || !is_hinted {
+            return Ok(());
+        }
+        let collections = shared.view.load().collections.clone();
+        let is_sound = |collection, location: Location| {
+            let position = location.position();
+            !location.is_in(old.number())
+                || position >= place.position
+                || target.moves.find(position).is_some()
+                || collections.is_dropped(collection)
+        };
+        if (0..shared.keydir.parts()).all(|part| shared.keydir.is_so_in_part(part, is_sound)) {
+            return Ok(());
+        }
+        let (path, reason) = (Arc::clone(&shared.path), "the hint file leads to a record that is not needed");
+        Err(Error::Damaged { path, position: LOG_START, reason })
     }
 }
 

@@ -10,7 +10,7 @@ use crate::key::{Sequence, Timestamp};
 use crate::seal::{EncryptionBlock, Keyring, SealError};
 
 /// A counter beyond this was not counted.
-const COUNTER_MAX: u64 = 1 << 48;
+pub(crate) const COUNTER_MAX: u64 = 1 << 48;
 
 /// What the file says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

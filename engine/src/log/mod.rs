@@ -19,7 +19,7 @@ mod tests;
 pub(crate) use appender::{AppendFault, Appender, Syncs};
 pub(crate) use chain::Chain;
 pub(crate) use format::{ENCRYPTED, LOG_START, VERSION};
-pub(crate) use header::{Header, HeaderCopy, HeaderState, Origin};
+pub(crate) use header::{COUNTER_MAX, Header, HeaderCopy, HeaderState, Origin};
 pub(crate) use kind::Kind;
 pub(crate) use look::{Expected, ReadFault, read_document, read_head, read_record};
 pub(crate) use positions::Positions;

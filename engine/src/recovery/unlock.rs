@@ -29,11 +29,14 @@ pub(crate) fn unlock(path: &Path, copies: Vec<HeaderCopy>, key: Option<&Encrypti
         },
         _ => false,
     };
-    let mut refused = None;
+    let (mut refused, mut features) = (None, 0);
     for HeaderCopy { header, bytes } in copies {
         let keyring = match (&header.encryption, key) {
             (None, None) => None,
-            (None, Some(_)) if is_encrypted => continue,
+            (None, Some(_)) if is_encrypted => {
+                features |= header.read_only_compatible;
+                continue;
+            }
             (None, Some(_)) => return Err(Error::NotEncrypted { path: path.to_path_buf() }),
             (Some(_), None) => return Err(Error::KeyNeeded { path: path.to_path_buf() }),
             (Some(block), Some(key)) => match Keyring::open(key, block, &bytes) {
@@ -42,6 +45,7 @@ pub(crate) fn unlock(path: &Path, copies: Vec<HeaderCopy>, key: Option<&Encrypti
                     if is_rekeyed_in_part =>
                 {
                     refused.get_or_insert(error);
+                    features |= header.read_only_compatible;
                     continue;
                 }
                 Err(error) => return Err(Error::seal(path, error)),
@@ -49,7 +53,9 @@ pub(crate) fn unlock(path: &Path, copies: Vec<HeaderCopy>, key: Option<&Encrypti
         };
         // What is written next must be newer than both, and must not take the place of the copy that holds.
         let counter = newest + (newest - header.counter) % 2;
-        let header = Header { counter, ..header };
+        // A feature that the newest copy tells of is there, whichever key that copy is for.
+        let read_only_compatible = header.read_only_compatible | features;
+        let header = Header { counter, read_only_compatible, ..header };
         return Ok(Unlocked { header, keyring, is_rekeyed_in_part });
     }
     Err(Error::seal(path, refused.unwrap_or(SealError::WrongKey)))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Durability, Writer};
 use crate::error::{Error, Result};
 use crate::fs::write_all;
-use crate::log::{Header, Kind, VERSION};
+use crate::log::{COUNTER_MAX, Header, Kind, VERSION};
 use crate::seal::EncryptionKey;
 
 impl Writer {
@@ -23,8 +23,13 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes the header's older copy anew. It claims what is synced by now.
+    /// Writes the header's older copy anew. It claims what is synced by now. [`Error::KeyWornOut`], if it was changed as
+    /// often as can be counted.
     pub(super) fn write_header(&mut self, sealed_max: Option<u64>) -> Result<()> {
+        if self.log.header.counter >= COUNTER_MAX {
+            // A copy that counts further is damaged. Only a forged one has come so far; a compaction begins anew.
+            return Err(Error::KeyWornOut);
+        }
         let (counter, synced) = (self.log.header.counter + 1, self.appender.synced());
         let header = Header { version: VERSION, counter, synced, ..self.log.header.clone() };
         let keys = self.log.keyring.as_deref().zip(sealed_max);

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // A test may panic.
 
+mod failing_calls;
 mod histories;
 mod looks;
 mod power_cuts;

@@ -7,22 +7,24 @@ use ferrumdb_engine::{Sequence, Timestamp};
 
 use super::{Database, PATH, closed, compare};
 
+/// A database that has changed since its hint was written, all of it synced.
+pub(super) fn with_a_hint_to_write(seed: u64) -> Database {
+    let (sim, _) = closed();
+    let sim = sim.fork(seed);
+    let mut database = Database::open(&sim, Timestamp(1_000)).unwrap();
+    for key in ["e", "f", "a"] {
+        database.set(key, Some(8_000));
+    }
+    database.delete("d");
+    database
+}
+
 /// Cuts the power at every call of `act`, and sees that the database is whole afterwards, with and without the hint.
 fn cut_power_at_every_call(act: impl Fn(Database)) {
-    let prepare = |seed| {
-        let (sim, _) = closed();
-        let sim = sim.fork(seed);
-        let mut database = Database::open(&sim, Timestamp(1_000)).unwrap();
-        for key in ["e", "f", "a"] {
-            database.set(key, Some(8_000));
-        }
-        database.delete("d");
-        database
-    };
     let mut used = 0;
     for nth in 1.. {
         for seed in 0..8 {
-            let database = prepare(seed);
+            let database = with_a_hint_to_write(seed);
             let (sim, expected) = (database.sim.clone(), database.see());
             sim.inject(Fault::new(SimOperation::Any, Effect::Crash).nth(nth));
             act(database);

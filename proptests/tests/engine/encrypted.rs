@@ -281,6 +281,30 @@ fn one_good_copy_of_the_header_is_enough_and_without_any_it_is_said_that_nothing
     }
 }
 
+#[test]
+fn a_feature_that_only_the_copy_for_another_key_tells_of_is_not_passed_over() {
+    let (sim, _) = filled();
+    let rekeyed = sim.fork(1);
+    let (mut writer, _) = open_sealed(&rekeyed, PATH, key(1).as_ref()).unwrap();
+    writer.rekey(&key(2).unwrap()).unwrap();
+    drop(writer);
+    // As a change of the key leaves it that the power has interrupted.
+    let (mut file, other) = (bytes_of(&sim), bytes_of(&rekeyed));
+    let newest = if u64_at(&other, 72) > u64_at(&other, 4096 + 72) { 0 } else { 1 };
+    let copy = newest * 4096..(newest + 1) * 4096;
+    file[copy.clone()].copy_from_slice(&other[copy.clone()]);
+    let in_part = disk_with(&file);
+    assert!(open_sealed(&in_part, PATH, key(1).as_ref()).is_ok());
+    file[copy.start + 32 + 7] = 1 << 4;
+    seal_header(&mut file, newest);
+    let sim = disk_with(&file);
+    let unsupported =
+        |error| assert!(matches!(error, Error::UnsupportedFeatures { bits, .. } if bits == 1 << 60));
+    unsupported(open_sealed(&sim, PATH, key(1).as_ref()).map(drop).unwrap_err());
+    unsupported(repaired(&sim, key(1)).map(drop).unwrap_err());
+    assert_eq!((bytes_of(&sim), sim.names().len()), (file, 1));
+}
+
 fn assert_unreadable(sim: &SimFs) {
     let names = sim.names();
     let report = verified(sim, PATH, key(1)).unwrap();

@@ -115,6 +115,25 @@ fn a_file_with_a_feature_that_only_writers_must_know_is_read_and_not_written() {
 }
 
 #[test]
+fn a_header_that_was_changed_as_often_as_can_be_counted_is_closed_without_another_change() {
+    const COUNTED: u64 = 1 << 48;
+    let sim = disk_with(&with_header_field(&[0, 1], 72, COUNTED));
+    for (change, is_to_be_compacted) in [("b=2", false), ("a=3", true), ("a=4", false)] {
+        let (mut writer, _) = open_on(&sim).unwrap();
+        synced(&mut writer, &[change]).unwrap();
+        if is_to_be_compacted {
+            crate::histories::compact(&mut writer, History::None);
+        }
+        writer.close().unwrap();
+        // A compaction begins to count anew.
+        let counters = [0, 4096].map(|copy| crate::bytes::u64_at(&bytes_of(&sim), copy + 72));
+        assert_eq!(counters.contains(&COUNTED), change == "b=2", "{counters:?}");
+    }
+    let (_, reader) = open_on(&sim).unwrap();
+    assert_eq!(crate::common::contents(&reader), expected(&[("a", "4"), ("b", "2")]));
+}
+
+#[test]
 fn a_file_of_the_version_before_the_freeze_is_opened_and_becomes_one_of_this_version() {
     let file = with_header_field(&[0, 1], 16, 4096 << 32);
     let sim = disk_with(&file);
