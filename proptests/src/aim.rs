@@ -7,16 +7,21 @@ use ferrumdb_engine::fs::{SimOperation, Unsynced};
 
 use crate::ops::{Damage, Failure, Op, OpList};
 use crate::random::Random;
-use crate::sites::{Passed, Site, Sites, TORN};
+use crate::sites::{FateKind, Passed, Site, Sites};
 
 /// So many ways to one place are remembered, of each kind.
 const WAYS_MAX: usize = 64;
 /// So many tries without a hit count as one hit, so that no place is aimed at for ever.
 const TRIES_PER_HIT: u64 = 8;
 
-/// Which ways are of most use.
-const BYTES_FIRST: [Unsynced; 3] = [Unsynced::Bytes, Unsynced::NoBytes, Unsynced::Nothing];
-const ANYTHING_FIRST: [Unsynced; 3] = [Unsynced::NoBytes, Unsynced::Bytes, Unsynced::Nothing];
+/// What is to be done next.
+#[derive(Debug)]
+pub(crate) struct Choice {
+    /// A list, and the fate that it is for.
+    pub(crate) aimed: Option<(OpList, FateKind)>,
+    /// Whether there is a way to every place, for each fate.
+    pub(crate) are_all_known: bool,
+}
 
 /// A call that a list of operations makes.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +35,7 @@ struct Way {
 #[derive(Debug)]
 pub(crate) struct Aim {
     ways: BTreeMap<(Site, Unsynced), Ways>,
-    tries: BTreeMap<(Site, usize), u64>,
+    tries: BTreeMap<(Site, FateKind), u64>,
     random: Random,
 }
 
@@ -59,29 +64,34 @@ impl Aim {
         }
     }
 
-    /// The list of a seed, up to a call at the place that has met some fate least often, where the power goes. Nothing, if
+    /// The list of a seed, up to a call at the place that has met some fate least often, where the power goes. No list, if
     /// each has met each so often.
-    pub(crate) fn next(
-        &mut self,
-        sites: &Sites,
-        least: u64,
-        generate: impl Fn(u64) -> OpList,
-    ) -> Option<OpList> {
+    pub(crate) fn next(&mut self, sites: &Sites, least: u64, generate: impl Fn(u64) -> OpList) -> Choice {
+        let wanted: Vec<_> = sites.pairs().filter(|(met, ..)| *met < least).collect();
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            wanted.into_iter().partition(|(_, site, fate)| ways_to(&self.ways, *site, *fate).is_some());
         let tries = |site, fate| self.tries.get(&(site, fate)).map_or(0, |tries| tries / TRIES_PER_HIT);
-        let mut known: Vec<_> = self.ways.keys().map(|(site, _)| *site).collect();
-        known.dedup();
-        let pairs = known.iter().flat_map(|site| sites.met(site).map(|(fate, met)| (met, *site, fate)));
-        let wanted = pairs.filter(|(met, ..)| *met < least);
-        let (_, site, fate) = wanted.min_by_key(|(met, site, fate)| met + tries(*site, *fate))?;
-        *self.tries.entry((site, fate)).or_default() += 1;
-        let kinds = if fate == TORN { BYTES_FIRST } else { ANYTHING_FIRST };
-        let ways = kinds.iter().find_map(|kind| self.ways.get(&(site, *kind)))?;
-        let Way { seed, op, nth } = ways.known[self.random.below(ways.known.len() as u64) as usize];
-        let mut list = generate(seed);
-        list.ops.truncate(op + 1);
-        let damage = Damage::Crash(self.random.below(1 << 32));
-        let crash = Op::Fail(Failure { operation: SimOperation::Any, nth, always: false, damage });
-        list.ops.insert(op, crash);
-        Some(list)
+        let next = known.into_iter().min_by_key(|(met, site, fate)| met + tries(*site, *fate));
+        let aimed = next.map(|(_, site, fate)| {
+            *self.tries.entry((site, fate)).or_default() += 1;
+            let ways = ways_to(&self.ways, site, fate).expect("those without one are left out");
+            let Way { seed, op, nth } = ways[self.random.below(ways.len() as u64) as usize];
+            let mut list = generate(seed);
+            list.ops.truncate(op + 1);
+            let damage = Damage::Crash(self.random.below(1 << 32));
+            let crash = Op::Fail(Failure { operation: SimOperation::Any, nth, always: false, damage });
+            list.ops.insert(op, crash);
+            (list, fate)
+        });
+        Choice { aimed, are_all_known: unknown.is_empty() }
     }
+}
+
+/// The ways to a place on which this may become of a change.
+fn ways_to(ways: &BTreeMap<(Site, Unsynced), Ways>, site: Site, fate: FateKind) -> Option<&[Way]> {
+    let kinds: &[_] = match fate {
+        FateKind::Torn => &[Unsynced::Bytes],
+        FateKind::Kept | FateKind::Dropped => &[Unsynced::NoBytes, Unsynced::Bytes],
+    };
+    kinds.iter().find_map(|kind| ways.get(&(site, *kind))).map(|ways| ways.known.as_slice())
 }

@@ -6,15 +6,12 @@ use std::time::{Duration, Instant};
 
 use ferrumdb_engine::fs::SimOperation;
 
-use crate::aim::Aim;
+use crate::aim::{Aim, Choice};
 use crate::ops::{Change, Damage, Failure, KEYS, OPERATIONS, Op, OpList};
 use crate::random::Random;
 use crate::run::{Explored, replay, replay_branching, replay_watched};
 use crate::scenes;
 use crate::sites::{Passed, Sites};
-
-/// So many other fates are tried where a list is carried out again for its last call.
-const BRANCHES: u64 = 7;
 
 /// What an exploration has seen.
 #[derive(Clone, Debug, Default)]
@@ -72,10 +69,10 @@ pub fn explore(seed: u64, budget: Budget) -> Result<Totals, Box<Finding>> {
     let mut aim = Aim::new(seed);
     let mut seeds = seed..;
     while begin.elapsed() < budget.time {
-        let aimed = aim.next(&totals.sites, budget.least, generate);
-        let is_enough = totals.states.len() >= budget.states;
-        if let Some(list) = aimed.filter(|_| is_enough || totals.aimed < totals.lists) {
-            try_list(list, &mut totals, |list| replay_branching(list, BRANCHES))?;
+        let Choice { aimed, are_all_known } = aim.next(&totals.sites, budget.least, generate);
+        let is_enough = totals.states.len() >= budget.states && are_all_known;
+        if let Some((list, wanted)) = aimed.filter(|_| is_enough || totals.aimed < totals.lists) {
+            try_list(list, &mut totals, |list| replay_branching(list, wanted))?;
             totals.aimed += 1;
         } else if is_enough {
             break;
@@ -83,6 +80,7 @@ pub fn explore(seed: u64, budget: Budget) -> Result<Totals, Box<Finding>> {
             let replay = if budget.least > 0 { replay_watched } else { replay };
             let passed = try_list(generate(seed), &mut totals, replay)?;
             aim.learn(seed, &passed);
+            passed.iter().for_each(|passed| totals.sites.know(passed.site));
             totals.lists += 1;
         }
     }
@@ -160,7 +158,10 @@ fn generate(seed: u64) -> OpList {
         let end = if random.once_in(4) { Op::PowerCut(random.below(1 << 32)) } else { Op::Kill };
         ops.push(end);
         while !random.once_in(3) {
-            ops.push(crash(random, &OPERATIONS.map(|(_, operation)| operation), 24));
+            ops.push(match random.below(4) {
+                0 => scenes::fail_from_some_call_on(random),
+                _ => crash(random, &OPERATIONS.map(|(_, operation)| operation), 24),
+            });
             ops.push(Op::Open);
         }
         ops.push(Op::Open);
@@ -214,4 +215,38 @@ fn crash(random: &mut Random, operations: &[SimOperation], any_max: u64) -> Op {
     };
     let damage = Damage::Crash(random.below(1 << 32));
     Op::Fail(Failure { operation, nth: 1 + random.below(calls_max), always: false, damage })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_the_power_is_to_go_it_meets_the_fate_that_is_wanted() {
+        let (mut aim, mut sites) = (Aim::new(1), Sites::default());
+        for seed in 1..25 {
+            let passed = replay_watched(&generate(seed)).expect("it goes well").passed;
+            aim.learn(seed, &passed);
+            passed.iter().for_each(|passed| sites.know(passed.site));
+        }
+        let mut met = 0;
+        for _ in 0..30 {
+            let (before, ..) = sites.least_met().expect("there are places");
+            let Choice { aimed, .. } = aim.next(&sites, u64::MAX, generate);
+            let (list, wanted) = aimed.expect("there is a way to most places");
+            let cuts = replay_branching(&list, wanted).expect("it goes well").cuts;
+            met += usize::from(cuts.iter().any(|cut| cut.has(wanted)));
+            cuts.iter().for_each(|cut| sites.note(cut));
+            assert!(sites.least_met().expect("they stay").0 >= before);
+        }
+        assert!(met > 20, "{met} of 30");
+    }
+
+    #[test]
+    fn the_power_may_go_where_a_call_has_failed_before_in_the_same_operation() {
+        let list = "commit synced 0=1\nfail write 1 once error\nfail any 3 once crash 5\ncommit appended 0=2";
+        let explored = replay(&list.parse().expect("a list")).expect("it goes well");
+        // The write fails, so the log is cut back.
+        assert_eq!(explored.cuts[0].site.to_string(), "a commit: sync the database");
+    }
 }

@@ -18,8 +18,9 @@ mod sites;
 pub use explore::{Budget, Finding, Totals, explore, shrink};
 pub use model::{Model, Staged, State};
 pub use ops::{
-    COLLECTIONS, Change, Damage, Failure, KEYS, Op, OpList, ROOT, collection_of, document, place_of,
+    COLLECTIONS, Change, Damage, Failure, KEYS, OPERATIONS, Op, OpList, ROOT, collection_of, document,
+    place_of,
 };
 pub use random::Random;
 pub use run::{Explored, Run, replay};
-pub use sites::{Cut, Met, Passed, Site, Sites};
+pub use sites::{Cut, FateKind, Met, Passed, Site, Sites};

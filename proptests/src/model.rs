@@ -21,11 +21,15 @@ pub struct Model {
     doubtful: Vec<State>,
     /// The newest commit that a power cut must leave.
     durable: usize,
+    /// The states of a history that was left behind after as many commits. A disk that has lied about that may bring it
+    /// back.
+    abandoned: (usize, Vec<State>),
 }
 
 impl Default for Model {
     fn default() -> Self {
-        Self { states: vec![State::default()], doubtful: Vec::new(), durable: 0 }
+        let states = vec![State::default()];
+        Self { states, doubtful: Vec::new(), durable: 0, abandoned: (0, Vec::new()) }
     }
 }
 
@@ -126,10 +130,30 @@ impl Model {
             return Err(format!("{sequence} commits survived, expected from {least} to {most}"));
         }
         self.states.append(&mut self.doubtful);
-        self.states.truncate(sequence + 1);
+        let rest = self.states.split_off(sequence + 1);
+        if !rest.is_empty() {
+            self.abandoned = (sequence, rest);
+        }
         // Opening makes all that it finds durable before it returns.
         self.durable = sequence;
         Ok(())
+    }
+
+    /// What was left behind will not come back: the disk has said so, and has not lied.
+    pub fn forget_abandoned(&mut self) {
+        self.abandoned.1.clear();
+    }
+
+    /// This model, if the history that was left behind last came back.
+    #[must_use]
+    pub fn with_abandoned(&self) -> Self {
+        let (left_at, rest) = &self.abandoned;
+        let mut model = self.clone();
+        model.states.truncate(left_at + 1);
+        model.states.extend(rest.iter().cloned());
+        model.doubtful.clear();
+        model.durable = model.durable.min(*left_at);
+        model
     }
 
     /// The state after a commit.

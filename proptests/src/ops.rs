@@ -299,7 +299,7 @@ impl Failure {
 }
 
 /// The kinds of calls that can fail, by name.
-pub(crate) const OPERATIONS: [(&str, SimOperation); 16] = [
+pub const OPERATIONS: [(&str, SimOperation); 16] = [
     ("any", SimOperation::Any),
     ("write", SimOperation::Write),
     ("sync", SimOperation::Sync),

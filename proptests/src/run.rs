@@ -20,7 +20,7 @@ use ferrumdb_engine::{
 use crate::check;
 use crate::model::{Model, State};
 use crate::ops::{Change, Damage, Failure, KEYS, Op, OpList};
-use crate::sites::{Cut, Passed};
+use crate::sites::{Cut, FateKind, Passed};
 use compact::Compacting;
 use surviving::Trust;
 
@@ -37,8 +37,8 @@ pub struct Run {
     opened: Option<Opened>,
     model: Model,
     snapshots: Vec<(Arc<Snapshot>, State)>,
-    /// The failure of the next operation.
-    failure: Option<Failure>,
+    /// What goes wrong in the next operation.
+    failures: Vec<Failure>,
     power_was_cut: bool,
     /// What the first power cut since the last opening has left of the file.
     left: Option<Vec<u8>>,
@@ -50,9 +50,11 @@ pub struct Run {
     during: &'static str,
     /// What has been done since which call of the operation.
     done: Vec<(u64, &'static str)>,
+    /// How many calls there had been in all when the operation was carried out. Others are those of the checks behind it.
+    carried_out: u64,
     history: u64,
-    /// How many other fates are tried where the power goes next, each on a disk of its own.
-    branches: u64,
+    /// The fate that is wanted where the power goes next, on disks of their own.
+    wanted: Option<FateKind>,
     explored: Explored,
 }
 
@@ -105,10 +107,10 @@ pub(crate) fn replay_watched(list: &OpList) -> Result<Explored, String> {
     replay_with(list, Run::note_passed)
 }
 
-/// The same, and tries so many other fates where the power goes in the last operation: those of the seeds that follow.
-pub(crate) fn replay_branching(list: &OpList, branches: u64) -> Result<Explored, String> {
+/// The same, and where the power goes in the last operation, tries others of the fates that have this one among them.
+pub(crate) fn replay_branching(list: &OpList, wanted: FateKind) -> Result<Explored, String> {
     let last = list.ops.len() - 1;
-    replay_with(list, |run, index| run.branches = if index + 1 == last { branches } else { 0 })
+    replay_with(list, |run, index| run.wanted = (index + 1 == last).then_some(wanted))
 }
 
 fn replay_with(list: &OpList, note: impl Fn(&mut Run, usize)) -> Result<Explored, String> {
@@ -133,7 +135,7 @@ impl Run {
             opened: None,
             model: Model::default(),
             snapshots: Vec::new(),
-            failure: None,
+            failures: Vec::new(),
             power_was_cut: false,
             left: None,
             trust: Trust::default(),
@@ -141,8 +143,9 @@ impl Run {
             lock_may_linger: false,
             during: "",
             done: Vec::new(),
+            carried_out: 0,
             history: seed % 4,
-            branches: 0,
+            wanted: None,
             explored: Explored::default(),
         }
     }
@@ -153,37 +156,38 @@ impl Run {
     /// How the database and the model part.
     pub fn step(&mut self, op: &Op) -> Result<(), String> {
         if let Op::Fail(failure) = op {
-            self.failure = Some(*failure);
+            self.failures.push(*failure);
             return Ok(());
         }
         self.steps += 1;
         // The clock jumps in both directions: nothing may depend on it.
         self.clock.set(Timestamp(1_000 + self.steps * 7_919 % 1_000));
         self.sim.record();
-        let failure = self.failure.take();
-        if let Some(failure) = &failure {
-            self.sim.inject(failure.fault());
-        }
+        let mut failures = std::mem::take(&mut self.failures);
+        // Of several that fit a call, the first has its effect: nothing comes before the power's going.
+        failures.sort_by_key(|failure| !matches!(failure.damage, Damage::Crash(_)));
+        failures.iter().for_each(|failure| self.sim.inject(failure.fault()));
         let may_be_in_doubt = self.opened.as_ref().is_some_and(|opened| opened.may_be_in_doubt);
-        let is_faulty = failure.is_some() || may_be_in_doubt;
+        let is_faulty = !failures.is_empty() || may_be_in_doubt;
         self.lock_may_linger |= is_faulty && matches!(op, Op::Close | Op::Drop);
         self.done.clear();
         self.begin(op.name());
-        self.trust.may_break = failure.is_some_and(|failure| failure.damage == Damage::Lie);
+        self.trust.may_break = failures.iter().any(|failure| failure.damage == Damage::Lie);
         let durable = self.model.durable();
         self.carry_out(op, is_faulty)?;
+        self.carried_out = self.sim.total_calls();
         self.sim.clear_faults();
         self.doubt_the_disk(op, durable);
-        if let Some(Failure { damage: Damage::Crash(seed), .. }) = failure
+        if let Some(Failure { damage: Damage::Crash(seed), .. }) = failures.first().copied()
             && self.sim.canonical(Path::new(PATH)).is_err()
         {
             self.explored.crashes_in_opening += u64::from(*op == Op::Open);
             self.explored.crashes_in_compacting += u64::from(matches!(op, Op::Compact(_)));
             let calls = self.sim.trace();
-            (1..=self.branches).try_for_each(|number| self.branch(seed + number, &calls))?;
+            self.branch(seed, &calls)?;
             self.cut_power(seed);
         }
-        self.remember(op, failure);
+        self.remember(op, &failures);
         // Walking through a keydir of few keys takes longer than anything else here.
         self.check(matches!(op, Op::Open | Op::Compact(_)) || self.steps.is_multiple_of(4))
     }
@@ -193,7 +197,7 @@ impl Run {
     /// # Errors
     /// How the database and the model part.
     pub fn finish(mut self) -> Result<Explored, String> {
-        self.failure = None;
+        self.failures.clear();
         let last = Op::Commit { group: vec![vec![Change { key: 0, document: Some(1) }]], synced: true };
         let number = self.history;
         let damage = match number % 3 {
@@ -279,7 +283,11 @@ impl Run {
             Ok((writer, reader)) => {
                 let sequence = reader.sequence().0 as usize;
                 self.expect_less_of_a_new_file();
+                self.take_back_what_was_left_behind(&reader);
                 self.model.reopen(sequence, self.power_was_cut)?;
+                if !self.has_lied() {
+                    self.model.forget_abandoned();
+                }
                 self.check_tail(sequence)?;
                 let stats = reader.stats().map_err(|error| error.to_string());
                 if self.closed_well && stats.is_ok_and(|stats| !stats.recovery.clean) {

@@ -7,11 +7,14 @@ use crate::random::Random;
 
 /// Some piece of work.
 pub(crate) fn add(random: &mut Random, ops: &mut Vec<Op>) {
-    match random.below(5) {
+    match random.below(8) {
         0 => fail_a_sync_beside_commits(random, ops),
         1 => bring_an_abandoned_tail_back(random, ops),
         2 => lie_to_a_compaction(random, ops),
         3 => refuse_a_commit(random, ops),
+        4 => save_tails_behind_one_commit(random, ops),
+        5 => die_in_long_work(random, ops),
+        6 => delete_a_range_without_room_ahead(random, ops),
         _ => commit_while_entries_move(random, ops),
     }
 }
@@ -90,6 +93,41 @@ fn commit_while_entries_move(random: &mut Random, ops: &mut Vec<Op>) {
     for _ in 0..5 {
         ops.extend([small(random), Op::Compact(1)]);
     }
+}
+
+/// Tails of one length that begin behind the same commit, so that an opening finds one that an earlier one has saved; it
+/// may have left an unfinished file, too.
+fn save_tails_behind_one_commit(random: &mut Random, ops: &mut Vec<Op>) {
+    ops.push(Op::Sync);
+    let change = Change { key: 0, document: Some(100 + random.below(25)) };
+    for _ in 0..2 {
+        ops.extend((0..4).map(|_| Op::Commit { group: vec![vec![change.clone()]], synced: false }));
+        ops.push(Op::PowerCut(random.below(1 << 32)));
+        if random.once_in(2) {
+            ops.extend([fail_from_some_call_on(random), Op::Open]);
+        }
+        ops.push(Op::Open);
+    }
+}
+
+/// Work that makes a file, and is given up in the middle without a chance to remove it.
+fn die_in_long_work(random: &mut Random, ops: &mut Vec<Op>) {
+    ops.extend([small(random), small(random), fail_from_some_call_on(random)]);
+    ops.push(if random.once_in(2) { Op::Compact(13) } else { Op::Close });
+    ops.extend([Op::Kill, Op::Open]);
+}
+
+/// From one of the next calls on, nothing goes well any more, the first of them in part.
+pub(crate) fn fail_from_some_call_on(random: &mut Random) -> Op {
+    let damage = Damage::Partial(random.below(3) as usize * 100);
+    Op::Fail(Failure { operation: SimOperation::Any, nth: 1 + random.below(32), always: true, damage })
+}
+
+/// A range that is deleted where no space could be prepared before, in a compacted file or another.
+fn delete_a_range_without_room_ahead(random: &mut Random, ops: &mut Vec<Op>) {
+    ops.push(if random.once_in(2) { Op::Compact(13) } else { Op::Close });
+    ops.extend([failed(SimOperation::SetLen, 1, Damage::Error), small(random)]);
+    ops.push(Op::DeleteRange { from: 2, to: KEYS.len() - 1, synced: random.once_in(2) });
 }
 
 /// A commit of one small document.

@@ -55,13 +55,18 @@ pub struct Cut {
     pub state: u64,
 }
 
-const FATES: [&str; 4] = ["kept", "dropped", "torn", "with nothing unsynced"];
-/// The numbers of two of them.
-pub(crate) const TORN: usize = 2;
-const NO_FATE: usize = 3;
+/// What may become of a change that is not synced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FateKind {
+    /// It is there.
+    Kept,
+    /// It is not.
+    Dropped,
+    /// Of a write: a part of it is.
+    Torn,
+}
 
-/// What no power cut does, though it may come there: where, which fates, and why not.
-const IMPOSSIBLE: [(&str, &[&str], &str); 0] = [];
+const KINDS: [FateKind; 3] = [FateKind::Kept, FateKind::Dropped, FateKind::Torn];
 
 impl Cut {
     /// The power cut at the last of these calls, after work that `before` stands for.
@@ -86,6 +91,11 @@ impl Cut {
         }
         Self { site, met, state: hasher.finish() }
     }
+
+    /// Whether this became of some change.
+    pub(crate) fn has(&self, fate: FateKind) -> bool {
+        self.met.fates[fate as usize] > 0
+    }
 }
 
 impl Site {
@@ -104,25 +114,30 @@ impl Sites {
         met.chances.iter_mut().zip(cut.met.chances).for_each(|(all, one)| *all += one);
     }
 
-    /// The place and the fate that have met least often, of those that can meet.
-    #[must_use]
-    pub fn least_met(&self) -> Option<(u64, Site, &'static str)> {
-        let pairs =
-            self.0.keys().flat_map(|site| self.met(site).map(|(fate, met)| (met, *site, FATES[fate])));
-        pairs.min()
+    /// A call was made at a place, whether the power went there or not.
+    pub(crate) fn know(&mut self, site: Site) {
+        self.0.entry(site).or_default();
     }
 
-    /// How often a place has met each of the fates that it can meet, by their numbers.
-    pub(crate) fn met(&self, site: &Site) -> impl Iterator<Item = (usize, u64)> {
-        let met = self.0.get(site).copied().unwrap_or_default();
-        let [kept, dropped, torn] = met.fates;
-        let name = site.to_string();
-        let cannot = move |fate| {
-            IMPOSSIBLE.iter().any(|(site, fates, _)| *site == name && fates.contains(&FATES[fate]))
-        };
-        let none_can = cannot(0) && cannot(1) && cannot(TORN);
-        let all = [kept, dropped, torn, met.cuts].into_iter().enumerate();
-        all.filter(move |(fate, _)| if *fate == NO_FATE { none_can } else { !cannot(*fate) })
+    /// The place and the fate that have met least often.
+    #[must_use]
+    pub fn least_met(&self) -> Option<(u64, Site, FateKind)> {
+        self.pairs().min()
+    }
+
+    /// How often each place has met each fate.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (u64, Site, FateKind)> {
+        self.0.iter().flat_map(|(site, met)| KINDS.map(|kind| (met.fates[kind as usize], *site, kind)))
+    }
+}
+
+impl fmt::Display for FateKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Kept => "kept",
+            Self::Dropped => "dropped",
+            Self::Torn => "torn",
+        })
     }
 }
 

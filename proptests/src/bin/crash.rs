@@ -2,7 +2,7 @@
 //! them.
 //!
 //! It ends after so many seconds, after so many distinct states, or when something is wrong. With `--least N`, it goes on
-//! until each place was met with each fate so often, and fails if there is no time for that.
+//! until each place was met with each fate so often, and fails if there is no time for that: `crash --least 100`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command tells what it found")]
 
 use std::process::ExitCode;
@@ -10,13 +10,17 @@ use std::time::{Duration, Instant};
 
 use ferrumdb_proptests::{Budget, Totals, explore};
 
+/// Fewer states do not show every place at which the power may go.
+const STATES_TO_KNOW_THE_PLACES: u64 = 20_000;
+
 fn main() -> ExitCode {
-    let states = argument("--states");
+    let least = argument("--least").unwrap_or(0);
+    let states = argument("--states").or((least > 0).then_some(STATES_TO_KNOW_THE_PLACES));
     let seconds = argument("--seconds").unwrap_or(if states.is_some() { 1 << 32 } else { 20 });
     let budget = Budget {
         time: Duration::from_secs(seconds),
         states: states.map_or(usize::MAX, |states| usize::try_from(states).unwrap_or(usize::MAX)),
-        least: argument("--least").unwrap_or(0),
+        least,
     };
     let seed = argument("--seed").unwrap_or(1);
     let begin = Instant::now();

@@ -1,8 +1,9 @@
 //! Owns cutting the power, and what tells one power cut from another. Never decides what must be left.
 
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use ferrumdb_engine::fs::Call;
+use ferrumdb_engine::fs::{Call, SimFs};
 use ferrumdb_engine::{Clock, ManualClock};
 
 use super::{Explored, Run};
@@ -10,11 +11,34 @@ use crate::fates;
 use crate::ops::{Damage, Failure, Op};
 use crate::sites::{Cut, Passed, Site};
 
+/// So many fates are tried at one call.
+const BRANCHES_MAX: usize = 8;
+/// So many seeds are looked at for them.
+const SEEDS_MAX: u64 = 48;
+
 impl Run {
-    /// Lets the power go on a copy of the disk, and checks what is left there.
+    /// Lets the power go on copies of the disk, with the fates of the seeds behind this one that have the wanted one among
+    /// them, and checks what is left there.
     pub(super) fn branch(&mut self, seed: u64, calls: &[Call]) -> Result<(), String> {
+        let Some(wanted) = self.wanted.take() else { return Ok(()) };
+        let mut states = HashSet::new();
+        for seed in (seed..seed + SEEDS_MAX).map(|seed| seed + 1) {
+            let sim = self.sim.fork(seed);
+            let cut = Cut::new(self.history, self.during, calls, &sim.crash_with(fates::choose(seed)));
+            if cut.has(wanted) && states.insert(cut.state) {
+                self.go_on_after(cut, sim)?;
+            }
+            if states.len() == BRANCHES_MAX {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks what a power cut has left of this copy of the disk.
+    fn go_on_after(&mut self, cut: Cut, sim: SimFs) -> Result<(), String> {
         let mut branch = Self {
-            sim: self.sim.fork(seed),
+            sim,
             clock: ManualClock::new(self.clock.now()),
             key: self.key.clone(),
             model: self.model.clone(),
@@ -22,11 +46,11 @@ impl Run {
             explored: Explored::default(),
             opened: None,
             snapshots: Vec::new(),
+            failures: Vec::new(),
             done: Vec::new(),
             ..*self
         };
-        branch.branches = 0;
-        branch.cut_power_at(calls, seed);
+        branch.suffer(cut);
         let Explored { crashes, cuts, .. } = branch.finish()?;
         self.explored.crashes += crashes;
         self.explored.cuts.extend(cuts);
@@ -42,8 +66,8 @@ impl Run {
     /// Takes note of the calls of the operation of this number, which was just carried out.
     pub(super) fn note_passed(&mut self, op: usize) {
         // A failure is told before the operation that it is for.
-        let Some((first, _)) = self.done.first().filter(|_| self.failure.is_none()) else { return };
-        for (nth, call) in (1..).zip(self.sim.trace()) {
+        let Some((first, _)) = self.done.first().filter(|_| self.failures.is_empty()) else { return };
+        for (nth, call) in (1..=self.carried_out.saturating_sub(*first)).zip(self.sim.trace()) {
             let begun = self.done.iter().rev().find(|(calls, _)| calls - first < nth);
             let during = begun.map_or(self.during, |(_, during)| *during);
             let site = Site::of(during, &call);
@@ -51,14 +75,15 @@ impl Run {
         }
     }
 
+    /// The power goes at the last call.
     pub(super) fn cut_power(&mut self, seed: u64) {
-        self.cut_power_at(&self.sim.trace(), seed);
+        let calls = self.sim.trace();
+        let fates = self.sim.crash_with(fates::choose(seed));
+        self.suffer(Cut::new(self.history, self.during, &calls, &fates));
     }
 
-    /// The power goes at the last of these calls.
-    fn cut_power_at(&mut self, calls: &[Call], seed: u64) {
-        let fates = self.sim.crash_with(fates::choose(seed));
-        let cut = Cut::new(self.history, self.during, calls, &fates);
+    /// The power has gone.
+    fn suffer(&mut self, cut: Cut) {
         self.explored.crashes += 1;
         self.explored.cuts.push(cut);
         self.history = cut.state;
@@ -70,11 +95,11 @@ impl Run {
 
     /// Makes the operation a part of the work that later power cuts are told apart by. The seeds of power cuts are none: what
     /// they have left is.
-    pub(super) fn remember(&mut self, op: &Op, failure: Option<Failure>) {
-        let failure = failure.filter(|failure| !matches!(failure.damage, Damage::Crash(_)));
+    pub(super) fn remember(&mut self, op: &Op, failures: &[Failure]) {
+        let kept = failures.iter().filter(|failure| !matches!(failure.damage, Damage::Crash(_)));
         let op = (!matches!(op, Op::PowerCut(_))).then_some(op);
         let mut hasher = DefaultHasher::new();
-        (self.history, op, failure).hash(&mut hasher);
+        (self.history, op, kept.collect::<Vec<_>>()).hash(&mut hasher);
         self.history = hasher.finish();
     }
 }

@@ -1,11 +1,12 @@
 //! Owns what a run knows of a disk after a power cut: what of a torn tail must have been saved, and what still counts when
 //! the disk has lied. Never excuses a loss that the database could have told.
 
-use ferrumdb_engine::Error;
 use ferrumdb_engine::fs::{Effect, SimFs};
+use ferrumdb_engine::{Error, Reader};
 
 use super::{PATH, Run};
 use crate::bytes::{LOG_START, history_floor, whole_ends};
+use crate::check;
 use crate::model::Model;
 use crate::ops::Op;
 
@@ -66,6 +67,22 @@ impl Run {
         if self.trust.is_broken && self.trust.is_file_new && self.power_was_cut {
             let floor = self.sim.live_bytes(PATH).and_then(|bytes| history_floor(&bytes));
             self.model.limit(floor.unwrap_or(0) as usize);
+        }
+    }
+
+    /// After a lie, a tail that an opening has cut off may be there again, whole.
+    pub(super) fn take_back_what_was_left_behind(&mut self, reader: &Reader) {
+        if !self.trust.is_broken || !self.power_was_cut {
+            return;
+        }
+        let sequence = reader.sequence().0 as usize;
+        let is_shown = |model: &Model| {
+            let state = model.at(sequence);
+            state.is_some_and(|state| check::reader(reader, state, sequence, true).is_ok())
+        };
+        let other = self.model.with_abandoned();
+        if !is_shown(&self.model) && is_shown(&other) {
+            self.model = other;
         }
     }
 
