@@ -12,25 +12,79 @@ use ferrumdb_engine::{
     CollectionId, CompactionStep, Durability, EncodedDocument, EncryptionKey, FieldPath, History, Key,
     Limits, ManualClock, Options, Timestamp, Transaction, Writer, open,
 };
-use ferrumdb_fuzz::{Flags, KEY, pack};
+use ferrumdb_fuzz::{Flags, KEY, decode, encode, pack};
+use ferrumdb_proptests::OpList;
 
 const SEALS: u8 = Flags::SEAL_HEADER | Flags::SEAL_LOG | Flags::SEAL_HINT;
 
-/// A seed and operations, as `operations` reads them: 0 commits, 7 compacts, 8 closes, 10 opens, 11 kills, 12 cuts the power,
-/// 13 lets a call fail, 14 takes a snapshot, 16 flips a bit.
-const OPERATIONS: [(&str, &[u8]); 12] = [
-    ("commit-close-flip", &[0, 0, 1, 0x40, 1, 0, 8, 16, 9, 1, 77, 3, 10]),
-    ("commit-cut", &[1, 0, 1, 0x40, 1, 0, 0, 0, 0x41, 4, 0, 12, 3, 0, 10, 0, 0, 0x42, 31, 0, 12, 4, 0]),
-    ("encrypted-compact", &[2, 0, 1, 0x40, 1, 0, 0, 1, 0x40, 2, 0, 7, 13, 0, 0, 0x41, 4, 0, 8, 10]),
-    ("compact-crash", &[3, 0, 1, 0x40, 1, 0, 0, 1, 0x40, 2, 0, 13, 0, 9, 5, 1, 0, 7, 13, 12, 7, 0, 10]),
-    ("compact-crash-opening", &[0, 0, 1, 0x40, 9, 0, 13, 0, 14, 5, 2, 0, 7, 13, 13, 0, 3, 5, 1, 0, 10, 10]),
-    ("snapshot-over-compaction", &[1, 0, 1, 0x40, 1, 0, 14, 0, 1, 0x40, 31, 0, 7, 13, 0, 1, 0, 15, 0, 7, 13]),
-    ("failed-sync", &[0, 0, 0, 0x40, 1, 0, 13, 2, 0, 0, 2, 0, 1, 0x41, 1, 0, 9, 10, 0, 1, 0x41, 1, 0]),
-    ("full-disk", &[2, 13, 0x81, 2, 1, 0, 1, 0x40, 31, 0, 0, 1, 0x40, 31, 0, 0, 1, 0x41, 63, 0, 8]),
-    ("sync-beside", &[1, 0, 0, 0x40, 1, 0, 3, 0, 0, 0x40, 2, 0, 4, 5, 12, 9, 0, 10]),
-    ("short-reads", &[0, 0, 1, 0x40, 4, 0, 8, 13, 5, 0, 2, 50, 0, 10, 13, 0x85, 0, 3, 9, 0, 11, 10]),
-    ("group", &[3, 0, 15, 5, 0x40, 1, 0, 0x41, 2, 0, 0, 0x42, 3, 0, 1, 2, 0x43, 1, 0, 3, 0, 0, 12, 8, 0]),
-    ("marks", &[1, 0, 0, 0x45, 1, 0, 6, 6, 11, 10, 6, 9, 10, 0, 0, 5, 8, 10, 8]),
+/// Lists of operations, as `proptests/src/ops/text.rs` reads them, each line of one behind a semicolon.
+const OPERATIONS: [(&str, &str); 18] = [
+    ("commit-close-flip", "commit synced 1=1; close; flip 589901; open"),
+    (
+        "commit-cut",
+        "seed 1; commit synced 1=1; commit appended 1=4; power-cut 3; open; commit appended 2=31; power-cut 4",
+    ),
+    (
+        "encrypted-compact",
+        "seed 2; commit synced 1=1; commit synced 1=2; compact 14; commit appended 2=4; close; open",
+    ),
+    (
+        "compact-crash",
+        "seed 3; commit synced 0=1; commit synced 0=2; fail any 10 once crash 1; compact 14; power-cut 7; open",
+    ),
+    (
+        "compact-crash-opening",
+        "commit synced 0=9; fail any 15 once crash 2; compact 14; fail any 4 once crash 1; open; open",
+    ),
+    (
+        "snapshot-over-compaction",
+        "seed 1; commit synced 0=1; snapshot; commit synced 0=31; compact 14; commit synced 0-; release 0; compact 14",
+    ),
+    (
+        "failed-sync",
+        "commit appended 0=1; fail sync 1 once error; sync; commit synced 1=1; drop; open; commit synced 1=1",
+    ),
+    (
+        "full-disk",
+        "seed 2; fail write 3 always full; commit synced 0=31; commit synced 0=31; commit synced 1=63; close",
+    ),
+    (
+        "sync-beside",
+        "seed 1; commit appended 0=1; begin-sync; commit appended 0=2; run-sync; finish-sync; power-cut 9; open",
+    ),
+    (
+        "short-reads",
+        "commit synced 0=4; close; fail read 1 once short 50; open; fail read 1 always partial 9; kill; open",
+    ),
+    ("group", "seed 3; commit synced 0=1 1=2 0- 2=3 0- | 0=1 1- | | 3=1; power-cut 8; open"),
+    (
+        "marks",
+        "seed 1; commit appended 5=1; mark; mark; kill; open; mark; drop; open; commit appended 5-; close; open; close",
+    ),
+    (
+        "collections",
+        "commit synced 5=1 7=2; commit appended 8-; kill; open; commit synced 6=3; snapshot; commit appended 8- | 5=4; close; open",
+    ),
+    (
+        "ranges",
+        "seed 1; commit synced 0=1 1=2 2=3; order 0; delete-range synced 0 1; order 0; commit appended 4=4; delete-range appended 2 5; power-cut 3; open",
+    ),
+    (
+        "range-crash",
+        "commit synced 5=1 6=2; delete-range appended 5 0; fail write 1 once crash 5; delete-range synced 6 0; open",
+    ),
+    (
+        "shorten-forge",
+        "commit synced 0=1 1=2; commit synced 1=3; close; shorten 5; forge 1; forge 131074; forge 3; open; compact 14; close; forge 4; shorten 8",
+    ),
+    (
+        "lying-compaction",
+        "commit appended 0=100 | 0=101; fail sync 1 once lie; compact 14; power-cut 1; open",
+    ),
+    (
+        "lying-folder",
+        "seed 1; fail sync-directory 1 always lie; commit synced 0=1; power-cut 2; open; fail sync 2 once lie; commit synced 1=1; power-cut 2; open",
+    ),
 ];
 
 const TEXTS: [(&str, &str); 16] = [
@@ -80,8 +134,13 @@ fn main() -> Result<()> {
     }
     keep("empty", &[Flags::RAW])?;
     keep("text", b"\x01{\"not\": \"a database\"}")?;
-    for (name, bytes) in OPERATIONS {
-        keep_for("operations", name, bytes)?;
+    for (name, text) in OPERATIONS {
+        let list: OpList = text.replace(';', "\n").parse()?;
+        let bytes = encode(&list);
+        if decode(&bytes) != list {
+            return Err(format!("{name} does not come back as it was: {}", decode(&bytes)).into());
+        }
+        keep_for("operations", name, &bytes)?;
     }
     TEXTS.iter().try_for_each(|(name, text)| keep_for("json", name, text.as_bytes()))
 }

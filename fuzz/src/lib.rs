@@ -11,6 +11,6 @@ mod records;
 
 pub use json::json;
 pub use open::open;
-pub use operations::operations;
+pub use operations::{decode, encode, operations};
 pub use packed::{Flags, KEY, pack};
 pub use records::records;
