@@ -15,7 +15,7 @@ use crossbeam_utils::CachePadded;
 
 use crate::command::Command;
 use crate::error::Error;
-use crate::spin::Spin;
+use crate::spin::{Spin, WRITER_LOOKS};
 use crate::sync::{
     AtomicUsize, Mutex, MutexGuard, Ordering, Receiver, RecvTimeoutError, Sender, TryRecvError, unbounded,
 };
@@ -203,7 +203,7 @@ impl Inbox {
     }
 
     fn spin(&mut self) -> Option<Command> {
-        let mut spin = Spin::begin(IDLE_SPIN);
+        let mut spin = Spin::begin(IDLE_SPIN, WRITER_LOOKS);
         while spin.go_on() {
             if !self.receiver.is_empty() {
                 return self.try_next();

@@ -4,12 +4,16 @@ use std::time::{Duration, Instant};
 
 use crate::sync::{spin_loop, thread};
 
-/// How many looks in a row are taken without giving the core away: four to ten microseconds.
-#[cfg(not(all(shuttle, test)))]
-const LOOKS: u32 = 512;
+/// How many looks in a row a waiter takes without giving the core away: four to ten microseconds, since a commit with
+/// indexes takes as long.
+pub(crate) const WAITER_LOOKS: u32 = 512;
+/// The same of the writer: with several callers, there is somebody who could use the core.
+pub(crate) const WRITER_LOOKS: u32 = 128;
 /// A model has no time, so these are all the looks that there are.
 #[cfg(all(shuttle, test))]
-const LOOKS: u32 = 3;
+const LOOKS_MAX: u32 = 3;
+#[cfg(not(all(shuttle, test)))]
+const LOOKS_MAX: u32 = u32::MAX;
 
 /// A bounded wait without parking.
 ///
@@ -19,18 +23,19 @@ pub(crate) struct Spin {
     /// When the first looks were over. They are so short that the clock would be a good part of them.
     start: Option<Instant>,
     limit: Duration,
+    /// How many looks are left of the first ones.
     looks: u32,
 }
 
 impl Spin {
-    pub(crate) fn begin(limit: Duration) -> Self {
-        Self { start: None, limit, looks: 0 }
+    pub(crate) fn begin(limit: Duration, looks: u32) -> Self {
+        Self { start: None, limit, looks: looks.min(LOOKS_MAX) }
     }
 
     /// Whether to look again; false when the time is over.
     pub(crate) fn go_on(&mut self) -> bool {
-        self.looks += 1;
-        if self.looks < LOOKS {
+        self.looks = self.looks.saturating_sub(1);
+        if self.looks > 0 {
             spin_loop();
             return true;
         }
