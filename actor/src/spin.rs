@@ -10,10 +10,7 @@ pub(crate) const WAITER_LOOKS: u32 = 512;
 /// The same of the writer: with several callers, there is somebody who could use the core.
 pub(crate) const WRITER_LOOKS: u32 = 128;
 /// A model has no time, so these are all the looks that there are.
-#[cfg(all(shuttle, test))]
-const LOOKS_MAX: u32 = 3;
-#[cfg(not(all(shuttle, test)))]
-const LOOKS_MAX: u32 = u32::MAX;
+const LOOKS_OF_A_MODEL: u32 = 3;
 
 /// A bounded wait without parking.
 ///
@@ -29,7 +26,8 @@ pub(crate) struct Spin {
 
 impl Spin {
     pub(crate) fn begin(limit: Duration, looks: u32) -> Self {
-        Self { start: None, limit, looks: looks.min(LOOKS_MAX) }
+        let looks = if cfg!(all(shuttle, test)) { LOOKS_OF_A_MODEL } else { looks };
+        Self { start: None, limit, looks }
     }
 
     /// Whether to look again; false when the time is over.
