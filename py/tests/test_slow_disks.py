@@ -132,9 +132,12 @@ def test_a_commit_does_not_wait_on_the_loop_for_a_read_that_was_cancelled(tmp_pa
     program = textwrap.dedent(
         """
         import asyncio, os
+        from concurrent.futures import ThreadPoolExecutor
         from ferrumdb import AsyncFerrumDB
 
         async def main():
+            executor = ThreadPoolExecutor(4)
+            asyncio.get_running_loop().set_default_executor(executor)
             async with await AsyncFerrumDB.open("my.db", fsync="never") as db:
                 await db.set("cold", {"n": 1})
                 gate = open(os.environ["SLOW_GATE"], "w")
@@ -144,6 +147,8 @@ def test_a_commit_does_not_wait_on_the_loop_for_a_read_that_was_cancelled(tmp_pa
                         await tx.set("new", 1)
                         read = asyncio.create_task(tx.get("cold"))
                         await asyncio.sleep(0.2)
+                        while executor._work_queue.qsize():
+                            await asyncio.sleep(0.2)
                         read.cancel()
 
                 task = asyncio.create_task(write())
