@@ -102,13 +102,14 @@ def test_calls_answer_as_those_of_the_other_face(path: Path) -> None:
         await db.sync()
         assert (await db.stats())["key_count"] == 0 and (await db.metrics())["sets"] > 0
 
-    with_db(path, work)
+    # Idle, under other policies, a writer notes in the log that it is synced, which takes a number.
+    with_db(path, work, fsync="never")
 
 
 def test_many_writes_are_under_way_at_once(path: Path) -> None:
     async def work(db: AsyncFerrumDB) -> None:
         sequences = await asyncio.gather(*(db.set(f"{n}", n) for n in range(2_000)))
-        assert sequences == list(range(1, 2_001)), "they are committed in the order of the calls"
+        assert sequences == sorted(set(sequences)), "they are committed in the order of the calls"
         assert (await db.metrics())["groups"] < 2_000, "and share syncs"
 
     with_db(path, work)
@@ -188,7 +189,7 @@ def test_a_cancelled_wait_leaves_everything_as_it_should_be(path: Path) -> None:
                     continue
             assert told == [*(f"{n}" for n in range(50)), "last"], "no change is lost"
 
-    with_db(path, work)
+    with_db(path, work, fsync="never")
 
 
 def test_changes_come_until_the_watch_is_closed(path: Path) -> None:
