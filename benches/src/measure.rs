@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
+use crate::results::Quantiles;
+
 /// The latencies of one kind of operation, in nanoseconds, to three digits.
 #[derive(Clone, Debug)]
 pub struct Latencies(Histogram<u64>);
@@ -39,6 +41,20 @@ impl Latencies {
     #[must_use]
     pub fn quantile(&self, share: f64) -> Duration {
         Duration::from_nanos(self.0.value_at_quantile(share))
+    }
+
+    /// Those that tables show.
+    #[must_use]
+    pub fn quantiles(&self) -> Quantiles {
+        let nanos = |share| self.0.value_at_quantile(share);
+        Quantiles {
+            p50: nanos(0.5),
+            p99: nanos(0.99),
+            p99_9: nanos(0.999),
+            p99_99: nanos(0.9999),
+            longest: self.0.max(),
+            count: self.0.len(),
+        }
     }
 
     /// How many were noted.

@@ -53,6 +53,17 @@ pub fn per_second(rate: f64) -> String {
     }
 }
 
+/// Bytes, to three digits.
+#[must_use]
+pub fn bytes(bytes: f64) -> String {
+    match bytes {
+        bytes if bytes >= f64::from(1 << 30) => format!("{:.2} GiB", bytes / f64::from(1 << 30)),
+        bytes if bytes >= f64::from(1 << 20) => format!("{:.0} MiB", bytes / f64::from(1 << 20)),
+        bytes if bytes >= 10_240.0 => format!("{:.0} KiB", bytes / 1024.0),
+        bytes => format!("{bytes:.0} B"),
+    }
+}
+
 /// A duration, to three digits.
 #[must_use]
 pub fn duration(duration: Duration) -> String {

@@ -132,9 +132,8 @@ impl Given {
             return Err("a compacted store holds another number of documents".into());
         }
         let [_, last] = &self.versions;
-        let is_right = |number: &usize, wanted| {
-            Ok::<_, Box<dyn std::error::Error>>(get(&last.keys[*number])?.as_ref() == wanted)
-        };
+        let is_right =
+            |number: &usize, wanted| -> Result<bool> { Ok(get(&last.keys[*number])?.as_ref() == wanted) };
         for (gone, there) in deleted.iter().zip(left).take(1000) {
             if !is_right(gone, None)? || !is_right(there, Some(&last.documents[*there]))? {
                 return Err("a compacted store holds another document".into());

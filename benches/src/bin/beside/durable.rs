@@ -109,7 +109,7 @@ fn check(db: FerrumDB, path: &Path, workload: &Workload, done: usize) -> Result<
 }
 
 /// What one set takes in the log, on average.
-fn record_bytes(workload: &Workload) -> Result<usize> {
+pub(crate) fn record_bytes(workload: &Workload) -> Result<usize> {
     let db = FerrumDB::open(Config::in_memory()).wait()?;
     for (key, document) in workload.keys.iter().zip(&workload.documents).take(1000) {
         db.set(key.as_str(), document).wait()?;

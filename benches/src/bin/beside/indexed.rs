@@ -52,7 +52,7 @@ pub(crate) fn overwrites(settings: &Settings) -> Result<Vec<Row>> {
         unit: Unit::Rate,
         ours,
         theirs,
-        bar: Some(3.0),
+        bar: Some(4.0),
     }])
 }
 
@@ -85,7 +85,7 @@ pub(crate) fn building(settings: &Settings) -> Result<Vec<Row>> {
             unit: Unit::Seconds,
             ours,
             theirs,
-            bar: Some(1.2),
+            bar: Some(1.0),
         });
     }
     db.close().wait()?;

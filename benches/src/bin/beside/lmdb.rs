@@ -1,7 +1,9 @@
-//! Owns LMDB as a peer: opened without syncs, one transaction for each operation. Never shares a folder with a second
+//! Owns LMDB's environment and its one table: a transaction for each operation. Never shares a folder with a second
 //! environment.
 
+use std::borrow::Borrow;
 use std::hint::black_box;
+use std::ops::Bound;
 use std::path::Path;
 
 use heed::types::{Bytes, Str};
@@ -10,13 +12,18 @@ use serde_json::Value;
 
 use crate::Result;
 
-/// Opens an environment in a new folder.
+/// Opens an environment in a new folder, without syncs.
 pub(crate) fn open(folder: &Path) -> Result<Env> {
+    open_with(folder, EnvFlags::NO_SYNC | EnvFlags::NO_META_SYNC)
+}
+
+/// Opens an environment in a new folder.
+pub(crate) fn open_with(folder: &Path, flags: EnvFlags) -> Result<Env> {
     std::fs::create_dir(folder)?;
     let mut options = EnvOpenOptions::new();
-    options.map_size(4 << 30);
+    options.map_size(8 << 30);
     #[expect(unsafe_code, reason = "the folder is new, and nobody else opens or changes its files")]
-    let env = unsafe { options.flags(EnvFlags::NO_SYNC | EnvFlags::NO_META_SYNC).open(folder)? };
+    let env = unsafe { options.flags(flags).open(folder)? };
     Ok(env)
 }
 
@@ -64,10 +71,13 @@ impl<'e> Lmdb<'e> {
     }
 
     /// Serialises and stores documents in one transaction.
-    pub(crate) fn set_all(&self, documents: impl Iterator<Item = (String, Value)>) -> Result<()> {
+    pub(crate) fn set_all(
+        &self,
+        documents: impl Iterator<Item = (impl AsRef<str>, impl Borrow<Value>)>,
+    ) -> Result<()> {
         let mut transaction = self.env.write_txn()?;
         for (key, document) in documents {
-            self.table.put(&mut transaction, &key, &serde_json::to_vec(&document)?)?;
+            self.table.put(&mut transaction, key.as_ref(), &serde_json::to_vec(document.borrow())?)?;
         }
         Ok(transaction.commit()?)
     }
@@ -111,6 +121,24 @@ impl<'e> Lmdb<'e> {
             Ok(())
         })?;
         Ok(bytes)
+    }
+
+    /// Shows the text of a document, in a transaction of its own. Says whether there is one.
+    pub(crate) fn text(&self, key: &str, see: &mut dyn FnMut(&[u8])) -> Result<bool> {
+        let transaction = self.env.read_txn()?;
+        Ok(self.table.get(&transaction, key)?.map(see).is_some())
+    }
+
+    /// Shows up to `count` documents from a key on, with one cursor. Says how many there were.
+    pub(crate) fn texts_from(&self, from: &str, count: usize, see: &mut dyn FnMut(&[u8])) -> Result<usize> {
+        let transaction = self.env.read_txn()?;
+        let range = (Bound::Included(from), Bound::Unbounded);
+        let mut shown = 0;
+        for found in self.table.range(&transaction, &range)?.take(count) {
+            see(found?.1);
+            shown += 1;
+        }
+        Ok(shown)
     }
 
     pub(crate) fn count(&self) -> Result<u64> {

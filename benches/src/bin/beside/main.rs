@@ -3,8 +3,10 @@
 //!
 //! ```text
 //! cargo run --release -p ferrumdb-benches --features peers --bin beside -- [--only ROW] [--rounds N]
-//!     [--documents N] [--seconds S] [--folder PATH] [--strict]
+//!     [--documents N] [--seconds S] [--cache-mib N] [--folder PATH] [--results FOLDER] [--strict]
 //! ```
+//!
+//! With `--results` what was measured is kept there, for the page that `pages` writes.
 
 mod compaction;
 mod durable;
@@ -14,11 +16,13 @@ mod finds;
 mod follower;
 mod indexed;
 mod lmdb;
+mod matrix;
 mod opening;
 mod reads;
 mod rows;
 mod scans;
 mod sqlite;
+mod stores;
 mod transactions;
 mod writes;
 
@@ -29,10 +33,11 @@ use std::time::Duration;
 use ferrumdb_benches::arguments::Arguments;
 use ferrumdb_benches::machine;
 use ferrumdb_benches::report::Table;
+use ferrumdb_benches::results::{COLUMNS, Results};
 use rows::Row;
 
 /// Whatever goes wrong ends the run.
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// What was asked for on the command line.
 #[derive(Debug)]
@@ -41,6 +46,8 @@ struct Settings {
     documents: usize,
     opened_documents: usize,
     run_for: Duration,
+    /// Of every store that has a cache, for the workloads that all stores are given.
+    cache_bytes: u64,
     /// A new folder for each round, on the disk that is measured.
     folder: tempfile::TempDir,
 }
@@ -48,11 +55,17 @@ struct Settings {
 /// A row's name on the command line, and what measures it.
 type Measurement = (&'static str, fn(&Settings) -> Result<Vec<Row>>);
 
-const MEASUREMENTS: [Measurement; 12] = [
+const MEASUREMENTS: [Measurement; 18] = [
+    ("raw", matrix::reads::gets),
+    ("cold", matrix::cold::gets),
+    ("mixed", matrix::mixed::reads_and_writes),
+    ("writes", matrix::writes::unsynced),
+    ("synced", matrix::synced::threads),
+    ("ycsb", matrix::ycsb::workloads),
     ("sets", writes::sets),
     ("gets", reads::gets),
     ("durable", durable::threads),
-    ("opening", opening::after_a_kill),
+    ("opening", opening::what_was_left),
     ("finds", finds::by_index),
     ("scans", scans::by_prefix),
     ("indexed", indexed::overwrites),
@@ -91,15 +104,24 @@ fn run(arguments: &Arguments) -> Result<bool> {
         documents: arguments.value("--documents", 100_000)?,
         opened_documents: arguments.value("--opened-documents", 170_000)?,
         run_for: Duration::from_secs_f64(arguments.value("--seconds", 2.0)?),
+        cache_bytes: arguments.value::<u64>("--cache-mib", 4096)? << 20,
         folder: tempfile::tempdir_in(&parent)?,
     };
+    let results: String = arguments.value("--results", String::new())?;
     let machine = machine::describe(Path::new(&parent));
     println!("{machine}; {} rounds in turn, medians; {} build\n", settings.rounds, build());
     let chosen = MEASUREMENTS.iter().filter(|(name, _)| only.is_empty() || only == *name);
     let mut rows = Vec::new();
     for (name, measure) in chosen {
         eprintln!("measuring {name} ...");
-        rows.extend(measure(&settings)?);
+        let measured = measure(&settings)?;
+        if !results.is_empty() {
+            let lines = measured.iter().map(Row::line).collect();
+            let build = format!("{} rounds of {:?}, {} build", settings.rounds, settings.run_for, build());
+            Results { machine: machine.clone(), build, lines, series: None }
+                .keep(Path::new(&results), name)?;
+        }
+        rows.extend(measured);
     }
     if rows.is_empty() {
         return Err(format!("there is no row `{only}`").into());
@@ -109,19 +131,8 @@ fn run(arguments: &Arguments) -> Result<bool> {
 }
 
 fn table(rows: &[Row]) -> Table {
-    let mut table = Table::new(&[
-        "workload",
-        "durability",
-        "FerrumDB",
-        "p99.9",
-        "beside it",
-        "median",
-        "p99.9",
-        "ratio",
-        "bar",
-        "",
-    ]);
-    rows.iter().for_each(|row| table.row(row.cells()));
+    let mut table = Table::new(&COLUMNS);
+    rows.iter().for_each(|row| table.row(row.line().cells()));
     table
 }
 

@@ -1,9 +1,9 @@
-//! Owns the row of opening after a kill: a child process fills a database and is killed, and copies of its file are
-//! opened beside a plain map that is built from the same bytes. Never opens the killed file itself, so that each round
-//! finds what the kill left.
+//! Owns the rows of opening, after a kill and after a close: a child process fills a database, and copies of what it leaves are
+//! opened beside a plain map that is built from the same bytes. Never opens the files themselves, so that each round finds what
+//! the child left.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use ferrumdb::{Config, FerrumDB, FsyncPolicy, Transaction};
@@ -24,13 +24,21 @@ enum Filling {
     Synced,
     /// Single sets, never synced.
     Single,
+    /// Transactions of a thousand, and closed before the kill.
+    Closed,
 }
 
-/// Opens what a killed process left, in two ways of writing it.
-pub(crate) fn after_a_kill(settings: &Settings) -> Result<Vec<Row>> {
+/// Opens what a process left, in three ways of writing it.
+pub(crate) fn what_was_left(settings: &Settings) -> Result<Vec<Row>> {
     Ok(vec![
-        row(settings, Filling::Synced, "transactions of 1,000, synced", Some(1.5))?,
-        row(settings, Filling::Single, "single sets, never synced: all is written anew", None)?,
+        row(settings, Filling::Closed, "after a close", Some(1.0))?,
+        row(settings, Filling::Synced, "after a kill (transactions of 1,000, synced)", Some(1.3))?,
+        row(
+            settings,
+            Filling::Single,
+            "after a kill (single sets, never synced: all is written anew)",
+            None,
+        )?,
     ])
 }
 
@@ -51,29 +59,36 @@ fn row(settings: &Settings, filling: Filling, name: &str, bar: Option<f64>) -> R
     let count = settings.opened_documents;
     let folder = settings.folder.path().join(format!("opening-{filling:?}"));
     std::fs::create_dir(&folder)?;
-    let killed = folder.join("killed.db");
-    kill_while_open(&killed, count, filling)?;
+    let left = folder.join("left.db");
+    kill_while_open(&left, count, filling)?;
     let (mut ours, mut theirs) = (Side::default(), Side::default());
     for round in 0..settings.rounds {
         let copy = folder.join("copy.db");
-        std::fs::copy(&killed, &copy)?;
-        std::fs::File::open(&copy)?.sync_all()?;
+        for (from, to) in [(left.clone(), copy.clone()), (hint(&left), hint(&copy))] {
+            if from.exists() {
+                std::fs::copy(&from, &to)?;
+                std::fs::File::open(&to)?.sync_all()?;
+            }
+        }
         let (map, took) = time(|| plain_map(&copy));
         let map = map?;
         theirs.seconds(took);
         let (db, took) = time(|| FerrumDB::open(&copy).wait());
         let db = db?;
         ours.seconds(took);
-        if map.len() != count || db.count()? != count as u64 || db.stats()?.recovery.clean {
-            return Err("opening did not find what was acknowledged before the kill".into());
+        let was_closed = db.stats()?.recovery.clean;
+        if map.len() != count || db.count()? != count as u64 || was_closed != (filling == Filling::Closed) {
+            return Err("opening did not find what was acknowledged".into());
         }
         compare(&db, count, round)?;
         drop((db, map));
         std::fs::remove_file(&copy)?;
+        // A kill has left none, or an older one.
+        let _ = std::fs::remove_file(hint(&copy));
     }
     std::fs::remove_dir_all(&folder)?;
     Ok(Row {
-        workload: format!("open {count} documents after a kill ({name})"),
+        workload: format!("open {count} documents {name}"),
         durability: "",
         peer: "read, check, plain HashMap",
         unit: Unit::Seconds,
@@ -83,13 +98,19 @@ fn row(settings: &Settings, filling: Filling, name: &str, bar: Option<f64>) -> R
     })
 }
 
+fn hint(path: &Path) -> PathBuf {
+    let mut hint = path.as_os_str().to_owned();
+    hint.push(".hint");
+    hint.into()
+}
+
 fn compare(db: &FerrumDB, count: usize, round: usize) -> Result<()> {
     let mut numbers = Numbers::new(round as u64);
     for _ in 0..1000 {
         let number = numbers.below(count);
-        let found = db.get(key(number))?.ok_or("a document is missing after the kill")?;
+        let found = db.get(key(number))?.ok_or("a document is missing")?;
         if found.value() != &document(number, 0) {
-            return Err("a document is another one after the kill".into());
+            return Err("a document is another one".into());
         }
     }
     Ok(())
@@ -116,7 +137,8 @@ fn kill_while_open(path: &Path, count: usize, filling: Filling) -> Result<()> {
 }
 
 fn fill_and_wait(path: &Path, count: usize, filling: &str) -> Result<bool> {
-    let single = filling == format!("{:?}", Filling::Single);
+    let is = |one: Filling| filling == format!("{one:?}");
+    let single = is(Filling::Single);
     let policy = if single { FsyncPolicy::Never } else { FsyncPolicy::Always };
     let db = FerrumDB::open(Config::new(path).with_fsync_policy(policy)).wait()?;
     let mut number = 0;
@@ -128,6 +150,9 @@ fn fill_and_wait(path: &Path, count: usize, filling: &str) -> Result<bool> {
         }
         db.commit(transaction).wait()?;
         number = end;
+    }
+    if is(Filling::Closed) {
+        db.close().wait()?;
     }
     println!("filled");
     std::io::stdout().flush()?;

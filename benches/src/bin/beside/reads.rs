@@ -36,7 +36,7 @@ pub(crate) fn gets(settings: &Settings) -> Result<Vec<Row>> {
     }
 
     let mut rows =
-        vec![row(settings, "get, value ready", Some(3.0)), row(settings, "get, one field read", None)];
+        vec![row(settings, "get, value ready", Some(5.0)), row(settings, "get, one field read", None)];
     for round in 0..settings.rounds {
         let numbers = || random(settings, round);
         let reads = settings.documents * READS_A_DOCUMENT;

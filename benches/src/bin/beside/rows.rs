@@ -3,22 +3,16 @@
 use std::time::Duration;
 
 use ferrumdb_benches::measure::{Latencies, median, rate};
-use ferrumdb_benches::report::{duration, per_second};
+use ferrumdb_benches::results::{Figure, Line};
 
-/// What the figures of a row are, and which of two is the better one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unit {
-    /// Operations a second: the ratio is ours over theirs, the bar is the least.
-    Rate,
-    /// Seconds: the ratio is ours over theirs too, the bar is the most.
-    Seconds,
-}
+pub(crate) use ferrumdb_benches::results::Unit;
 
 /// One side of a row: a figure for each round, and latencies where they were taken.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Side {
     figures: Vec<f64>,
     latencies: Option<Latencies>,
+    note: Option<String>,
 }
 
 impl Side {
@@ -37,13 +31,28 @@ impl Side {
         self.latencies.get_or_insert_default().add(latencies);
     }
 
-    fn cells(&self, unit: Unit) -> [String; 2] {
-        let figure = match unit {
-            Unit::Rate => per_second(median(&self.figures)),
-            Unit::Seconds => duration(Duration::from_secs_f64(median(&self.figures))),
-        };
-        let tail = self.latencies.as_ref().map(|latencies| duration(latencies.quantile(0.999)));
-        [figure, tail.unwrap_or_default()]
+    /// Notes a round by its figure alone.
+    pub(crate) fn figure(&mut self, figure: f64) {
+        self.figures.push(figure);
+    }
+
+    /// Says something beside the figure.
+    pub(crate) fn note(&mut self, note: String) {
+        self.note = Some(note);
+    }
+
+    /// A figure that was not measured, but promised.
+    pub(crate) fn stated(figure: f64) -> Self {
+        Self { figures: vec![figure], ..Self::default() }
+    }
+
+    fn line(&self) -> Figure {
+        Figure {
+            median: median(&self.figures),
+            rounds: self.figures.clone(),
+            quantiles: self.latencies.as_ref().map(Latencies::quantiles),
+            note: self.note.clone(),
+        }
     }
 }
 
@@ -63,39 +72,19 @@ pub(crate) struct Row {
 impl Row {
     /// Whether the ratio reaches the bar, if there is one.
     pub(crate) fn passes(&self) -> bool {
-        let Some(bar) = self.bar else { return true };
-        match self.unit {
-            Unit::Rate => self.ratio() >= bar,
-            Unit::Seconds => self.ratio() <= bar,
+        self.line().passes()
+    }
+
+    /// The row as it is printed and kept.
+    pub(crate) fn line(&self) -> Line {
+        Line {
+            workload: self.workload.clone(),
+            durability: self.durability.to_owned(),
+            unit: self.unit,
+            ours: self.ours.line(),
+            peer: self.peer.to_owned(),
+            theirs: self.theirs.line(),
+            bar: self.bar,
         }
-    }
-
-    /// The row as the table shows it.
-    pub(crate) fn cells(&self) -> Vec<String> {
-        let [ours, our_tail] = self.ours.cells(self.unit);
-        let [theirs, their_tail] = self.theirs.cells(self.unit);
-        let bound = if self.unit == Unit::Rate { "≥" } else { "≤" };
-        let bar = self.bar.map(|bar| format!("{bound} {bar:.2}"));
-        let verdict = match self.bar {
-            None => "",
-            Some(_) if self.passes() => "pass",
-            Some(_) => "FAIL",
-        };
-        vec![
-            self.workload.clone(),
-            self.durability.to_owned(),
-            ours,
-            our_tail,
-            self.peer.to_owned(),
-            theirs,
-            their_tail,
-            format!("{:.2}", self.ratio()),
-            bar.unwrap_or_default(),
-            verdict.to_owned(),
-        ]
-    }
-
-    fn ratio(&self) -> f64 {
-        median(&self.ours.figures) / median(&self.theirs.figures)
     }
 }

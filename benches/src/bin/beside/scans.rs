@@ -11,13 +11,17 @@ use crate::lmdb::{self, Lmdb};
 use crate::rows::{Row, Side, Unit};
 use crate::{Result, Settings};
 
-/// How many keys have a prefix in common, and how many prefixes there are.
+/// How many keys have a prefix in common.
 const SCANNED: usize = 1_000;
-const PREFIXES: usize = 1_000;
 /// The prefixes that are scanned, whose documents are in the cache, and how often a round scans each.
 const HOT: usize = 50;
 const TIMES: usize = 10;
 const CACHE_BYTES: u64 = 1 << 30;
+
+/// There are ten times as many keys as other rows have documents: 1 million, if nothing else is asked for.
+fn prefixes(settings: &Settings) -> usize {
+    (settings.documents * 10 / SCANNED).max(1)
+}
 
 /// 1,000 keys of 1 million: with parsed documents, with their text, and without documents.
 pub(crate) fn by_prefix(settings: &Settings) -> Result<Vec<Row>> {
@@ -29,15 +33,16 @@ pub(crate) fn by_prefix(settings: &Settings) -> Result<Vec<Row>> {
     let db = FerrumDB::open(config).wait()?;
     let env = lmdb::open(&folder.join("lmdb"))?;
     let lmdb = Lmdb::create(&env)?;
-    fill(&db, &lmdb)?;
+    let count = prefixes(settings);
+    fill(&db, &lmdb, count * SCANNED)?;
     let mut numbers = Numbers::new(1);
-    let prefixes: Vec<String> = (0..HOT).map(|_| prefix(numbers.below(PREFIXES))).collect();
+    let prefixes: Vec<String> = (0..HOT).map(|_| prefix(numbers.below(count))).collect();
     check(&db, &lmdb, &prefixes)?;
 
     let mut rows = vec![
-        row("with values ready", Some(1.0)),
-        row("with their text, not parsed", None),
-        row("keys alone", None),
+        row(count, "with values ready", Some(1.0)),
+        row(count, "with their text, not parsed", None),
+        row(count, "keys alone", None),
     ];
     for _ in 0..settings.rounds {
         compare(&mut rows[0], &prefixes, |prefix| values(&db, prefix), |prefix| lmdb.values(prefix))?;
@@ -55,9 +60,9 @@ pub(crate) fn by_prefix(settings: &Settings) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn row(what: &str, bar: Option<f64>) -> Row {
+fn row(prefixes: usize, what: &str, bar: Option<f64>) -> Row {
     Row {
-        workload: format!("scan {SCANNED} keys of {} by prefix, {what}", SCANNED * PREFIXES),
+        workload: format!("scan {SCANNED} keys of {} by prefix, {what}", SCANNED * prefixes),
         durability: "",
         peer: "LMDB, cursor",
         unit: Unit::Rate,
@@ -74,9 +79,9 @@ fn prefix(number: usize) -> String {
 }
 
 /// In an order that no tree likes best.
-fn fill(db: &FerrumDB, lmdb: &Lmdb<'_>) -> Result<()> {
+fn fill(db: &FerrumDB, lmdb: &Lmdb<'_>, count: usize) -> Result<()> {
     // A step that shares no factor with the number of keys leads to each of them once.
-    let numbers: Vec<usize> = (0..SCANNED * PREFIXES).map(|at| at * 7_919 % (SCANNED * PREFIXES)).collect();
+    let numbers: Vec<usize> = (0..count).map(|at| at * 7_919 % count).collect();
     for part in numbers.chunks(10_000) {
         let set = |fill: Transaction, number: &usize| fill.set(key(*number), document(*number, 0));
         db.commit(part.iter().fold(Transaction::new(), set)).wait()?;

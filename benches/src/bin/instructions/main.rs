@@ -1,0 +1,101 @@
+//! Owns the count of instructions that reads and commits cost, on their caller's thread and on the writer's, under callgrind.
+//! Never reads a clock, so that it may run on a busy machine.
+//!
+//! ```text
+//! cargo run --release -p ferrumdb-benches --bin instructions -- [--check | --renew] [--program PATH] [--only NAME]
+//!     [--times N] [--folder PATH]
+//! ```
+//!
+//! `--check` fails if an operation takes more than `benches/instructions.json` says, beyond a tolerance; `--renew` writes that
+//! file. Its counts are those of the build that `./test` makes. `--program` names this program as another version built it,
+//! whose figures then stand beside.
+
+mod callgrind;
+mod ledger;
+mod workloads;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use callgrind::{Counts, count_one, probe};
+use ferrumdb_benches::arguments::Arguments;
+use ferrumdb_benches::report::Table;
+use ledger::{Ledger, compiler};
+use workloads::COUNTED;
+
+/// Whatever goes wrong ends the run.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// Makes this program do a workload instead of counting one.
+const CHILD: &str = "--do";
+
+fn main() -> ExitCode {
+    let arguments = Arguments::of_process();
+    let done = match arguments.all() {
+        [flag, name, path, times] if flag == CHILD => do_one(name, Path::new(path), times),
+        _ => count(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("instructions: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn do_one(name: &str, path: &Path, times: &str) -> Result<()> {
+    let (_, workload) =
+        COUNTED.iter().find(|(known, _)| *known == name).ok_or("there is no such workload")?;
+    workload(path, times.parse()?)
+}
+
+fn count(arguments: &Arguments) -> Result<()> {
+    let (checks, renews) = (arguments.has("--check"), arguments.has("--renew"));
+    if let (Err(error), true) = (probe(), checks) {
+        eprintln!("SKIPPED: no instructions are counted, since callgrind does not run here: {error}");
+        return Ok(());
+    }
+    let times: usize = arguments.value("--times", 4_000)?;
+    let only: String = arguments.value("--only", String::new())?;
+    let folder = tempfile::tempdir_in(arguments.value("--folder", ".".to_owned())?)?;
+    let mut programs = vec![("this program", std::env::current_exe()?)];
+    let other: String = arguments.value("--program", String::new())?;
+    if !other.is_empty() {
+        programs.insert(0, ("the other", PathBuf::from(other)));
+    }
+    let (compiler, mut noted) = (compiler()?, Vec::new());
+    let mut table = Table::new(&["instructions for one", "program", "caller", "writer", "both", "watcher"]);
+    for (workload, _) in COUNTED.iter().filter(|(name, _)| only.is_empty() || only == *name) {
+        for (program, path) in &programs {
+            let counts = count_one(path, workload, folder.path(), times)?;
+            let Counts { caller, writer, watcher } = counts;
+            let figures = [caller, writer, caller + writer, watcher].map(|figure| format!("{figure:.0}"));
+            table.row([(*workload).to_owned(), (*program).to_owned()].into_iter().chain(figures));
+            noted.push((*workload, counts));
+        }
+    }
+    print!("{}", table.text());
+    if renews {
+        let mut ledger = Ledger::new(compiler.clone());
+        noted.iter().for_each(|(workload, counts)| ledger.note(workload, *counts));
+        println!("written: {}", ledger.write()?.display());
+    }
+    if checks { check(&compiler, &noted) } else { Ok(()) }
+}
+
+fn check(compiler: &str, noted: &[(&str, Counts)]) -> Result<()> {
+    let ledger = Ledger::read()?;
+    let tolerance = ledger.tolerance(compiler);
+    println!("at most {:.0} % above the committed counts, for {compiler}", tolerance * 100.0);
+    let excesses: Vec<String> =
+        noted.iter().flat_map(|(workload, counts)| ledger.excesses(workload, *counts, tolerance)).collect();
+    match excesses.is_empty() {
+        true => Ok(()),
+        false => Err(format!(
+            "{}; take it out again, or say in the commit what it buys and renew the counts with --renew",
+            excesses.join("; ")
+        )
+        .into()),
+    }
+}

@@ -1,0 +1,234 @@
+//! Owns the tables and plots of `docs/performance.md` that are made of the kept results, between markers. Never changes what stands
+//! outside of those.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use crate::plot;
+use crate::report::Table;
+use crate::results::{COLUMNS, Line, Results, Unit};
+
+/// The page, its plots, and the results, from the folder of this crate.
+pub const PAGE: &str = "../docs/performance.md";
+/// A folder of its own.
+pub const PLOTS: &str = "../docs/performance";
+/// A file for each measurement.
+pub const RESULTS: &str = "results";
+
+/// How a part of the page begins and ends: `<!-- made: NAME -->` and `<!-- end -->`.
+const BEGIN: &str = "<!-- made: ";
+const END: &str = "<!-- end -->";
+
+/// The page with all its parts made anew.
+///
+/// # Errors
+/// `InvalidData` for a part that has no end or no results; what the system reports.
+pub fn made(page: &str, results: &Path) -> io::Result<String> {
+    let (mut made, mut rest) = (String::new(), page);
+    while let Some(begin) = rest.find(BEGIN) {
+        let (before, part) = rest.split_at(begin);
+        let name_end = part.find(" -->").ok_or_else(|| wrong("a part's name has no end"))?;
+        let name = &part[BEGIN.len()..name_end];
+        let end = part.find(END).ok_or_else(|| wrong(&format!("the part `{name}` has no end")))?;
+        made += before;
+        made += &format!("{BEGIN}{name} -->\n{}{END}", body(name, results)?);
+        rest = &part[end + END.len()..];
+    }
+    Ok(made + rest)
+}
+
+/// The plots that the page shows, by the names of their files.
+///
+/// # Errors
+/// What the system reports.
+pub fn plots(results: &Path) -> io::Result<BTreeMap<String, String>> {
+    let mut plots = BTreeMap::new();
+    for (name, title) in [("growth", "Growth"), ("soak", "Overwrites without end")] {
+        let Some(series) = kept(results, name)?.and_then(|kept| kept.series) else { continue };
+        for (unit, what) in [(Unit::Rate, "rates"), (Unit::Seconds, "times"), (Unit::Bytes, "memory")] {
+            if series.columns.iter().any(|(_, of)| *of == unit) {
+                let svg = plot::lines(&format!("{title}: {what}"), &series, unit, name == "growth");
+                plots.insert(format!("{name}-{what}.svg"), svg);
+            }
+        }
+    }
+    for (name, workload, file) in PLOTTED {
+        let Some(kept) = kept(results, name)? else { continue };
+        let lines: Vec<&Line> =
+            kept.lines.iter().filter(|line| line.workload.starts_with(workload)).collect();
+        plots.insert(file.to_owned(), plot::bars(workload, &lines));
+    }
+    Ok(plots)
+}
+
+/// Nothing, if this was never measured.
+fn kept(folder: &Path, name: &str) -> io::Result<Option<Results>> {
+    match Results::read(folder, name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some),
+    }
+}
+
+/// Workloads with a plot of their own: where they are kept, how they begin, and the plot's file.
+const PLOTTED: [(&str, &str, &str); 4] = [
+    ("raw", "get, 100000 documents, uniform, 2 thread(s)", "gets.svg"),
+    ("writes", "overwrite 100000 documents, 1 thread", "overwrites.svg"),
+    ("synced", "set, 64 thread(s)", "synced.svg"),
+    ("ycsb", "YCSB A", "ycsb-a.svg"),
+];
+
+/// `NAME` for a table with a column for each store, `NAME bars` for one with a line for each bar, `NAME series`, `NAME tails`, and
+/// `bars` for all bars of all results.
+fn body(part: &str, folder: &Path) -> io::Result<String> {
+    if part == "bars" {
+        return all_bars(folder);
+    }
+    let (name, form) = part.split_once(' ').unwrap_or((part, ""));
+    let results = Results::read(folder, name)?;
+    let table = match form {
+        "" => by_store(&results.lines),
+        "rows" => rows(&results.lines),
+        "tails" => tails(&results.lines),
+        "series" => series(&results)?,
+        _ => return Err(wrong(&format!("`{part}` is no part"))),
+    };
+    Ok(format!("{}\nMeasured on {}; {}.\n", table.text(), results.machine, results.build))
+}
+
+fn rows<'l>(lines: impl IntoIterator<Item = &'l Line>) -> Table {
+    let mut table = Table::new(&COLUMNS);
+    lines.into_iter().for_each(|line| table.row(line.cells()));
+    table
+}
+
+/// Every line with a bar, of all results.
+fn all_bars(folder: &Path) -> io::Result<String> {
+    let mut names: Vec<String> = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        names.extend(name.strip_suffix(".json").map(str::to_owned));
+    }
+    names.sort_unstable();
+    let mut table = Table::new(&["workload", "FerrumDB", "beside it", "figure", "ratio", "bar", ""]);
+    let (mut reached, mut all) = (0, 0);
+    for name in names {
+        for line in Results::read(folder, &name)?.lines.iter().filter(|line| line.bar.is_some()) {
+            let [bar, verdict] = line.verdict();
+            (reached, all) = (reached + usize::from(line.passes()), all + 1);
+            table.row([
+                line.workload.clone(),
+                line.unit.text(line.ours.median),
+                line.peer.clone(),
+                line.unit.text(line.theirs.median),
+                format!("{:.2}", line.ratio()),
+                bar,
+                verdict,
+            ]);
+        }
+    }
+    Ok(format!("{}\n{reached} of {all} are reached.\n", table.text()))
+}
+
+/// A line for each workload, a column for each store.
+fn by_store(lines: &[Line]) -> Table {
+    let mut peers: Vec<&str> = Vec::new();
+    let mut workloads: Vec<&str> = Vec::new();
+    for line in lines {
+        if !peers.contains(&line.peer.as_str()) {
+            peers.push(&line.peer);
+        }
+        if !workloads.contains(&line.workload.as_str()) {
+            workloads.push(&line.workload);
+        }
+    }
+    let columns: Vec<&str> =
+        ["workload", "durability", "FerrumDB"].into_iter().chain(peers.iter().copied()).collect();
+    let mut table = Table::new(&columns);
+    for workload in workloads {
+        let of: Vec<&Line> = lines.iter().filter(|line| line.workload == workload).collect();
+        let first = of[0];
+        let note = first.ours.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
+        let mut cells =
+            vec![workload.to_owned(), first.durability.clone(), first.unit.text(first.ours.median) + &note];
+        for peer in &peers {
+            let line = of.iter().find(|line| line.peer == *peer);
+            cells.push(line.map(|line| line.unit.text(line.theirs.median)).unwrap_or_default());
+        }
+        table.row(cells);
+    }
+    table
+}
+
+/// The latencies of both sides, to their tails.
+fn tails(lines: &[Line]) -> Table {
+    let mut table = Table::new(&["workload", "whose", "median", "p99", "p99.9", "p99.99", "longest"]);
+    let mut shown: Vec<(&str, &str)> = Vec::new();
+    for line in lines {
+        for (whose, figure) in [("FerrumDB", &line.ours), (line.peer.as_str(), &line.theirs)] {
+            let Some(found) = figure.quantiles else { continue };
+            if shown.contains(&(&line.workload, whose)) {
+                continue;
+            }
+            shown.push((&line.workload, whose));
+            let nanos = [found.p50, found.p99, found.p99_9, found.p99_99, found.longest];
+            let cells = nanos.map(|nanos| Unit::Seconds.text(nanos as f64 / 1e9));
+            table.row([line.workload.clone(), whose.to_owned()].into_iter().chain(cells));
+        }
+    }
+    table
+}
+
+fn series(results: &Results) -> io::Result<Table> {
+    let series = results.series.as_ref().ok_or_else(|| wrong("there is no series"))?;
+    let names = series.columns.iter().map(|(name, _)| name.as_str());
+    let columns: Vec<&str> = [series.along.as_str()].into_iter().chain(names).collect();
+    let mut table = Table::new(&columns);
+    for (at, values) in &series.points {
+        let cells = series
+            .columns
+            .iter()
+            .zip(values)
+            .map(|((_, unit), value)| value.map(|value| unit.text(value)).unwrap_or_default());
+        table.row([format!("{at}")].into_iter().chain(cells));
+    }
+    Ok(table)
+}
+
+fn wrong(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failure is what a test reports")]
+
+    use super::*;
+    use crate::results::Figure;
+
+    #[test]
+    fn only_what_stands_between_markers_is_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let figure = |median| Figure { median, rounds: vec![median], quantiles: None, note: None };
+        let line = |peer: &str, theirs| Line {
+            workload: "get".to_owned(),
+            durability: String::new(),
+            unit: Unit::Rate,
+            ours: figure(300_000.0),
+            peer: peer.to_owned(),
+            theirs: figure(theirs),
+            bar: Some(1.5),
+        };
+        let lines = vec![line("one", 100_000.0), line("two", 250_000.0)];
+        let results =
+            Results { machine: "a machine".to_owned(), build: "a build".to_owned(), lines, series: None };
+        results.keep(folder.path(), "gets").unwrap();
+        let page = "before\n<!-- made: gets -->\nold\n<!-- end -->\nbetween\n<!-- made: bars -->\n<!-- end -->\nafter\n";
+        let made = made(page, folder.path()).unwrap();
+        assert!(made.starts_with("before\n<!-- made: gets -->\n| workload"), "{made}");
+        assert!(made.ends_with("1 of 2 are reached.\n<!-- end -->\nafter\n"), "{made}");
+        assert!(made.contains("| get      |            | 300 k/s  | 100 k/s | 250 k/s |"), "{made}");
+        assert!(made.contains("between") && !made.contains("old"));
+        assert_eq!(super::made(&made, folder.path()).unwrap(), made);
+    }
+}
