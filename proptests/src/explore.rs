@@ -138,8 +138,10 @@ pub fn shrink(mut list: OpList) -> (OpList, String) {
 fn generate(seed: u64) -> OpList {
     let random = &mut Random::new(seed);
     let mut ops = Vec::new();
-    if random.once_in(8) {
-        scenes::leave_a_name(&mut ops);
+    match random.below(16) {
+        0 | 1 => scenes::leave_a_name(&mut ops),
+        2 => scenes::leave_an_empty_file(random, &mut ops),
+        _ => {}
     }
     for _ in 0..2 + random.below(5) {
         for _ in 0..random.below(8) {
@@ -224,13 +226,13 @@ mod tests {
     #[test]
     fn where_the_power_is_to_go_it_meets_the_fate_that_is_wanted() {
         let (mut aim, mut sites) = (Aim::new(1), Sites::default());
-        for seed in 1..25 {
+        for seed in 1..13 {
             let passed = replay_watched(&generate(seed)).expect("it goes well").passed;
             aim.learn(seed, &passed);
             passed.iter().for_each(|passed| sites.know(passed.site));
         }
         let mut met = 0;
-        for _ in 0..30 {
+        for _ in 0..15 {
             let (before, ..) = sites.least_met().expect("there are places");
             let Choice { aimed, .. } = aim.next(&sites, u64::MAX, generate);
             let (list, wanted) = aimed.expect("there is a way to most places");
@@ -239,7 +241,7 @@ mod tests {
             cuts.iter().for_each(|cut| sites.note(cut));
             assert!(sites.least_met().expect("they stay").0 >= before);
         }
-        assert!(met > 20, "{met} of 30");
+        assert!(met > 10, "{met} of 15");
     }
 
     #[test]

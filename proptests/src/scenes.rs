@@ -7,7 +7,7 @@ use crate::random::Random;
 
 /// Some piece of work.
 pub(crate) fn add(random: &mut Random, ops: &mut Vec<Op>) {
-    match random.below(8) {
+    match random.below(9) {
         0 => fail_a_sync_beside_commits(random, ops),
         1 => bring_an_abandoned_tail_back(random, ops),
         2 => lie_to_a_compaction(random, ops),
@@ -15,6 +15,7 @@ pub(crate) fn add(random: &mut Random, ops: &mut Vec<Op>) {
         4 => save_tails_behind_one_commit(random, ops),
         5 => die_in_long_work(random, ops),
         6 => delete_a_range_without_room_ahead(random, ops),
+        7 => compact_twice_in_small_steps(random, ops),
         _ => commit_while_entries_move(random, ops),
     }
 }
@@ -24,6 +25,16 @@ pub(crate) fn leave_a_name(ops: &mut Vec<Op>) {
     let failure = failed(SimOperation::SyncDirectory, 1, Damage::Error);
     let group = vec![vec![Change { key: 0, document: Some(1) }]];
     ops.extend([failure, Op::Open, Op::Open, Op::Commit { group, synced: true }, Op::PowerCut(0), Op::Open]);
+}
+
+/// An empty file where the database should be, since the disk has lied about its contents, and what the next opening leaves
+/// when it is given up in the middle.
+pub(crate) fn leave_an_empty_file(random: &mut Random, ops: &mut Vec<Op>) {
+    let lie = Failure { operation: SimOperation::Sync, nth: 1, always: true, damage: Damage::Lie };
+    ops.extend([Op::Fail(lie), Op::Open, Op::PowerCut(random.below(1 << 32))]);
+    let (nth, damage) = (6 + random.below(6), Damage::Partial(random.below(3) as usize * 100));
+    ops.push(Op::Fail(Failure { operation: SimOperation::Any, nth, always: true, damage }));
+    ops.extend([Op::Open, Op::Open]);
 }
 
 /// A sync beside commits that fails, and whatever may be believed about it before the writer is told.
@@ -121,6 +132,14 @@ fn die_in_long_work(random: &mut Random, ops: &mut Vec<Op>) {
 pub(crate) fn fail_from_some_call_on(random: &mut Random) -> Op {
     let damage = Damage::Partial(random.below(3) as usize * 100);
     Op::Fail(Failure { operation: SimOperation::Any, nth: 1 + random.below(32), always: true, damage })
+}
+
+/// Two compactions of one opening, so that the second one's old file was itself compacted, with something that is not synced
+/// before each step.
+fn compact_twice_in_small_steps(random: &mut Random, ops: &mut Vec<Op>) {
+    for _ in 0..2 * 16 {
+        ops.extend([small(random), Op::Compact(1)]);
+    }
 }
 
 /// A range that is deleted where no space could be prepared before, in a compacted file or another.
