@@ -81,7 +81,10 @@ impl Session for Connected {
 
     fn get(&mut self, key: &str, see: &mut dyn FnMut(&[u8])) -> Result<bool> {
         let mut find = self.0.prepare_cached("SELECT doc FROM documents WHERE key = ?1")?;
-        let mut show = |row: &Row<'_>| Ok(see(row.get_ref(0)?.as_bytes()?));
+        let mut show = |row: &Row<'_>| {
+            see(row.get_ref(0)?.as_bytes()?);
+            Ok(())
+        };
         Ok(find.query_row([key], &mut show).optional()?.is_some())
     }
 
