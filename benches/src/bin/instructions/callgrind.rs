@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::Result;
+use crate::workloads::Counted;
 
 /// Instructions, in one run or for one operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -18,8 +19,9 @@ pub(crate) struct Counts {
 }
 
 /// What one operation of a workload costs: the difference of two runs, so that what a run costs beside them falls out.
-pub(crate) fn count_one(program: &Path, workload: &str, folder: &Path, times: usize) -> Result<Counts> {
-    let run = |times| count(program, workload, folder, times);
+pub(crate) fn count_one(program: &Path, counted: &Counted, folder: &Path) -> Result<Counts> {
+    let times = counted.times;
+    let run = |times| count(program, counted.name, folder, times);
     let (few, many) = (run(times)?, run(2 * times)?);
     let each = |few: f64, many: f64| ((many - few) / times as f64).max(0.0);
     Ok(Counts {

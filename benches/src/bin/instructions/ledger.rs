@@ -12,7 +12,7 @@ use crate::callgrind::Counts;
 
 /// By how much a count may exceed the committed one: with the compiler that made those, and with another one, which makes
 /// other code of the same source.
-const TOLERANCE: f64 = 0.08;
+const TOLERANCE: f64 = 0.05;
 const TOLERANCE_OF_OTHER_COMPILERS: f64 = 0.15;
 /// A difference that no count is free of.
 const NOISE: f64 = 20.0;

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! cargo run --release -p ferrumdb-benches --bin instructions -- [--check | --renew] [--program PATH] [--only NAME]
-//!     [--times N] [--folder PATH]
+//!     [--folder PATH]
 //! ```
 //!
 //! `--check` fails if an operation takes more than `benches/instructions.json` says, beyond a tolerance; `--renew` writes that
@@ -45,9 +45,8 @@ fn main() -> ExitCode {
 }
 
 fn do_one(name: &str, path: &Path, times: &str) -> Result<()> {
-    let (_, workload) =
-        COUNTED.iter().find(|(known, _)| *known == name).ok_or("there is no such workload")?;
-    workload(path, times.parse()?)
+    let counted = COUNTED.iter().find(|known| known.name == name).ok_or("there is no such workload")?;
+    (counted.run)(path, times.parse()?)
 }
 
 fn count(arguments: &Arguments) -> Result<()> {
@@ -56,7 +55,6 @@ fn count(arguments: &Arguments) -> Result<()> {
         eprintln!("SKIPPED: no instructions are counted, since callgrind does not run here: {error}");
         return Ok(());
     }
-    let times: usize = arguments.value("--times", 4_000)?;
     let only: String = arguments.value("--only", String::new())?;
     let folder = tempfile::tempdir_in(arguments.value("--folder", ".".to_owned())?)?;
     let mut programs = vec![("this program", std::env::current_exe()?)];
@@ -66,13 +64,13 @@ fn count(arguments: &Arguments) -> Result<()> {
     }
     let (compiler, mut noted) = (compiler()?, Vec::new());
     let mut table = Table::new(&["instructions for one", "program", "caller", "writer", "both", "watcher"]);
-    for (workload, _) in COUNTED.iter().filter(|(name, _)| only.is_empty() || only == *name) {
+    for counted in COUNTED.iter().filter(|counted| only.is_empty() || only == counted.name) {
         for (program, path) in &programs {
-            let counts = count_one(path, workload, folder.path(), times)?;
+            let counts = count_one(path, counted, folder.path())?;
             let Counts { caller, writer, watcher } = counts;
             let figures = [caller, writer, caller + writer, watcher].map(|figure| format!("{figure:.0}"));
-            table.row([(*workload).to_owned(), (*program).to_owned()].into_iter().chain(figures));
-            noted.push((*workload, counts));
+            table.row([counted.name.to_owned(), (*program).to_owned()].into_iter().chain(figures));
+            noted.push((counted.name, counts));
         }
     }
     print!("{}", table.text());
