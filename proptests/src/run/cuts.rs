@@ -22,9 +22,10 @@ impl Run {
     pub(super) fn branch(&mut self, seed: u64, calls: &[Call]) -> Result<(), String> {
         let Some(wanted) = self.wanted.take() else { return Ok(()) };
         let mut states = HashSet::new();
+        let during = self.during_call(self.sim.total_calls());
         for seed in (seed..seed + SEEDS_MAX).map(|seed| seed + 1) {
             let sim = self.sim.fork(seed);
-            let cut = Cut::new(self.history, self.during, calls, &sim.crash_with(fates::choose(seed)));
+            let cut = Cut::new(self.history, during, calls, &sim.crash_with(fates::choose(seed)));
             if cut.has(wanted) && states.insert(cut.state) {
                 self.go_on_after(cut, sim)?;
             }
@@ -68,9 +69,7 @@ impl Run {
         // A failure is told before the operation that it is for.
         let Some((first, _)) = self.done.first().filter(|_| self.failures.is_empty()) else { return };
         for (nth, call) in (1..=self.carried_out.saturating_sub(*first)).zip(self.sim.trace()) {
-            let begun = self.done.iter().rev().find(|(calls, _)| calls - first < nth);
-            let during = begun.map_or(self.during, |(_, during)| *during);
-            let site = Site::of(during, &call);
+            let site = Site::of(self.during_call(first + nth), &call);
             self.explored.passed.push(Passed { site, op, nth, unsynced: call.unsynced });
         }
     }
@@ -79,7 +78,15 @@ impl Run {
     pub(super) fn cut_power(&mut self, seed: u64) {
         let calls = self.sim.trace();
         let fates = self.sim.crash_with(fates::choose(seed));
-        self.suffer(Cut::new(self.history, self.during, &calls, &fates));
+        let during = self.during_call(self.sim.total_calls());
+        self.suffer(Cut::new(self.history, during, &calls, &fates));
+    }
+
+    /// What was being done when the call of this number was made. After the power has gone, an operation goes on for as long as
+    /// it needs no disk: what it does then is not where the power went.
+    fn during_call(&self, number: u64) -> &'static str {
+        let begun = self.done.iter().rev().find(|(calls, _)| *calls < number);
+        begun.map_or(self.during, |(_, during)| *during)
     }
 
     /// The power has gone.
@@ -101,5 +108,29 @@ impl Run {
         let mut hasher = DefaultHasher::new();
         (self.history, op, kept.collect::<Vec<_>>()).hash(&mut hasher);
         self.history = hasher.finish();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use ferrumdb_engine::fs::SimOperation;
+
+    use crate::ops::{Change, Damage, Failure, Op, OpList};
+    use crate::run::replay;
+
+    #[test]
+    fn a_power_cut_belongs_to_what_was_done_at_its_call_though_the_operation_went_on() {
+        // The old file's lock is released once the new one is in place, and what follows needs no disk.
+        let (operation, nth, always, damage) = (SimOperation::Unlock, 1, false, Damage::Crash(1));
+        let group = vec![vec![Change { key: 0, document: Some(1) }]];
+        let ops = vec![
+            Op::Open,
+            Op::Commit { group, synced: true },
+            Op::Fail(Failure { operation, nth, always, damage }),
+            Op::Compact(13),
+        ];
+        let explored = replay(&OpList { seed: 4, ops }).unwrap();
+        assert_eq!(explored.cuts[0].site.to_string(), "compacting: unlock the database");
     }
 }
