@@ -17,7 +17,7 @@ use crate::index_builds::BuildAnswer;
 use crate::sync::oneshot;
 use crate::transaction::Counts;
 
-/// What a command costs in the inbox besides its keys and documents: about what its own memory takes.
+/// What a command costs in the inbox besides its transaction: about what its own memory takes.
 const COMMAND_BYTES: usize = 256;
 
 /// Everything that the writer thread can be asked to do.
@@ -152,7 +152,7 @@ impl Write {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        COMMAND_BYTES + self.submitted.transaction.bytes()
+        COMMAND_BYTES + self.submitted.transaction.memory_bytes()
     }
 
     /// Answers, and gives the memory back to whoever waits.

@@ -305,6 +305,14 @@ impl Transaction {
         self.bytes
     }
 
+    /// About what it takes in memory outside of itself: its keys and documents, and each operation and condition, but for the
+    /// operation that lies in here.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        let operations = self.operations.len().saturating_sub(1) * size_of::<Operation>();
+        self.bytes + operations + self.conditions.len() * size_of::<Requirement>()
+    }
+
     /// Checks the sizes, so that a commit cannot fail for them.
     ///
     /// # Errors

@@ -1,8 +1,12 @@
 //! Owns the tests of the inbox alone: room, the line, and their end. Never starts a writer.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use ferrumdb_engine::{CollectionId, Transaction};
+
 use super::*;
-use crate::command::Reply;
+use crate::Key;
+use crate::command::{Reply, Write, WriteReply};
+use crate::transaction::Counts;
 
 /// Room for two commands: the second goes in while less than the bound waits.
 const ROOM_FOR_TWO: usize = 300;
@@ -77,4 +81,21 @@ fn the_deadline_comes_when_nothing_else_does() {
     answer(inbox.next(Some(Instant::now()), false));
     drop(outbox);
     assert!(matches!(inbox.next(None, false), Some(Command::Close(None))), "without callers, it is over");
+}
+
+#[test]
+fn many_deletions_of_short_keys_count_as_the_memory_that_they_take() {
+    const DELETIONS: usize = 1_000;
+    let write = || {
+        let mut transaction = Transaction::new();
+        (0..DELETIONS).for_each(|_| transaction.delete(CollectionId::ROOT, Key::from("k")));
+        let (reply, _) = Reply::channel();
+        Command::Write(Write::new(transaction, Counts::default(), WriteReply::Sequence(reply)))
+    };
+    let (outbox, mut inbox) = channel(16 * DELETIONS, false);
+    assert!(outbox.offer(write()).is_ok(), "one goes in, whatever its size");
+    assert!(outbox.offer(write()).is_err(), "a deletion takes more than its key");
+    assert!(matches!(inbox.try_next(), Some(Command::Write(_))));
+    assert_eq!(outbox.depth(), (0, 0), "what went in came out");
+    assert!(outbox.offer(write()).is_ok());
 }
