@@ -46,12 +46,12 @@ pub(crate) enum Command {
     HelpCompaction(Box<Compaction>, oneshot::Sender<Result<Box<Compaction>>>),
     /// Put a compacted file in the place of the old one.
     InstallCompaction(Box<Compaction>, oneshot::Sender<CompactionAnswer>),
-    /// Let go of the old file.
-    FinishRelocation(Relocation),
+    /// Let go of the old file, and give this back: closing a large file would hold up those who wait for the writer.
+    FinishRelocation(Relocation, oneshot::Sender<Relocation>),
     /// Back the database up, as it is now.
     BackUp(Box<BackupRequest>, Reply<BackupReport>),
-    /// Take note of how the compaction ended.
-    CompactionDone(Result<CompactionReport>),
+    /// Take note of how the compaction ended, or that what the last one has left is done.
+    CompactionDone(Result<Option<CompactionReport>>),
     /// The syncer has finished: look at its result.
     SyncDone,
     /// A file that is followed has changed: look at it.
@@ -139,7 +139,7 @@ impl Command {
             Self::BackUp(_, reply) => reply.answer(Err(error.clone())),
             // A build or a compaction whose question is not answered ends.
             Self::IndexRound(..) | Self::HelpCompaction(..) | Self::KeepOrder(_) => {}
-            Self::InstallCompaction(..) | Self::FinishRelocation(_) => {}
+            Self::InstallCompaction(..) | Self::FinishRelocation(..) => {}
             Self::CompactionDone(_) | Self::SyncDone | Self::Look => {}
             Self::Nudge | Self::Close(None) => {}
         }

@@ -80,8 +80,16 @@ pub(crate) struct Compactions {
 }
 
 struct Running {
-    cancel: CancelCompaction,
+    /// Nothing, while it moves the entries that the last one has left.
+    cancel: Option<CancelCompaction>,
     thread: thread::JoinHandle<()>,
+}
+
+/// What a compacting thread begins with.
+enum Task {
+    Compact(Box<Compaction>),
+    /// The thread of the last compaction has ended before all entries were moved. The next one begins behind that.
+    Move(Relocation),
 }
 
 impl Compactions {
@@ -118,15 +126,24 @@ impl Compactions {
     pub(crate) fn begin(&mut self, writer: &mut Writer, link: &Arc<Link>) {
         self.is_wanted = false;
         self.dead_at_begin = writer.dead_bytes();
-        match writer.begin_compaction(self.settings.history) {
-            Ok(Some(compaction)) => {
-                let cancel = compaction.canceller();
-                match compact_on_a_thread(compaction, self.settings.bytes_per_second, link) {
+        let task = match writer.unfinished_relocation() {
+            Some(relocation) => Ok(Some(Task::Move(relocation))),
+            None => writer
+                .begin_compaction(self.settings.history)
+                .map(|begun| begun.map(|begun| Task::Compact(begun.into()))),
+        };
+        match task {
+            Ok(Some(task)) => {
+                let cancel = match &task {
+                    Task::Compact(compaction) => Some(compaction.canceller()),
+                    Task::Move(_) => None,
+                };
+                match on_a_thread(task, self.settings.bytes_per_second, link) {
                     Ok(thread) => self.running = Some(Running { cancel, thread }),
                     Err(error) => self.finish(writer, Err(error)),
                 }
             }
-            Ok(None) => self.finish(writer, Ok(unchanged(writer.log_bytes(), Duration::ZERO))),
+            Ok(None) => self.finish(writer, Ok(Some(unchanged(writer.log_bytes(), Duration::ZERO)))),
             Err(error) => self.finish(writer, Err(link.counted(error.into()))),
         }
     }
@@ -140,8 +157,12 @@ impl Compactions {
     }
 
     /// Takes note of how the one under way ended, and answers whoever waits.
-    pub(crate) fn finish(&mut self, writer: &Writer, outcome: Result<CompactionReport>) {
+    pub(crate) fn finish(&mut self, writer: &Writer, outcome: Result<Option<CompactionReport>>) {
         self.running = None;
+        let Some(outcome) = outcome.transpose() else {
+            self.is_wanted = !self.waiting.is_empty();
+            return;
+        };
         let step = self.settings.auto.unwrap_or_default().dead_bytes;
         // What has become garbage since it began is for the next one to win.
         let left = match &outcome {
@@ -160,12 +181,13 @@ impl Compactions {
 
     /// Stops the one that is wanted or under way, and says whether there was one.
     pub(crate) fn cancel(&mut self) -> bool {
-        if let Some(running) = &self.running {
-            running.cancel.cancel();
+        if let Some(Running { cancel: Some(cancel), .. }) = &self.running {
+            cancel.cancel();
             return true;
         }
+        let is_waited_for = !self.waiting.is_empty();
         self.answer(&cancelled());
-        std::mem::take(&mut self.is_wanted)
+        std::mem::take(&mut self.is_wanted) || is_waited_for
     }
 
     /// Stops everything, since the database is closing. The thread ends once its last question has been refused.
@@ -191,29 +213,47 @@ fn unchanged(bytes: u64, took: Duration) -> CompactionReport {
 /// Tells the writer how the compaction ended, even if its thread panics.
 struct Ending<'l> {
     link: &'l Link,
-    outcome: Option<Result<CompactionReport>>,
+    outcome: Option<Result<Option<CompactionReport>>>,
 }
 
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
-        let outcome = self.outcome.take().unwrap_or_else(cancelled);
+        let outcome = self.outcome.take().unwrap_or_else(|| {
+            let path = self.link.path().to_owned();
+            Err(self.link.counted(Error::new(Cause::Panicked { path, work: "compaction" })))
+        });
         self.link.outbox().insist(Command::CompactionDone(outcome));
     }
 }
 
-fn compact_on_a_thread(
-    compaction: Compaction,
+fn on_a_thread(
+    task: Task,
     bytes_per_second: Option<u64>,
     link: &Arc<Link>,
 ) -> Result<thread::JoinHandle<()>> {
     let link = Arc::clone(link);
     let path = link.path().to_owned();
-    let compact = move || {
+    let work = move || {
         let mut ending = Ending { link: &link, outcome: None };
-        ending.outcome = Some(run(compaction, bytes_per_second, &link));
+        ending.outcome = Some(match task {
+            Task::Compact(compaction) => run(*compaction, bytes_per_second, &link).map(Some),
+            Task::Move(relocation) => {
+                move_entries(relocation, &link);
+                Ok(None)
+            }
+        });
     };
-    let thread = thread::Builder::new().name("ferrumdb-compact".to_owned()).spawn(compact);
+    let thread = thread::Builder::new().name("ferrumdb-compact".to_owned()).spawn(work);
     thread.map_err(|source| Error::new(Cause::Thread { path, source: Arc::new(source) }))
+}
+
+/// Moves the entries to the new file, and has the writer let go of the old one, which is closed here if nobody else needs it.
+fn move_entries(mut relocation: Relocation, link: &Link) {
+    while relocation.step() {}
+    let (reply, receiver) = oneshot::channel();
+    if link.outbox().insist(Command::FinishRelocation(relocation, reply)) {
+        drop(receiver.recv());
+    }
 }
 
 fn run(
@@ -242,12 +282,11 @@ fn run(
     if !link.outbox().insist(Command::InstallCompaction(Box::new(compaction), reply)) {
         return Err(link.closed());
     }
-    let (mut relocation, compacted) = match receiver.recv().map_err(|oneshot::RecvError| link.closed())? {
+    let (relocation, compacted) = match receiver.recv().map_err(|oneshot::RecvError| link.closed())? {
         CompactionAnswer::Installed(relocation, compacted) => (relocation, compacted),
         CompactionAnswer::Failed(error) => return Err(error),
     };
-    while relocation.step() {}
-    link.outbox().insist(Command::FinishRelocation(relocation));
+    move_entries(relocation, link);
     let Compacted { bytes_before, bytes_after, records_dropped, .. } = compacted;
     Ok(CompactionReport { bytes_before, bytes_after, records_dropped, took: start.elapsed() })
 }
@@ -285,3 +324,6 @@ impl Pace {
         }
     }
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests;

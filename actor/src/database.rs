@@ -218,6 +218,8 @@ impl FerrumDB {
     /// [`Io`](crate::ErrorKind::Io), for instance when the disk is full, and [`Damaged`](crate::ErrorKind::Damaged)
     /// when the log is not what was written: nothing has changed then. [`InDoubt`](crate::ErrorKind::InDoubt) when the
     /// new name could not be made durable: nothing is lost, and the database must be opened again to write.
+    /// [`Other`](crate::ErrorKind::Other) when its thread has panicked: nothing is lost, and another one can be asked for,
+    /// which also does what this one may have left.
     pub fn compact(&self) -> Pending<CompactionReport> {
         let (reply, receiver) = Reply::channel();
         self.db.link.send(Command::Compact(reply), receiver)

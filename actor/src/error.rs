@@ -149,6 +149,11 @@ pub(crate) enum Cause {
     Path(PathError),
     #[error("could not start a thread for {}: {source}", path.display())]
     Thread { path: PathBuf, source: Arc<io::Error> },
+    #[error(
+        "the thread of a {work} of {} has panicked; nothing is lost, and it can be asked for again",
+        path.display()
+    )]
+    Panicked { path: PathBuf, work: &'static str },
 }
 
 impl Error {
@@ -203,6 +208,7 @@ impl Error {
             Cause::Setting { .. } => ErrorKind::InvalidConfig,
             Cause::Path(_) => ErrorKind::InvalidPath,
             Cause::Thread { .. } => ErrorKind::Io,
+            Cause::Panicked { .. } => ErrorKind::Other,
         }
     }
 
@@ -244,7 +250,8 @@ impl Error {
             | Cause::InDoubt { path }
             | Cause::Poisoned { path, .. }
             | Cause::Forked { path, .. }
-            | Cause::Thread { path, .. } => Some(path),
+            | Cause::Thread { path, .. }
+            | Cause::Panicked { path, .. } => Some(path),
             Cause::Conflict { .. } | Cause::Changed { .. } | Cause::Setting { .. } | Cause::Path(_) => None,
         }
     }

@@ -142,7 +142,11 @@ impl WriterThread {
                 Some(Command::InstallCompaction(compaction, reply)) => {
                     self.install_compaction(*compaction, reply);
                 }
-                Some(Command::FinishRelocation(relocation)) => self.writer.finish_relocation(&relocation),
+                Some(Command::FinishRelocation(relocation, reply)) => {
+                    self.writer.finish_relocation(&relocation);
+                    // Whoever asked waits for it.
+                    let _ = reply.send(relocation);
+                }
                 Some(Command::BackUp(request, reply)) => {
                     self.backups.begin(&self.writer, *request, &self.link, reply);
                 }

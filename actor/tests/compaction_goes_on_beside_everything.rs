@@ -4,11 +4,12 @@
 #![allow(clippy::unwrap_used)] // A test may panic.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use ferrumdb::fs::{Effect, Fault, SimFs, SimOperation};
 use ferrumdb::{
     AutoCompaction, Config, ErrorKind, FerrumDB, FsyncPolicy, Key, ManualClock, Timestamp, Transaction,
 };
@@ -170,6 +171,29 @@ fn a_compaction_can_be_cancelled_and_leaves_no_file_behind() {
     let names: Vec<_> =
         std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(names.iter().all(|name| !name.to_str().unwrap().contains(".new-")), "{names:?}");
+}
+
+#[test]
+fn a_compaction_whose_thread_panics_says_so_changes_nothing_and_the_next_one_is_carried_out() {
+    let sim = SimFs::new(1);
+    let config = Config::new("/my.db").with_file_system(Arc::new(sim.process())).with_auto_compaction(None);
+    let db = FerrumDB::open(config).wait().unwrap();
+    for number in 0..100 {
+        db.set(format!("k{}", number % 10), number).wait().unwrap();
+    }
+    let before = contents(&db);
+    // Only a compaction reads here: the writer has every document in its cache.
+    sim.inject(Fault::new(SimOperation::Read, Effect::Panic).on("/my.db"));
+    let error = db.compact().wait().unwrap_err();
+    assert_eq!((error.kind(), sim.armed_faults()), (ErrorKind::Other, 0));
+    assert!(error.to_string().contains("has panicked"), "{error}");
+    let is_temporary = |name: &PathBuf| name.to_str().unwrap().contains(".new-");
+    assert!(!sim.names().iter().any(is_temporary), "what it has begun is removed");
+    assert_eq!(contents(&db), before);
+
+    assert_eq!(db.compact().wait().unwrap().records_dropped, 90);
+    assert_eq!(contents(&db), before);
+    db.close().wait().unwrap();
 }
 
 #[test]

@@ -91,13 +91,13 @@ impl Writer {
         let TargetFile { header, generation, lock, keyring, sealer } =
             compaction.target.file.take().expect("a compaction is installed once");
         let moves = Arc::new(std::mem::take(&mut compaction.target.moves));
-        let (from, to) = (compaction.old.number(), generation.number());
         // ORDER: readers know the new generation before an entry leads there.
         self.shared().retired.push(&compaction.old);
         compaction.old.succeed(Arc::clone(&generation));
         let appender = Appender::new(Arc::clone(&generation.file), end, end);
         let (sequence, time) = (self.log().sequence, self.log().time);
-        let relocation = Relocation::new(self.shared(), from, to, &moves);
+        let old = Arc::clone(&compaction.old);
+        let relocation = Relocation::new(self.shared(), old, header.generation, &moves);
         let moves = Some(moves);
         let log = LogState { header, generation, keyring, sealer, moves, chain, sequence, time, last_record };
         self.continue_in(log, appender, lock);
@@ -106,7 +106,17 @@ impl Writer {
         Ok((relocation, compacted))
     }
 
-    /// Lets go of the old file, now that no entry leads there. Snapshots that need it keep it.
+    /// What is left to do of the last relocation, from its beginning, when whoever did it is gone: as long as it is not finished,
+    /// nothing can be compacted, and no hint is written. Nothing, if nothing is left.
+    #[must_use]
+    pub fn unfinished_relocation(&self) -> Option<Relocation> {
+        let moves = self.log().moves.as_ref()?;
+        let old = self.shared().generations.load_full();
+        Some(Relocation::new(self.shared(), old, self.log().header.generation, moves))
+    }
+
+    /// Lets go of the old file, now that no entry leads there. Snapshots that need it keep it, and so does the relocation until
+    /// it is dropped.
     ///
     /// # Panics
     /// When the relocation is not done.

@@ -4,30 +4,33 @@
 use std::sync::Arc;
 
 use super::Moves;
-use crate::generation::Location;
+use crate::generation::{Generation, Location};
 use crate::log::LOG_START;
 use crate::view::Shared;
 
 /// What is left to do after a compaction was installed, on any thread and beside commits and readers: until it is done,
 /// the old file is kept open, and documents are read from it.
+///
+/// Where nobody else needs the old file any more, dropping this closes it, for which the system may take a tenth of a second if
+/// the file is large. So it is not for the writer's thread to drop.
 #[derive(Debug)]
 pub struct Relocation {
     shared: Arc<Shared>,
-    from: u64,
+    old: Arc<Generation>,
     to: u64,
     moves: Arc<Moves>,
     next_part: usize,
 }
 
 impl Relocation {
-    pub(super) fn new(shared: &Arc<Shared>, from: u64, to: u64, moves: &Arc<Moves>) -> Self {
-        Self { shared: Arc::clone(shared), from, to, moves: Arc::clone(moves), next_part: 0 }
+    pub(super) fn new(shared: &Arc<Shared>, old: Arc<Generation>, to: u64, moves: &Arc<Moves>) -> Self {
+        Self { shared: Arc::clone(shared), old, to, moves: Arc::clone(moves), next_part: 0 }
     }
 
     /// Moves the entries of one part of the keydir, and says whether there are more. A reader of one of these keys
     /// waits some microseconds at most.
     pub fn step(&mut self) -> bool {
-        let Self { shared, from, to, moves, next_part } = self;
+        let Self { shared, old, to, moves, next_part } = self;
         if *next_part == shared.keydir.parts() {
             return false;
         }
@@ -35,7 +38,7 @@ impl Relocation {
         let is_hinted = shared.recovery.get().is_some_and(|report| report.hint.is_some());
         shared.keydir.relocate_part(*next_part, |collection, location| {
             // INVARIANT: only an entry that leads to the old file is moved; what was committed since stays.
-            if !location.is_in(*from) {
+            if !location.is_in(old.number()) {
                 return None;
             }
             // Snapshots that still read a collection which was dropped since hold the old file themselves.

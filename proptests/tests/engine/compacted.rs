@@ -151,6 +151,39 @@ fn a_snapshot_of_the_middle_of_a_relocation_sees_what_was_and_holds_only_what_it
 }
 
 #[test]
+fn a_relocation_that_is_given_up_at_any_part_is_done_anew_and_compactions_go_on() {
+    let sim = SimFs::new(1);
+    let (mut writer, reader) = open_on(&sim).unwrap();
+    assert!(writer.unfinished_relocation().is_none());
+    for parts in [0, 1, 300, 511, 512, 513] {
+        for number in 0..600 {
+            appended(&mut writer, &[&format!("k{}={number}", number % 300)]).unwrap();
+        }
+        let compaction = ready(&mut writer, History::None);
+        let (mut given_up, _) = writer.install_compaction(compaction).unwrap();
+        for _ in 0..parts {
+            given_up.step();
+        }
+        drop(given_up);
+        appended(&mut writer, &["k1=\"new\"", "k2"]).unwrap();
+        let now = seen(&reader);
+        assert!(
+            writer.begin_compaction(History::None).unwrap().is_none(),
+            "entries still lead to the old file"
+        );
+        let anew = writer.unfinished_relocation().unwrap();
+        relocate(&mut writer, anew);
+        assert!(writer.unfinished_relocation().is_none());
+        assert_eq!((seen(&reader), writer.held_generations()), (now.clone(), 0));
+        compact(&mut writer, History::None);
+        assert_eq!(seen(&reader), now);
+    }
+    let before = contents(&reader);
+    drop((writer, reader));
+    assert_goes_on(&sim, &before);
+}
+
+#[test]
 fn everything_that_is_not_garbage_survives_any_number_of_compactions() {
     let (sim, clock) = (SimFs::new(1), ManualClock::new(Timestamp(1_000)));
     let (mut writer, reader) = open_with(&sim, &clock);
