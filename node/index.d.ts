@@ -5,6 +5,9 @@ import { EventEmitter } from "node:events";
 /** What can be stored. Integers from -2^63 to 2^64-1 come back exactly, as BigInts beyond 2^53; a number comes back as one. */
 export type Json = null | boolean | number | bigint | string | readonly Json[] | { readonly [name: string]: Json };
 
+/** What can be searched for. Dates, buffers and decimals only with the codec "extended". */
+export type Sought = Json | Date | Uint8Array | Decimal | readonly Sought[] | { readonly [name: string]: Sought };
+
 /** Which value each key has: `{ [key: \`user:${string}\`]: User; visits: number }`. */
 export type AnySchema = Record<string, any>;
 
@@ -36,10 +39,10 @@ export interface EntriesOptions extends Range {
 
 /** Which values of a field. Between bounds there are only values of their own kind; without any, all. */
 export interface FieldRange {
-  gt?: Json;
-  gte?: Json;
-  lt?: Json;
-  lte?: Json;
+  gt?: Sought;
+  gte?: Sought;
+  lt?: Sought;
+  lte?: Sought;
   reverse?: boolean;
   limit?: number;
 }
@@ -95,8 +98,8 @@ export interface Reads<S extends object = AnySchema> {
    * The keys whose value's field equals `value`, or, if it is an array, an item of it. A string that is itself a quoted
    * JSON string is unquoted unless `exact` is said.
    */
-  find(field: Field, value: Json, options?: FindOptions): Promise<KeyOf<S>[]>;
-  findEntries(field: Field, value: Json, options?: FindOptions): Promise<Entry<S>[]>;
+  find(field: Field, value: Sought, options?: FindOptions): Promise<KeyOf<S>[]>;
+  findEntries(field: Field, value: Sought, options?: FindOptions): Promise<Entry<S>[]>;
   /** The keys whose value's field lies in a range, in the order of the field. */
   findRange(field: Field, range?: FieldRange): Promise<KeyOf<S>[]>;
   findRangeEntries(field: Field, range?: FieldRange): Promise<Entry<S>[]>;
@@ -254,8 +257,8 @@ export interface OpenTransaction<S extends object = AnySchema> {
   count(): Promise<number>;
   entries(range?: Range): Promise<Entry<S>[]>;
   keys(range?: Range): Promise<KeyOf<S>[]>;
-  find(field: Field, value: Json, options?: FindOptions): Promise<KeyOf<S>[]>;
-  findEntries(field: Field, value: Json, options?: FindOptions): Promise<Entry<S>[]>;
+  find(field: Field, value: Sought, options?: FindOptions): Promise<KeyOf<S>[]>;
+  findEntries(field: Field, value: Sought, options?: FindOptions): Promise<Entry<S>[]>;
   /** In the order of the field. With a limit and an index, what comes behind what was read may change meanwhile. */
   findRange(field: Field, range?: FieldRange): Promise<KeyOf<S>[]>;
   findRangeEntries(field: Field, range?: FieldRange): Promise<Entry<S>[]>;
@@ -283,7 +286,10 @@ export interface OpenOptions extends ValueOptions {
   passphrase?: string;
   /** Follows what another process writes there, and writes nothing. */
   readOnly?: boolean;
-  /** The memory for values that were read. Default 256 MiB; 0 keeps none. */
+  /**
+   * The memory for values that were read. Default 256 MiB; 0 keeps none. A sixteenth as much more is kept in texts by each thread
+   * that opens the database.
+   */
   cacheBytes?: number;
   /** How many bytes of writes may wait for the writer. Default 64 MiB. */
   inboxBytes?: number;

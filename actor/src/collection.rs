@@ -97,6 +97,14 @@ impl Collection {
         }
     }
 
+    /// The same, and the number of the collections as of which that is known.
+    pub(crate) fn id_as_of(&self) -> (CollectionId, u64) {
+        match &self.named {
+            None => (CollectionId::ROOT, self.db.reader.collections_number()),
+            Some(named) => named.id_as_of(&self.db.reader),
+        }
+    }
+
     /// Which collection it is for a snapshot.
     pub(crate) fn id_in(&self, snapshot: &Snapshot) -> CollectionId {
         self.name_key().map_or(CollectionId::ROOT, |name| snapshot.collection(name))
@@ -127,14 +135,19 @@ impl fmt::Debug for Collection {
 
 impl Named {
     fn id(&self, reader: &Reader) -> CollectionId {
-        let known = self.known.load(Ordering::Relaxed);
-        if (known >> 32) as u32 == reader.collections_number() as u32 {
-            return CollectionId(known as u32);
+        self.id_as_of(reader).0
+    }
+
+    #[inline]
+    fn id_as_of(&self, reader: &Reader) -> (CollectionId, u64) {
+        let (known, number) = (self.known.load(Ordering::Relaxed), reader.collections_number());
+        if (known >> 32) as u32 == number as u32 {
+            return (CollectionId(known as u32), number);
         }
         let found = reader.collection(&self.name);
         // Whoever finds it as well finds the same, or knows it as of another number.
         self.known.store(pack(found), Ordering::Relaxed);
-        found.0
+        found
     }
 }
 

@@ -28,7 +28,7 @@ use crate::pending::Pending;
 use crate::sync::thread;
 use crate::transaction::Transaction;
 use crate::works::Work;
-use crate::{CollectionInfo, EncryptionKey, Key, Limits, Sequence, Snapshot, Stats, VerifyReport};
+use crate::{CollectionInfo, EncryptionKey, Key, Limits, Sequence, Snapshot, Stamps, Stats, VerifyReport};
 
 /// A handle to an open database. Clones are cheap and stand for the same database; use them from as many threads and
 /// tasks as you like.
@@ -147,6 +147,36 @@ impl FerrumDB {
     #[must_use]
     pub fn for_event_loops(&self) -> Self {
         Self(self.0.without_reading())
+    }
+
+    /// Stamps, for one who keeps documents of this database in a form of his own and wants to know, without a call, whether
+    /// one may have been replaced. They cost what changes keys a little, until they are dropped.
+    ///
+    /// What [`Collection::get_stamped`] has found is what a get would find, as long as two of the [numbers](Stamps::numbers)
+    /// are what they were: that of its stamp, and the last one, read before, which changes when a collection is created or
+    /// dropped. A number changes for other keys, too.
+    ///
+    /// ```
+    /// use std::sync::atomic::Ordering::Acquire;
+    ///
+    /// use ferrumdb::FerrumDB;
+    ///
+    /// let db = FerrumDB::open_in_memory().wait()?;
+    /// let stamps = db.stamps();
+    /// db.set("a", 1).wait()?;
+    /// db.get("a")?;
+    ///
+    /// let kept = db.get_stamped(&stamps, "a")?.expect("it is in the cache");
+    /// let stamp = kept.stamp.expect("it does not expire");
+    /// let is_current = || stamps.numbers()[stamp.place as usize].load(Acquire) == stamp.number;
+    /// assert!(is_current());
+    /// db.set("a", 2).wait()?;
+    /// assert!(!is_current());
+    /// # Ok::<(), ferrumdb::Error>(())
+    /// ```
+    #[must_use]
+    pub fn stamps(&self) -> Arc<Stamps> {
+        self.0.db.reader.stamps()
     }
 
     /// The collections there are besides the root, by their names.

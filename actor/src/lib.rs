@@ -106,8 +106,8 @@ pub use export::{EXPORT_VERSION, Export};
 pub use ferrumdb_engine::{
     Change, ChangeKind, Clock, CollectionInfo, Document, DocumentInfo, EncryptionKey, FieldPath,
     FileContents, FileInfo, FileKey, Finding, History, IndexInfo, Key, Keys, Limits, LostCommits,
-    ManualClock, PathError, RecoveryReport, RepairReport, Sequence, Stats, SystemClock, Timestamp, UpTo,
-    VerifyReport, Version, fs,
+    ManualClock, PathError, RecoveryReport, RepairReport, Sequence, Stamp, Stamped, Stamps, Stats,
+    SystemClock, Timestamp, UpTo, VerifyReport, Version, fs,
 };
 pub use fsync_policy::FsyncPolicy;
 pub use inspection::inspect;

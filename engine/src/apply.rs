@@ -129,6 +129,7 @@ impl Applier {
         self.workings.fit(&self.next.catalog);
         let collections = self.next.collections.number();
         if self.shared.collections_number.load(Ordering::Relaxed) != collections {
+            self.shared.keydir.keepers.change_collections(collections);
             // ORDER: before the view. Whoever has seen the new view must not believe what was found by the old one.
             self.shared.collections_number.store(collections, Ordering::Release);
         }

@@ -10,6 +10,7 @@ use smol_str::{SmolStr, SmolStrBuilder};
 use crate::generation::Location;
 use crate::key::{CollectionId, Key, Sequence};
 use crate::log::{Expected, record_bytes};
+use crate::stamps::{Keepers, Stamp, Stamps};
 
 /// The map is cut into this many parts of two shards each. Many shards keep one insert that grows a shard, and one
 /// iteration that copies a part, short for everybody else.
@@ -111,6 +112,7 @@ pub(crate) struct Keydir {
     parts: Box<[DashMap<StoredKey, Entry, RandomState>]>,
     hasher: RandomState,
     seeds: HashSeeds,
+    pub(crate) keepers: Keepers,
 }
 
 /// What stands behind one lock.
@@ -129,7 +131,8 @@ impl Keydir {
         let room = keys.div_ceil(PARTS);
         let part =
             || DashMap::with_capacity_and_hasher_and_shard_amount(room, hasher.clone(), SHARDS_PER_PART);
-        Self { parts: (0..PARTS).map(|_| part()).collect(), hasher, seeds }
+        let keepers = Keepers::default();
+        Self { parts: (0..PARTS).map(|_| part()).collect(), hasher, seeds, keepers }
     }
 
     pub(crate) fn seeds(&self) -> HashSeeds {
@@ -149,7 +152,14 @@ impl Keydir {
     /// Gives the key, `owned`, this entry, and returns the one that it had.
     pub(crate) fn put(&self, key: &Hashed<'_>, owned: &Key, entry: Entry) -> Option<Entry> {
         let (part, shard) = self.place(key);
-        self.put_in(&mut part.shards()[shard].write(), key, owned, entry)
+        let mut guard = part.shards()[shard].write();
+        self.keepers.raise(key.hash);
+        self.put_in(&mut guard, key, owned, entry)
+    }
+
+    /// The stamp of what is found for a key after this.
+    pub(crate) fn stamp(&self, stamps: &Stamps, key: &Hashed<'_>, collections: u64) -> Option<Stamp> {
+        stamps.before(key.hash, collections)
     }
 
     /// Gives the keys of one part these entries, and takes those of tombstones out, while nobody reads. Says of each what

@@ -48,6 +48,7 @@ mod scan;
 mod seal;
 mod snapshot;
 mod stage;
+mod stamps;
 mod stats;
 mod superseded;
 mod sweep;
@@ -88,6 +89,7 @@ pub use repair::{LostCommits, RepairReport, repair};
 pub use scan::{KeyScan, Scan};
 pub use seal::EncryptionKey;
 pub use snapshot::{Keys, Snapshot};
+pub use stamps::{Stamp, Stamped, Stamps};
 pub use stats::{RecoveryReport, Stats};
 pub use syncing::{SyncDone, SyncTask};
 pub use transaction::{

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::key::{CollectionId, Sequence, Timestamp};
 use crate::options::Limits;
 use crate::snapshot::{Keys, Snapshot};
+use crate::stamps::{Stamped, Stamps};
 use crate::stats::Stats;
 use crate::view::Shared;
 
@@ -34,6 +35,25 @@ impl Reader {
     #[must_use]
     pub fn get_cached(&self, collection: CollectionId, key: &str) -> Option<Option<Document>> {
         self.shared.newest_cached(&self.shared.keydir.hash(collection, key))
+    }
+
+    /// Stamps for one who keeps documents elsewhere, until they are dropped. Each one makes every change a little slower.
+    #[must_use]
+    pub fn stamps(&self) -> Arc<Stamps> {
+        self.shared.keydir.keepers.register(self.collections_number())
+    }
+
+    /// As [`Reader::get_cached`], with a stamp. The collection was found as of the number of the collections, or later.
+    #[must_use]
+    pub fn get_stamped(
+        &self,
+        stamps: &Stamps,
+        collections: u64,
+        collection: CollectionId,
+        key: &str,
+    ) -> Option<Stamped> {
+        let key = self.shared.keydir.hash(collection, key);
+        self.shared.newest_stamped(&key, stamps, collections)
     }
 
     /// Whether a key has a document.

@@ -20,6 +20,7 @@ use crate::keydir::{Entry, Hashed, Keydir};
 use crate::log::{ReadFault, read_document};
 use crate::options::{Limits, Options};
 use crate::pins::Pins;
+use crate::stamps::{Stamped, Stamps};
 use crate::stats::RecoveryReport;
 use crate::undo::UndoMap;
 use crate::validate::RangeReaders;
@@ -267,6 +268,20 @@ impl Shared {
             None => Some(None),
             Some(entry) => self.cache.get(entry.id()).map(Some),
         }
+    }
+
+    /// The same, with a stamp.
+    pub(crate) fn newest_stamped(
+        &self,
+        key: &Hashed<'_>,
+        stamps: &Stamps,
+        collections: u64,
+    ) -> Option<Stamped> {
+        // ORDER: the stamp before the look.
+        let stamp = self.keydir.stamp(stamps, key, collections);
+        let Some(entry) = self.newest(key) else { return Some(Stamped { document: None, stamp: None }) };
+        let document = self.cache.get(entry.id())?;
+        Some(Stamped { document: Some(document), stamp: stamp.filter(|_| !entry.expires()) })
     }
 
     /// The document that `entry` leads to: from the cache, or from one of these generations. Nothing, if it leads to an

@@ -11,17 +11,19 @@ const { opening, manner, pathText } = require("./options.js");
 const { MANNER } = require("./reads.js");
 const { Snapshot } = require("./snapshot.js");
 const { Studio } = require("./studio.js");
+const { Keeping } = require("./texts.js");
 const { Transaction, TAKE_STEPS } = require("./transaction.js");
 const { transact } = require("./transact.js");
 const { exportTo, importFrom } = require("./transfer.js");
 
 class FerrumDB extends Keyspace {
   #closing;
+  #keeping;
   #studios = new Set();
 
   static async open(path, given) {
     const { native, manner } = opening(path, given);
-    return new this(settled(await request((call) => loop.open(call, native))), manner);
+    return new this(settled(await request((call) => loop.open(call, native))), manner, native.cacheBytes);
   }
 
   static async openInMemory(given) {
@@ -30,9 +32,12 @@ class FerrumDB extends Keyspace {
   }
 
   /** Not for callers: `FerrumDB.open(path)` makes one. */
-  constructor(native, manner) {
+  constructor(native, manner, cacheBytes) {
     if (typeof native?.root !== "function") throw invalid("a database is opened by `await FerrumDB.open(path)`");
-    super(native.root(), manner, undefined);
+    const buffers = cacheBytes === 0 ? undefined : native.keepTexts();
+    const keeping = buffers && new Keeping(buffers, cacheBytes);
+    super(native.root(), manner, undefined, keeping);
+    this.#keeping = keeping;
     this[NATIVE_DATABASE] = native;
     this[OWNER] = this;
     this[BEGIN] = (expectsRanges) => {
@@ -66,7 +71,7 @@ class FerrumDB extends Keyspace {
 
   collection(name) {
     const text = keyText(name);
-    const keys = this.#now((native) => new Keyspace(native.collection(text), this[MANNER], text));
+    const keys = this.#now((native) => new Keyspace(native.collection(text), this[MANNER], text, this.#keeping));
     keys[OWNER] = this;
     return keys;
   }
@@ -132,7 +137,11 @@ class FerrumDB extends Keyspace {
   }
 
   async stats() {
-    return JSON.parse(settled(await request((call) => this[NATIVE_DATABASE].stats(call))));
+    const stats = JSON.parse(settled(await request((call) => this[NATIVE_DATABASE].stats(call))));
+    const answered = this.#keeping?.answered ?? 0;
+    stats.metrics.gets += answered;
+    stats.metrics.cacheHits += answered;
+    return stats;
   }
 
   async lag() {
@@ -177,6 +186,7 @@ class FerrumDB extends Keyspace {
 
   async #close() {
     await Promise.all(Array.from(this.#studios, (studio) => studio.stop()));
+    this.#keeping?.end();
     settled(await request((call) => this[NATIVE_DATABASE].close(call)));
     this.emit("close");
   }

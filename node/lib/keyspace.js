@@ -6,11 +6,12 @@ const { inspect } = require("node:util");
 const { request } = require("./calls.js");
 const { invalid, rethrown, settled } = require("./errors.js");
 const { callback, keyText, options, range, seconds, segments, whole } = require("./arguments.js");
-const { reads, NATIVE, QUICK, MANNER, decoded } = require("./reads.js");
+const { reads, NATIVE, QUICK, MANNER, TEXTS, decoded } = require("./reads.js");
 const { Listening, Watch, watchOptions } = require("./watch.js");
 const { transact } = require("./transact.js");
 const { Transaction, TAKE_STEPS } = require("./transaction.js");
 const sets = require("./sets.js");
+const texts = require("./texts.js");
 const values = require("./values.js");
 
 /** What a collection is of: the database, and its name. */
@@ -24,11 +25,12 @@ class Keyspace extends reads(EventEmitter) {
   #listening;
 
   /** Not for callers: `db.collection(name)` makes one. */
-  constructor(native, manner, name) {
+  constructor(native, manner, name, keeping) {
     super();
     this[NATIVE] = native;
     this[QUICK] = native.quick();
     this[MANNER] = manner;
+    this[TEXTS] = keeping ? new texts.Texts(keeping) : texts.nothing;
     this[NAME] = name;
     this.#listening = new Listening(this, () => this.#watch(undefined, false));
   }

@@ -14,6 +14,9 @@ const QUICK = Symbol("quick");
 const MANNER = Symbol("manner");
 const ENTRIES = Symbol("entries");
 const GET_COLD = Symbol("getCold");
+const TEXT = Symbol("text");
+/** Where it keeps texts that were read of late. */
+const TEXTS = Symbol("texts");
 
 /** So many keys are looked for at once without leaving this thread. */
 const MANY = 256;
@@ -23,12 +26,26 @@ const reads = (Base) =>
     /** Not an async function: to begin one takes longer than to look a key up. */
     get(key) {
       try {
+        const kept = this[TEXTS].find(key);
+        if (kept !== undefined) return Promise.resolve(values.decode(kept, this[MANNER]));
         const known = this[QUICK].getCached(keyText(key));
-        if (typeof known === "string") return Promise.resolve(values.decode(known, this[MANNER]));
+        if (typeof known === "string") {
+          this[TEXTS].keep(key, known);
+          return Promise.resolve(values.decode(known, this[MANNER]));
+        }
         return known === undefined ? Promise.resolve() : this[GET_COLD](key);
       } catch (error) {
         return Promise.reject(rethrown(error));
       }
+    }
+
+    /** May wait for a disk. */
+    [TEXT](key) {
+      const kept = this[TEXTS].find(key);
+      if (kept !== undefined) return kept;
+      const text = this[QUICK].getSync(keyText(key));
+      if (text !== undefined) this[TEXTS].keep(key, text);
+      return text;
     }
 
     async [GET_COLD](key) {
@@ -37,7 +54,7 @@ const reads = (Base) =>
 
     getSync(key) {
       try {
-        return decoded(this[QUICK].getSync(keyText(key)), this[MANNER]);
+        return decoded(this[TEXT](key), this[MANNER]);
       } catch (error) {
         throw rethrown(error);
       }
@@ -46,7 +63,7 @@ const reads = (Base) =>
     async getRaw(key) {
       let text;
       try {
-        text = this[QUICK].getCached(keyText(key));
+        text = this[TEXTS].find(key) ?? this[QUICK].getCached(keyText(key));
       } catch (error) {
         throw rethrown(error);
       }
@@ -56,7 +73,7 @@ const reads = (Base) =>
 
     getRawSync(key) {
       try {
-        const text = this[QUICK].getSync(keyText(key));
+        const text = this[TEXT](key);
         return text === undefined ? undefined : values.raw(text);
       } catch (error) {
         throw rethrown(error);
@@ -215,4 +232,4 @@ function fieldRange(given, manner) {
   };
 }
 
-module.exports = { reads, NATIVE, QUICK, MANNER, fieldRange, sought, pairs, decoded };
+module.exports = { reads, NATIVE, QUICK, MANNER, TEXTS, fieldRange, sought, pairs, decoded };

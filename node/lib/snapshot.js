@@ -4,7 +4,8 @@
 const { inspect } = require("node:util");
 const { keyText } = require("./arguments.js");
 const { rethrown } = require("./errors.js");
-const { reads, NATIVE, QUICK, MANNER } = require("./reads.js");
+const texts = require("./texts.js");
+const { reads, NATIVE, QUICK, MANNER, TEXTS } = require("./reads.js");
 
 class Snapshot extends reads(Object) {
   #stand;
@@ -15,6 +16,7 @@ class Snapshot extends reads(Object) {
     this[NATIVE] = native;
     this[QUICK] = native.quick();
     this[MANNER] = manner;
+    this[TEXTS] = texts.nothing;
     this.#stand = native.stand();
   }
 

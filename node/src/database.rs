@@ -1,9 +1,11 @@
 //! Owns the calls about a database as a whole. Never reads or writes a document: `keyspace` does.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ferrumdb::{EncryptionKey, Sequence, Timestamp};
 use napi::bindgen_prelude::{Float64Array, Uint8Array};
+use napi::{Env, Unknown};
 use napi_derive::napi;
 use zeroize::Zeroizing;
 
@@ -15,7 +17,7 @@ use crate::open_transaction::OpenTransaction;
 use crate::options::{KeyDigest, key_bytes};
 use crate::transfer::Export;
 use crate::watch::{Watch, WatchOptions};
-use crate::{report, studio, transaction, transfer};
+use crate::{numbers, report, studio, transaction, transfer};
 
 type Thrown = napi::Error<Code>;
 
@@ -36,6 +38,17 @@ impl Database {
     #[napi]
     pub fn root(&self) -> Keyspace {
         Keyspace::root(self.handle.clone())
+    }
+
+    /// Two buffers, by which `lib/` knows which texts it may keep: `texts.js` has what they mean. Nothing where JavaScript cannot be
+    /// lent memory.
+    #[napi]
+    pub fn keep_texts<'e>(&self, env: &'e Env) -> Result<Option<Vec<Unknown<'e>>>, Thrown> {
+        let Some(keeping) = self.handle.begin_keeping()? else { return Ok(None) };
+        let stamps = numbers::lend(env, Arc::clone(&keeping.stamps));
+        Ok(stamps
+            .zip(numbers::lend(env, Arc::clone(&keeping.found)))
+            .map(|(stamps, found)| vec![stamps, found]))
     }
 
     #[napi]

@@ -2,12 +2,13 @@
 //! it is left.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
-use ferrumdb::{ErrorKind, FerrumDB};
+use ferrumdb::{ErrorKind, FerrumDB, Stamp, Stamps};
 
 use crate::completions::{Completions, lock};
 use crate::failure::{Failure, Result};
+use crate::numbers::Pair;
 use crate::options::KeyDigest;
 use crate::pool;
 use crate::registry::Place;
@@ -24,13 +25,23 @@ pub(crate) struct Opening {
     is_in_memory: bool,
     is_closed: AtomicBool,
     completions: Arc<Completions>,
+    /// Nothing before `lib/` keeps texts.
+    keeping: OnceLock<Keeping>,
+}
+
+/// By what `lib/` knows whether a text that it has kept is still the document's.
+pub(crate) struct Keeping {
+    pub(crate) stamps: Arc<Stamps>,
+    /// The stamp of the document that was read last on the loop's thread.
+    pub(crate) found: Arc<Pair>,
 }
 
 impl Handle {
     pub(crate) fn new(db: FerrumDB, place: Option<Arc<Place>>, completions: Arc<Completions>) -> Self {
         let (is_in_memory, place) = (place.is_none(), Mutex::new(place));
         let is_closed = AtomicBool::new(false);
-        Self(Arc::new(Opening { db: Some(db), place, is_in_memory, is_closed, completions }))
+        let (db, keeping) = (Some(db), OnceLock::new());
+        Self(Arc::new(Opening { db, place, is_in_memory, is_closed, completions, keeping }))
     }
 
     /// The database, if this opening of it was not closed.
@@ -51,6 +62,17 @@ impl Handle {
 
     pub(crate) fn completions(&self) -> &Arc<Completions> {
         &self.0.completions
+    }
+
+    #[inline]
+    pub(crate) fn keeping(&self) -> Option<&Keeping> {
+        self.0.keeping.get()
+    }
+
+    /// From now on documents are found with stamps. Nothing, if they are already.
+    pub(crate) fn begin_keeping(&self) -> Result<Option<&Keeping>> {
+        let keeping = Keeping { stamps: self.db()?.stamps(), found: Arc::default() };
+        Ok(self.0.keeping.set(keeping).ok().and_then(|()| self.0.keeping.get()))
     }
 
     pub(crate) fn downgrade(&self) -> Weak<Opening> {
@@ -80,6 +102,15 @@ impl Handle {
     fn closed(&self) -> Failure {
         let message = format!("the database {} is closed; open it again", self.0.db().path().display());
         Failure::new(ErrorKind::Closed, message)
+    }
+}
+
+impl Keeping {
+    /// Notes the stamp of a document that is on its way to `lib/`, or that it has none.
+    #[inline]
+    pub(crate) fn note(&self, stamp: Option<Stamp>) {
+        let Stamp { place, number } = stamp.unwrap_or(Stamp { place: u32::MAX, number: 0 });
+        self.found.set(place, number);
     }
 }
 

@@ -54,11 +54,22 @@ macro_rules! from_either {
 impl Reads {
     #[inline]
     pub(crate) fn get_cached(&self, key: &str) -> Result<Option<Option<Document>>> {
-        Ok(from_either!(&*self.source()?, keys => keys.get_cached(key)?))
+        let source = self.source()?;
+        match (&*source, self.handle.keeping()) {
+            (Source::Live(keys), Some(keeping)) => {
+                let found = keys.get_stamped(&keeping.stamps, key)?;
+                keeping.note(found.as_ref().and_then(|found| found.stamp));
+                Ok(found.map(|found| found.document))
+            }
+            _ => Ok(from_either!(&*source, keys => keys.get_cached(key)?)),
+        }
     }
 
     #[inline]
     pub(crate) fn get(&self, key: &str) -> Result<Option<Document>> {
+        if let Some(known) = self.get_cached(key)? {
+            return Ok(known);
+        }
         Ok(from_either!(&*self.source()?, keys => keys.get(key)?))
     }
 

@@ -19,6 +19,7 @@ mod event_loop;
 mod failure;
 mod handle;
 mod keyspace;
+mod numbers;
 mod open_transaction;
 mod options;
 mod pool;

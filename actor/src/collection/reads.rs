@@ -8,7 +8,7 @@ use crate::database::Inner;
 use crate::error::Result;
 use crate::expiry::time_left;
 use crate::metrics::Counter;
-use crate::{Document, DocumentInfo, Keys, Ttl};
+use crate::{Document, DocumentInfo, Keys, Stamped, Stamps, Ttl};
 
 impl Collection {
     /// The document under `key`. It is parsed when [`Document::value`] is first called, and lends its text without
@@ -44,6 +44,20 @@ impl Collection {
         link.check_readable().map_err(|error| self.counted(error))?;
         let Some(known) = reader.get_cached(self.id(), key.as_ref()) else { return Ok(None) };
         link.counters.get(|| Ok(known)).map(Some)
+    }
+
+    /// As [`get_cached`](Self::get_cached), with a [stamp](crate::FerrumDB::stamps) by which the document can be kept elsewhere.
+    ///
+    /// # Errors
+    /// [`Closed`](crate::ErrorKind::Closed).
+    pub fn get_stamped(&self, stamps: &Stamps, key: impl AsRef<str>) -> Result<Option<Stamped>> {
+        let Inner { link, reader, .. } = &**self.db;
+        link.check_readable().map_err(|error| self.counted(error))?;
+        let (id, collections) = self.id_as_of();
+        let Some(found) = reader.get_stamped(stamps, collections, id, key.as_ref()) else { return Ok(None) };
+        let Stamped { document, stamp } = found;
+        let counted: Result<_> = link.counters.get(|| Ok(document));
+        Ok(Some(Stamped { document: counted?, stamp }))
     }
 
     /// The document under `key` as a value of type `T`, straight from its text.

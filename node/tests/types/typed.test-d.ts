@@ -25,6 +25,12 @@ async function main() {
   expectType<string | undefined>(await db.getRaw("user:1"));
   expectType<{ value: User; version: number } | undefined>(await db.getWithVersion("user:1"));
   expectAssignable<string[]>(await db.find("role", "admin"));
+  expectAssignable<string[]>(await db.find("due", new Date()));
+  expectAssignable<string[]>(await db.find("price", new Decimal("9.90")));
+  expectAssignable<string[]>(await db.find("place", { at: new Date(), tags: [Buffer.from("a")] }));
+  expectAssignable<string[]>(await db.findRange("due", { gte: new Date(0), lt: new Date() }));
+  expectError(db.find("role", undefined));
+  expectError(db.find("role", () => 1));
   for await (const [key, value] of db.entries({ prefix: "user:", limit: 10 })) {
     expectAssignable<string>(key);
     expectType<User | number>(value);
