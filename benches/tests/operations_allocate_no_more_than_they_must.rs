@@ -18,8 +18,8 @@ const BATCH: usize = 100;
 /// What else goes on in the process, a sync mark for one, can only add: the least of some rounds is the operation's own.
 const ROUNDS: usize = 5;
 
-/// What is read from the file: the text, what a document's clones share, and its place in the cache.
-const COLD_GET: f64 = 2.0;
+/// What is read from the file: the document, whose text stands with what its clones share.
+const COLD_GET: f64 = 1.0;
 /// Five on both threads together, and now and then the growth of what is kept.
 const SET: f64 = 5.5;
 /// For each set of a hundred: its document, and its share of what the transaction takes.

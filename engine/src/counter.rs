@@ -132,7 +132,7 @@ mod tests {
     use crate::key::Sequence;
 
     fn sum(text: Option<&str>, field: Option<&str>, by: i64) -> Result<(String, i64)> {
-        let document = text.map(|text| Document::new(text.into(), Sequence(1)));
+        let document = text.map(|text| Document::new(text, Sequence(1)));
         let path = field.map(|field| FieldPath::parse(field).expect("it is short"));
         let sum = EncodedDocument::with_sum(document.as_ref(), path.as_ref(), by, &Limits::default());
         sum.map(|(document, sum)| (document.as_str().to_owned(), sum))

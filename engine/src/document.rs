@@ -1,11 +1,12 @@
 //! Owns a document as it is kept: compact JSON text, parsed at most once. Never changes a stored document.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use triomphe::{Arc, HeaderSlice};
 
 use crate::error::{Error, Result};
 use crate::json;
@@ -17,35 +18,35 @@ use crate::options::Limits;
 /// A clone shares the text and its parsed form. The text is compact; every integer from `i64::MIN` to `u64::MAX`
 /// and every finite float in it is spelled as it was given, and keys stand in the order in which they were given.
 #[derive(Clone)]
-pub struct Document(Arc<Shared>);
+pub struct Document(Arc<HeaderSlice<Header, str>>);
 
-struct Shared {
-    json: Box<str>,
+/// What stands before the text: in one allocation with it, and short, so that a read waits for memory once.
+struct Header {
     version: Sequence,
-    parsed: OnceLock<Value>,
+    parsed: OnceLock<Box<Value>>,
 }
 
 impl Document {
-    pub(crate) fn new(json: Box<str>, version: Sequence) -> Self {
-        Self(Arc::new(Shared { json, version, parsed: OnceLock::new() }))
+    pub(crate) fn new(json: &str, version: Sequence) -> Self {
+        Self(Arc::from_header_and_str(Header { version, parsed: OnceLock::new() }, json))
     }
 
     /// The JSON text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0.json
+        &self.0.slice
     }
 
     /// The JSON text as bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        self.0.json.as_bytes()
+        self.0.slice.as_bytes()
     }
 
     /// The number of the commit that wrote this document.
     #[must_use]
     pub fn version(&self) -> Sequence {
-        self.0.version
+        self.0.header.version
     }
 
     /// The parsed document. The first call parses, later calls on this document or a clone of it do not.
@@ -54,7 +55,7 @@ impl Document {
     /// No writer does; [`Self::to`] tells it by an error, and a verification finds it.
     #[must_use]
     pub fn value(&self) -> &Value {
-        self.0.parsed.get_or_init(|| json::parse(&self.0.json))
+        self.0.header.parsed.get_or_init(|| Box::new(json::parse(self.as_str())))
     }
 
     /// The document as a value of type `T`, straight from the text.
@@ -64,14 +65,14 @@ impl Document {
     /// # Errors
     /// [`Error::TypeMismatch`] when the document does not have that shape.
     pub fn to<T: DeserializeOwned>(&self) -> Result<T> {
-        json::parse_as(&self.0.json).map_err(|error| Error::TypeMismatch { reason: error.to_string() })
+        json::parse_as(self.as_str()).map_err(|error| Error::TypeMismatch { reason: error.to_string() })
     }
 }
 
 impl PartialEq for Document {
     fn eq(&self, other: &Self) -> bool {
         // Texts may differ in the spelling of a number or the order of keys and still be equal as values.
-        self.0.json == other.0.json || self.value() == other.value()
+        self.as_str() == other.as_str() || self.value() == other.value()
     }
 }
 
@@ -83,13 +84,13 @@ impl PartialEq<Value> for Document {
 
 impl fmt::Debug for Document {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Document({}, version {})", self.0.json, self.0.version)
+        write!(formatter, "Document({}, version {})", self.as_str(), self.version())
     }
 }
 
 impl fmt::Display for Document {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0.json)
+        formatter.write_str(self.as_str())
     }
 }
 
@@ -136,7 +137,7 @@ impl EncodedDocument {
 
     /// The document as a transaction shows it that has not been committed: of version 0.
     pub(crate) fn uncommitted(&self) -> Document {
-        Document::new(self.0.clone(), Sequence::ZERO)
+        Document::new(self.as_str(), Sequence::ZERO)
     }
 
     /// The length in bytes.
@@ -162,13 +163,13 @@ mod tests {
     fn a_text_that_no_writer_has_stored_is_a_string_of_itself() {
         let deep = format!("{}1{}", "[".repeat(1_000_000), "]".repeat(1_000_000));
         for text in ["", "{\"a\":", "1 2", "[1,,2]", "NaN", "\u{feff}1", deep.as_str()] {
-            let document = Document::new(Box::from(text), Sequence(1));
+            let document = Document::new(text, Sequence(1));
             assert_eq!(document.value(), &Value::from(text));
             assert_eq!(document, document.clone());
             if text.len() < 100 {
                 assert!(matches!(document.to::<Value>(), Err(Error::TypeMismatch { .. })), "{text}");
             }
         }
-        assert_eq!(Document::new(Box::from("[1]"), Sequence(1)).value(), &serde_json::json!([1]));
+        assert_eq!(Document::new("[1]", Sequence(1)).value(), &serde_json::json!([1]));
     }
 }

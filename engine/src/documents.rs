@@ -54,7 +54,7 @@ impl Documents {
             reason: "it lies in a file that was closed",
         })?;
         let document = read_document(&*generation.file, &generation.keys, &expected, |text| {
-            Document::new(Box::from(text), entry.sequence)
+            Document::new(text, entry.sequence)
         })
         .map_err(|fault| shared.read_error(fault, expected.position))?;
         let expires_at = shared.expiry_times.get(entry);

@@ -303,7 +303,7 @@ impl Shared {
 
     /// Reads a document from its generation, verified, and keeps it in the cache.
     fn read(&self, key: &Hashed<'_>, entry: &Entry, generation: &Generation) -> Result<Document> {
-        let make = |text: &str| Document::new(Box::from(text), entry.sequence);
+        let make = |text: &str| Document::new(text, entry.sequence);
         let document = self.read_from(generation, key, entry, make)?;
         self.cache.insert(entry.id(), &document);
         Ok(document)

@@ -302,7 +302,7 @@ impl ChangeKind {
 /// The document in a record whose checksums are right. Nothing, if it is no text all the same.
 pub(crate) fn document(head: &Head, text: &[u8]) -> Option<Document> {
     let text = std::str::from_utf8(text).ok()?;
-    Some(Document::new(Box::from(text), head.sequence))
+    Some(Document::new(text, head.sequence))
 }
 
 impl Shared {
