@@ -94,6 +94,9 @@ impl Config {
     }
 
     /// The memory for documents that were read, in bytes. Default 256 MiB; 0 keeps none.
+    ///
+    /// A document counts for twice its text and more, for the parsed form that it may get. One that counts for more than 900 KiB
+    /// may never be kept, unless a 150th of the cache is larger.
     #[must_use]
     pub fn with_cache_bytes(mut self, bytes: u64) -> Self {
         self.cache_bytes = Some(bytes);

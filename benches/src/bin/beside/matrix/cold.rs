@@ -44,6 +44,8 @@ pub(crate) fn gets(settings: &Settings) -> Result<Vec<Row>> {
                 if side == 0 {
                     drop(black_box(db.get(&workload.keys[number])?.ok_or("a document is missing")?));
                 } else {
+                    // Both sides wait for the memory of the key that is drawn.
+                    black_box(workload.keys[number].as_bytes().first());
                     file.read_exact_at(&mut bytes, LOG_START + (number * record_bytes) as u64)?;
                     black_box(&bytes);
                 }
