@@ -9,6 +9,9 @@ const { Failed, rethrown } = require("./errors.js");
 const waiting = [];
 const free = [];
 
+/** What has come so far of long answers, by the numbers of their calls. */
+const parts = new Map();
+
 /** Which of the calls keep the loop alive, and how many are under way that do. */
 const held = [];
 let underWay = 0;
@@ -34,8 +37,9 @@ function takeAnswers() {
   const [calls, values] = taken;
   for (let at = 0; at < calls.length; at++) {
     const call = calls[at];
-    if (call > 0) answer(call - 1, values[at]);
-    else answer(-call - 1, new Failed(values[at]));
+    if (call < 0) answer(-call - 1, new Failed(values[at]));
+    else if (Number.isInteger(call)) answer(call - 1, whole(call - 1, values[at]));
+    else keepPart(call - 1.5, values[at]);
   }
   setImmediate(takeAnswers);
 }
@@ -79,6 +83,21 @@ function answer(call, value) {
   const resolve = waiting[call];
   release(call);
   resolve(value);
+}
+
+/** A long answer comes in parts, in as many turns. */
+function keepPart(call, values) {
+  const all = parts.get(call) ?? [];
+  for (const value of values) all.push(value);
+  parts.set(call, all);
+}
+
+function whole(call, values) {
+  if (parts.size === 0 || !parts.has(call)) return values;
+  keepPart(call, values);
+  const all = parts.get(call);
+  parts.delete(call);
+  return all;
 }
 
 function release(call) {

@@ -95,7 +95,7 @@ const reads = (Base) =>
         throw rethrown(error);
       }
       found ??= settled(await request((call) => this[NATIVE].getMany(call, texts)));
-      return found.map((text) => decoded(text, this[MANNER]));
+      return decodedAll(found, this[MANNER]);
     }
 
     async exists(key) {
@@ -195,12 +195,27 @@ const reads = (Base) =>
 
 const decoded = (text, manner) => (text === undefined ? undefined : values.decode(text, manner));
 
-/** Pairs of what comes in turn. */
-function pairs(flat, manner) {
+/** The values of many texts: some in this turn of the event loop, and some in each of the next. */
+async function decodedAll(texts, manner) {
   const found = [];
-  for (let at = 0; at < flat.length; at += 2) found.push([flat[at], values.decode(flat[at + 1], manner)]);
+  for (const text of texts) {
+    if (found.length > 0 && found.length % MANY === 0) await turn();
+    found.push(decoded(text, manner));
+  }
   return found;
 }
+
+/** Pairs of what comes in turn, as slowly. */
+async function pairs(flat, manner) {
+  const found = [];
+  for (let at = 0; at < flat.length; at += 2) {
+    if (found.length > 0 && found.length % MANY === 0) await turn();
+    found.push([flat[at], values.decode(flat[at + 1], manner)]);
+  }
+  return found;
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** What to search for. A string that is a quoted string of JSON stands for that one, unless it is to be taken as it is. */
 function sought(value, exact, manner) {
@@ -232,4 +247,4 @@ function fieldRange(given, manner) {
   };
 }
 
-module.exports = { reads, NATIVE, QUICK, MANNER, TEXTS, fieldRange, sought, pairs, decoded };
+module.exports = { reads, NATIVE, QUICK, MANNER, TEXTS, fieldRange, sought, pairs, decoded, decodedAll };

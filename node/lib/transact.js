@@ -4,7 +4,7 @@
 const { request } = require("./calls.js");
 const { FerrumDBError, invalid, rethrown, settled } = require("./errors.js");
 const { callback, flag, keyText, keyTexts, options, range, seconds, segments, whole } = require("./arguments.js");
-const { fieldRange, sought, pairs, decoded } = require("./reads.js");
+const { fieldRange, sought, pairs, decoded, decodedAll } = require("./reads.js");
 const values = require("./values.js");
 
 /** So often a transaction is run at most, unless it is said otherwise. */
@@ -64,7 +64,7 @@ class OpenTransaction {
   async getMany(keys) {
     const names = keyTexts(keys);
     const found = await this.#ask((native, call) => native.getMany(call, this.#name, names));
-    return found.map((text) => decoded(text, this.#manner));
+    return decodedAll(found, this.#manner);
   }
 
   async exists(key) {

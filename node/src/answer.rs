@@ -7,6 +7,7 @@
     Each of these is called by napi itself, with the environment that is current, and hands it on as it is"
 )]
 
+use std::iter::{Peekable, from_fn};
 use std::sync::Arc;
 
 use ferrumdb::{Document, Key, Sequence, Snapshot};
@@ -57,7 +58,23 @@ pub struct Delivery {
 const LONG_DIGITS: usize = 16;
 const SAFE_MAX: &[u8] = b"9007199254740991";
 
+/// What is longer takes more than one turn of the loop.
+const PART: usize = 1024;
+
+/// A long answer, some at a time.
+pub(crate) type Parts = Peekable<Box<dyn Iterator<Item = Answer> + Send>>;
+
 impl Answer {
+    /// The parts of a long answer, or the answer, if it is not long.
+    pub(crate) fn in_parts(self) -> Result<Parts, Self> {
+        match self {
+            Self::Documents(all) if all.len() > PART => Ok(parts(all, Self::Documents)),
+            Self::Keys(all) if all.len() > PART => Ok(parts(all, Self::Keys)),
+            Self::Entries(all) if all.len() > PART => Ok(parts(all, Self::Entries)),
+            short => Err(short),
+        }
+    }
+
     /// How many values it has, about, and one at least.
     pub(crate) fn values(&self) -> usize {
         let values = match self {
@@ -73,6 +90,12 @@ impl Answer {
 }
 
 impl Delivery {
+    /// Some of what a call comes to: more follows.
+    pub(crate) fn add_part(&mut self, call: u32, part: Answer) {
+        self.calls.push(f64::from(call) + 1.5);
+        self.outcomes.push(Ok(part));
+    }
+
     pub(crate) fn add(&mut self, call: u32, outcome: Result<Answer, Failure>) {
         // A failed one is told by its sign.
         let number = f64::from(call) + 1.0;
@@ -142,6 +165,15 @@ impl ToNapiValue for Delivery {
         parts.set(1, values)?;
         Ok(parts.raw())
     }
+}
+
+fn parts<T: Send + 'static>(all: Vec<T>, answer: fn(Vec<T>) -> Answer) -> Parts {
+    let mut all = all.into_iter();
+    let next = move || {
+        let part: Vec<T> = all.by_ref().take(PART).collect();
+        (!part.is_empty()).then(|| answer(part))
+    };
+    (Box::new(from_fn(next)) as Box<dyn Iterator<Item = Answer> + Send>).peekable()
 }
 
 /// Numbers, among which a text tells a failure.

@@ -14,7 +14,7 @@ use napi::Status;
 use napi::bindgen_prelude::Function;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 
-use crate::answer::{Answer, Delivery};
+use crate::answer::{Answer, Delivery, Parts};
 use crate::failure::{Failure, Result};
 use crate::pool;
 use crate::sets::Sets;
@@ -55,6 +55,8 @@ enum Ended {
     /// One of the waiting is to be looked at.
     Woken(u32),
     Answered(u32, Result<Answer>),
+    /// What is left of a long answer.
+    InParts(u32, Parts),
 }
 
 impl Completions {
@@ -119,9 +121,19 @@ impl Completions {
         let completions = Arc::clone(self);
         pool::run(move || {
             let outcome = catch_unwind(AssertUnwindSafe(|| work().map(then)));
-            let panicked = |_| Err(Failure::new(ErrorKind::Other, "a thread of the database panicked"));
-            completions.answer(call, outcome.unwrap_or_else(panicked));
+            completions.answer(call, outcome.unwrap_or_else(|_| Err(panicked())));
         });
+    }
+
+    /// Has steps taken that may wait for a disk, and for the writer in between: no thread waits with them.
+    pub(crate) fn steps(
+        self: &Arc<Self>,
+        call: u32,
+        steps: impl Future<Output = Result<Answer>> + Send + 'static,
+    ) {
+        let (completions, steps) = (Arc::clone(self), Mutex::new(Some(Box::pin(steps) as _)));
+        let taken = Arc::new(Steps { completions, call, steps });
+        pool::run(move || taken.take());
     }
 
     /// Answers a call, from any thread.
@@ -143,15 +155,34 @@ impl Completions {
                 None if values == 0 => return None,
                 None => break,
                 Some(Ended::Answered(call, outcome)) => (call, outcome),
+                Some(Ended::InParts(call, parts)) => {
+                    values += self.add_part(&mut delivery, call, parts);
+                    continue;
+                }
                 Some(Ended::Woken(call)) => match self.look_at(call) {
                     Poll::Ready(outcome) => (call, outcome),
                     Poll::Pending => continue,
                 },
             };
-            values += outcome.as_ref().map_or(1, Answer::values);
-            delivery.add(call, outcome);
+            values += match outcome.map(Answer::in_parts) {
+                Ok(Ok(parts)) => self.add_part(&mut delivery, call, parts),
+                Ok(Err(answer)) => add(&mut delivery, call, Ok(answer)),
+                Err(failure) => add(&mut delivery, call, Err(failure)),
+            };
         }
         Some(delivery)
+    }
+
+    /// Adds the next part of a long answer, and says how many values that has. What is left comes in the next turn.
+    fn add_part(&self, delivery: &mut Delivery, call: u32, mut parts: Parts) -> usize {
+        let part = parts.next().expect("one is left");
+        if parts.peek().is_none() {
+            return add(delivery, call, Ok(part));
+        }
+        let values = part.values();
+        delivery.add_part(call, part);
+        lock(&self.ready).ended.push_front(Ended::InParts(call, parts));
+        values
     }
 
     fn look_at(self: &Arc<Self>, call: u32) -> Poll<Result<Answer>> {
@@ -206,6 +237,37 @@ impl Waiting {
     }
 }
 
+/// Steps of one call that the pool's threads take, whenever the next one can be taken.
+struct Steps {
+    completions: Arc<Completions>,
+    call: u32,
+    /// Nothing when the last was taken.
+    steps: Mutex<Option<Pin<Box<dyn Future<Output = Result<Answer>> + Send>>>>,
+}
+
+impl Steps {
+    fn take(self: &Arc<Self>) {
+        let mut steps = lock(&self.steps);
+        let Some(next) = steps.as_mut() else { return };
+        let waker = Waker::from(Arc::clone(self));
+        let polled = catch_unwind(AssertUnwindSafe(|| next.as_mut().poll(&mut Context::from_waker(&waker))));
+        let outcome = match polled {
+            Ok(Poll::Pending) => return,
+            Ok(Poll::Ready(outcome)) => outcome,
+            Err(_) => Err(panicked()),
+        };
+        *steps = None;
+        drop(steps);
+        self.completions.answer(self.call, outcome);
+    }
+}
+
+impl task::Wake for Steps {
+    fn wake(self: Arc<Self>) {
+        pool::run(move || self.take());
+    }
+}
+
 /// Wakes the loop for one call.
 struct Wakes {
     completions: Arc<Completions>,
@@ -216,6 +278,16 @@ impl task::Wake for Wakes {
     fn wake(self: Arc<Self>) {
         self.completions.tell(Ended::Woken(self.call));
     }
+}
+
+fn panicked() -> Failure {
+    Failure::new(ErrorKind::Other, "a thread of the database panicked")
+}
+
+fn add(delivery: &mut Delivery, call: u32, outcome: Result<Answer>) -> usize {
+    let values = outcome.as_ref().map_or(1, Answer::values);
+    delivery.add(call, outcome);
+    values
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

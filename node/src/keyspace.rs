@@ -388,7 +388,7 @@ impl Keyspace {
     pub fn take(&self, call: u32, key: String) -> Result<(), Thrown> {
         // The document is read by whoever takes the answer, which may wait for a disk.
         let taking = self.live()?.get_and_delete(key);
-        self.completions().work(call, move || Ok(taking.wait()?), Answer::Document);
+        self.completions().steps(call, async move { Ok(Answer::Document(taking.await?)) });
         Ok(())
     }
 
@@ -402,13 +402,14 @@ impl Keyspace {
     ) -> Result<(), Thrown> {
         let collection = self.live()?.clone();
         let field = field.map(FieldPath::from_segments).transpose().map_err(Failure::from)?;
-        let add = move || {
-            Ok(match field {
-                Some(field) => collection.increment_field(key, field, by).wait()?,
-                None => collection.increment(key, by).wait()?,
-            })
+        let add = async move {
+            let sum = match field {
+                Some(field) => collection.increment_field(key, field, by).await?,
+                None => collection.increment(key, by).await?,
+            };
+            Ok(Answer::Text(sum.to_string()))
         };
-        self.completions().work(call, add, |sum| Answer::Text(sum.to_string()));
+        self.completions().steps(call, add);
         Ok(())
     }
 

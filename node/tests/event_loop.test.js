@@ -6,7 +6,8 @@ const { execFileSync, spawnSync } = require("node:child_process");
 const { readFileSync } = require("node:fs");
 const path = require("node:path");
 const { test } = require("node:test");
-const { database, folder } = require("./support.js");
+const { loop } = require("../lib/calls.js");
+const { database, folder, inMemory } = require("./support.js");
 
 /** How long each access to the file takes there. */
 const DISK_MILLIS = 100;
@@ -29,6 +30,59 @@ function onSlowDisk(place, program, options = {}) {
   assert.equal(status, 0, stderr);
   return { stdout, told: stderr };
 }
+
+test("a long answer takes several turns of the event loop", async (t) => {
+  const COUNT = 5_000;
+  const db = await inMemory(t);
+  const keys = Array.from({ length: COUNT }, (_, n) => `k${String(n).padStart(5, "0")}`);
+  await db.createIndex("even");
+  await Promise.all(keys.map((key, n) => db.set(key, { n, even: n % 2 === 0 })));
+  const longest = { values: 0 };
+  loop.take = function () {
+    const taken = Object.getPrototypeOf(loop).take.call(this);
+    for (const values of taken?.[1] ?? [])
+      if (Array.isArray(values)) longest.values = Math.max(longest.values, values.length);
+    return taken;
+  };
+  t.after(() => delete loop.take);
+  const evens = keys.filter((_, n) => n % 2 === 0);
+  const [all, many, found, documents] = await Promise.all([
+    db.keys(),
+    db.getMany(keys),
+    db.find("even", true),
+    db.findEntries("even", true),
+  ]);
+  assert.deepEqual(all.sort(), keys);
+  assert.deepEqual(
+    many.map(({ n }) => n),
+    keys.map((_, n) => n),
+  );
+  assert.deepEqual(found.sort(), evens);
+  assert.deepEqual(documents.map(([key]) => key).sort(), evens);
+  assert.ok(documents.every(([key, { n }]) => key === keys[n]));
+  assert.ok(longest.values > 0 && longest.values <= 2 * 1024, `${longest.values}`);
+});
+
+test("increments and takes are each done once, however many there are at once", async (t) => {
+  const db = await inMemory(t);
+  await db.set("n", 0);
+  const sums = await Promise.all(Array.from({ length: 100 }, () => db.increment("n")));
+  assert.deepEqual(
+    sums.sort((a, b) => a - b),
+    Array.from({ length: 100 }, (_, n) => n + 1),
+  );
+  const taken = await Promise.all(Array.from({ length: 10 }, () => db.take("n")));
+  assert.deepEqual(
+    taken.filter((value) => value !== undefined),
+    [100],
+  );
+  await assert.rejects(
+    db.increment("n", 1, { field: "a" }).then(() => db.increment("n")),
+    {
+      code: "FERRUMDB_TYPE_MISMATCH",
+    },
+  );
+});
 
 test("on a slow disk the event loop touches no file, and waits for nobody who does", async (t) => {
   const { told } = onSlowDisk(await folder(t), async () => {
