@@ -4,11 +4,13 @@
 // node scripts/pack.mjs TARGET BINARY FOLDER
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import platforms from "../lib/platforms.js";
 
 const { targets, packageOf } = platforms;
-const [target, binary, folder] = process.argv.slice(2);
+const [target, binary, given] = process.argv.slice(2);
+/** Where npm finds it, too, which runs elsewhere. */
+const folder = given && resolve(given);
 if (!(target in targets) || !binary || !folder) {
   console.error(
     `usage: node scripts/pack.mjs TARGET BINARY FOLDER, where TARGET is one of ${Object.keys(targets).join(", ")}`,
@@ -30,6 +32,8 @@ function pack(name, manifest, files) {
   const packed = execFileSync("npm", ["pack", "--json", "--pack-destination", folder], {
     cwd: place,
     encoding: "utf8",
+    // There it is a script of the shell.
+    shell: process.platform === "win32",
   });
   return join(folder, basename(JSON.parse(packed)[0].filename));
 }

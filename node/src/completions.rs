@@ -25,6 +25,9 @@ const VALUES_MAX: usize = 256;
 /// Calls `lib/` on the loop's thread, which takes what there is, turn by turn, until there is nothing more.
 type Wake = ThreadsafeFunction<(), (), (), Status, false, true>;
 
+/// An answer that comes later.
+type Coming = Pin<Box<dyn Future<Output = Result<Answer>> + Send>>;
+
 /// The calls of one event loop. `lib/` gives each a number, which is free again when it was answered.
 pub(crate) struct Completions {
     wake: Wake,
@@ -41,7 +44,7 @@ struct Waitings(Vec<Option<Waiting>>);
 enum Waiting {
     Sequence(Pending<Sequence>),
     Sets(Sets),
-    Other(Pin<Box<dyn Future<Output = Result<Answer>> + Send>>),
+    Other(Coming),
 }
 
 #[derive(Default)]
@@ -103,7 +106,7 @@ impl Completions {
         Pending<T>: Send,
     {
         let answer = async move { Ok(then(pending.await.map_err(Failure::from)?)) };
-        let mut answer: Pin<Box<dyn Future<Output = Result<Answer>> + Send>> = Box::pin(answer);
+        let mut answer: Coming = Box::pin(answer);
         match answer.as_mut().poll(&mut Context::from_waker(&self.waker(call))) {
             Poll::Ready(answer) => self.answer(call, Ok(answer?)),
             Poll::Pending => lock(&self.waiting).insert(call, Waiting::Other(answer)),
@@ -242,7 +245,7 @@ struct Steps {
     completions: Arc<Completions>,
     call: u32,
     /// Nothing when the last was taken.
-    steps: Mutex<Option<Pin<Box<dyn Future<Output = Result<Answer>> + Send>>>>,
+    steps: Mutex<Option<Coming>>,
 }
 
 impl Steps {
