@@ -58,16 +58,24 @@ fn fail_a_sync_beside_commits(random: &mut Random, ops: &mut Vec<Op>) {
 }
 
 /// A tail that an opening cuts off, on a disk that says that the cut is durable: what is written in its place has its length.
+/// Few power cuts leave just that, so there are several.
 fn bring_an_abandoned_tail_back(random: &mut Random, ops: &mut Vec<Op>) {
-    let number = 100 + random.below(25);
     let commit = |key, number| {
         let change = Change { key, document: Some(number) };
         Op::Commit { group: vec![vec![change]], synced: false }
     };
-    let keys = [random.below(4) as usize, random.below(4) as usize];
-    ops.extend([Op::Sync, commit(keys[0], number), commit(keys[1], number)]);
-    ops.extend([Op::PowerCut(random.below(1 << 32)), lie(random), Op::Open, commit(keys[0], number + 32)]);
-    ops.extend([Op::PowerCut(random.below(1 << 32)), Op::Open]);
+    for _ in 0..3 {
+        let number = 100 + random.below(25);
+        let keys = [random.below(4) as usize, random.below(4) as usize];
+        ops.extend([Op::Sync, commit(keys[0], number), commit(keys[1], number)]);
+        ops.extend([
+            Op::PowerCut(random.below(1 << 32)),
+            lie(random),
+            Op::Open,
+            commit(keys[0], number + 32),
+        ]);
+        ops.extend([Op::PowerCut(random.below(1 << 32)), Op::Open]);
+    }
 }
 
 /// A compaction on a disk that says that the new file is durable.
@@ -114,11 +122,21 @@ fn save_tails_behind_one_commit(random: &mut Random, ops: &mut Vec<Op>) {
     for _ in 0..2 {
         ops.extend((0..4).map(|_| Op::Commit { group: vec![vec![change.clone()]], synced: false }));
         ops.push(Op::PowerCut(random.below(1 << 32)));
-        if random.once_in(2) {
-            ops.extend([fail_from_some_call_on(random), Op::Open]);
+        match random.below(4) {
+            0 | 1 => ops.extend([fail_from_some_call_on(random), Op::Open]),
+            2 => give_up_saving_twice(random, ops),
+            _ => {}
         }
         ops.push(Op::Open);
     }
+}
+
+/// An opening that gives up while it copies the tail, and one that has saved it and cannot make its name durable: the next one
+/// finds it, while what the first has written is still not synced.
+fn give_up_saving_twice(random: &mut Random, ops: &mut Vec<Op>) {
+    let damage = Damage::Partial(100 + 100 * random.below(3) as usize);
+    ops.extend([failed(SimOperation::Write, 1, damage), Op::Open]);
+    ops.extend([failed(SimOperation::SyncDirectory, 1, Damage::Error), Op::Open]);
 }
 
 /// Work that makes a file, and is given up in the middle without a chance to remove it.
