@@ -23,7 +23,7 @@ const END: &str = "<!-- end -->";
 /// The page with all its parts made anew.
 ///
 /// # Errors
-/// `InvalidData` for a part that has no end or no results; what the system reports.
+/// `InvalidData` for a part that has no end or is none; what the system reports.
 pub fn made(page: &str, results: &Path) -> io::Result<String> {
     let (mut made, mut rest) = (String::new(), page);
     while let Some(begin) = rest.find(BEGIN) {
@@ -78,14 +78,28 @@ const PLOTTED: [(&str, &str, &str); 4] = [
     ("ycsb", "YCSB A", "ycsb-a.svg"),
 ];
 
-/// `NAME` for a table with a column for each store, `NAME bars` for one with a line for each bar, `NAME series`, `NAME tails`, and
-/// `bars` for all bars of all results.
+/// `NAME` for a table with a column for each store, `NAME rows` for one with a line for each comparison, `NAME series`,
+/// `NAME tails`, and `bars` for all bars of all results. Several names, with commas between them, make one table of their lines. Below a table come its
+/// plots.
 fn body(part: &str, folder: &Path) -> io::Result<String> {
     if part == "bars" {
         return all_bars(folder);
     }
     let (name, form) = part.split_once(' ').unwrap_or((part, ""));
-    let results = Results::read(folder, name)?;
+    let mut results = Results::default();
+    let mut origins: Vec<String> = Vec::new();
+    for name in name.split(',') {
+        let Some(Results { machine, build, lines, series }) = kept(folder, name)? else { continue };
+        results.lines.extend(lines);
+        results.series = results.series.or(series);
+        let origin = format!("{machine}; {build}");
+        if !origins.contains(&origin) {
+            origins.push(origin);
+        }
+    }
+    if origins.is_empty() {
+        return Ok("Not measured yet.\n".to_owned());
+    }
     let table = match form {
         "" => by_store(&results.lines),
         "rows" => rows(&results.lines),
@@ -93,7 +107,11 @@ fn body(part: &str, folder: &Path) -> io::Result<String> {
         "series" => series(&results)?,
         _ => return Err(wrong(&format!("`{part}` is no part"))),
     };
-    Ok(format!("{}\nMeasured on {}; {}.\n", table.text(), results.machine, results.build))
+    let mut shown = String::new();
+    for (_, workload, file) in PLOTTED.iter().filter(|(of, ..)| *of == name) {
+        shown += &format!("\n![{workload}](performance/{file})\n");
+    }
+    Ok(format!("{}\nMeasured on {}.\n{shown}", table.text(), origins.join(", and on ")))
 }
 
 fn rows<'l>(lines: impl IntoIterator<Item = &'l Line>) -> Table {
@@ -229,6 +247,33 @@ mod tests {
         assert!(made.ends_with("1 of 2 are reached.\n<!-- end -->\nafter\n"), "{made}");
         assert!(made.contains("| get      |            | 300 k/s  | 100 k/s | 250 k/s |"), "{made}");
         assert!(made.contains("between") && !made.contains("old"));
+        assert!(made.contains("Measured on a machine; a build.\n"), "{made}");
         assert_eq!(super::made(&made, folder.path()).unwrap(), made);
+    }
+
+    #[test]
+    fn several_results_make_one_table() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, theirs) in [("gets", 4.0), ("sets", 8.0)] {
+            let figure = |median| Figure { median, rounds: vec![median], quantiles: None, note: None };
+            let line = Line {
+                workload: name.to_owned(),
+                durability: String::new(),
+                unit: Unit::Rate,
+                ours: figure(4.0),
+                peer: "peer".to_owned(),
+                theirs: figure(theirs),
+                bar: None,
+            };
+            let (machine, build) = ("a machine".to_owned(), "a build".to_owned());
+            Results { machine, build, lines: vec![line], series: None }.keep(folder.path(), name).unwrap();
+        }
+        let page = "<!-- made: sets,gets,never rows -->\n<!-- end -->\n<!-- made: never -->\n<!-- end -->\n";
+        let made = made(page, folder.path()).unwrap();
+        assert!(made.ends_with("<!-- made: never -->\nNot measured yet.\n<!-- end -->\n"), "{made}");
+        let ratios: Vec<&str> =
+            made.lines().filter_map(|line| line.split('|').nth(8)).map(str::trim).collect();
+        assert_eq!(ratios, ["ratio", "-------", "0.50", "1.00"]);
+        assert_eq!(made.matches("Measured on a machine; a build.").count(), 1);
     }
 }

@@ -99,19 +99,21 @@ fn run(arguments: &Arguments) -> Result<()> {
         println!("{}", line.cells().join(" | "));
     }
     keep(results)?;
-    let mut points = Vec::new();
     for documents in sizes {
         eprintln!("{documents} documents ...");
         let path = folder.path().join(format!("{documents}.db"));
         let figures = of_one_size(&path, documents)?;
         std::fs::remove_file(&path)?;
         let find = |name: &str| figures.iter().find(|(known, _)| known == name).map(|(_, figure)| *figure);
-        points.push((documents as f64, COLUMNS.iter().map(|(name, _)| find(name)).collect()));
+        let point = (documents as f64, COLUMNS.iter().map(|(name, _)| find(name)).collect());
+        let columns = COLUMNS.map(|(name, unit)| (name.to_owned(), unit)).to_vec();
+        let series = Series { along: "documents".to_owned(), columns, points: vec![point] };
+        print(&series);
+        let (machine, build) = (machine.clone(), build.clone());
+        // Each size as soon as it is there: the largest takes the longest.
+        keep(Results { machine, build, lines: Vec::new(), series: Some(series) })?;
     }
-    let columns = COLUMNS.map(|(name, unit)| (name.to_owned(), unit)).to_vec();
-    let series = Series { along: "documents".to_owned(), columns, points };
-    print(&series);
-    Ok(keep(Results { machine, build, lines: Vec::new(), series: Some(series) })?)
+    Ok(())
 }
 
 fn of_one_size(path: &Path, documents: usize) -> Result<Figures> {

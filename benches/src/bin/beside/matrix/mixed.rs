@@ -9,9 +9,9 @@ use ferrumdb_benches::measure::Latencies;
 use ferrumdb_benches::workload::{Numbers, Workload};
 
 use super::reads::{found, warm};
-use super::{Done, Race, opening};
+use super::{Done, Race, Turns, opening};
 use crate::rows::{Row, Side, Unit};
-use crate::stores::{Durability, FERRUM, LMDB, Store, check, fill, open_all};
+use crate::stores::{Durability, FERRUM, LMDB, Store, check, check_one_of, fill, open_all};
 use crate::writes::order;
 use crate::{Result, Settings};
 
@@ -28,11 +28,13 @@ pub(crate) fn reads_and_writes(settings: &Settings) -> Result<Vec<Row>> {
         check(&**store, &versions[0])?;
         warm(&**store, &versions[0], false)?;
     }
+    let turns = Turns::of(&stores, settings.documents);
     let (mut reads, mut writes, mut tail) = (Race::new(), Race::new(), Side::default());
     for round in 0..settings.rounds {
         let mut written = Vec::new();
         reads.round(&stores, round, |store| {
-            let (took, read, wrote) = both(store, &versions, settings.run_for, round as u64)?;
+            let turns = Turns::find(&turns, store)?;
+            let (took, read, wrote) = both(store, (&versions, turns), settings.run_for, round as u64)?;
             if store.name() == FERRUM {
                 tail.figure(read.1.quantile(0.999).as_secs_f64());
             }
@@ -44,6 +46,9 @@ pub(crate) fn reads_and_writes(settings: &Settings) -> Result<Vec<Row>> {
             side.rate(done, took);
             side.latencies(&latencies);
         }
+    }
+    for store in &stores {
+        check_one_of(&**store, &[&versions[0], &versions[1]])?;
     }
     drop(stores);
     std::fs::remove_dir_all(&opening.folder)?;
@@ -65,7 +70,7 @@ pub(crate) fn reads_and_writes(settings: &Settings) -> Result<Vec<Row>> {
 /// Reads in this thread and writes in another, until the time is over.
 fn both(
     store: &dyn Store,
-    versions: &[Workload; 2],
+    (versions, turns): (&[Workload; 2], &Turns),
     run_for: Duration,
     seed: u64,
 ) -> Result<(Duration, Done, Done)> {
@@ -77,7 +82,7 @@ fn both(
             let (mut numbers, mut done) = (Numbers::new(seed ^ 0xF0), 0);
             while !is_over.load(Ordering::Relaxed) {
                 let number = numbers.below(versions[0].len());
-                let version = &versions[1 - done % 2];
+                let version = &versions[turns.next(number)];
                 latencies.time(|| session.set(&version.keys[number], &version.documents[number]))?;
                 done += 1;
             }

@@ -9,6 +9,7 @@ pub(crate) mod writes;
 pub(crate) mod ycsb;
 
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,9 +31,36 @@ pub(crate) type Done = (usize, Latencies);
 fn opening(settings: &Settings, name: &str, durability: Durability) -> Result<(Vec<Kind>, Opening)> {
     let folder = settings.folder.path().join(name);
     std::fs::create_dir(&folder)?;
-    let takes_part = |kind: &&Kind| kind.0 != EXISTING || settings.documents <= EXISTING_DOCUMENTS_MAX;
+    let takes_part = |(name, _): &&Kind| {
+        settings.wants_store(name) && (*name != EXISTING || settings.documents <= EXISTING_DOCUMENTS_MAX)
+    };
     let kinds = ALL.iter().filter(takes_part).copied().collect();
     Ok((kinds, Opening { folder, durability, cache_bytes: settings.cache_bytes }))
+}
+
+/// Which of two versions of a document is written next: always the one that the store has not got, since some stores write nothing
+/// when they are given what they have.
+struct Turns(Vec<AtomicBool>);
+
+impl Turns {
+    /// For each of these stores, which hold the first version of so many documents.
+    fn of(stores: &[Box<dyn Store>], documents: usize) -> Vec<(&'static str, Self)> {
+        stores.iter().map(|store| (store.name(), Self::new(documents))).collect()
+    }
+
+    fn new(documents: usize) -> Self {
+        Self((0..documents).map(|_| AtomicBool::new(false)).collect())
+    }
+
+    /// Those of one store.
+    fn find<'t>(turns: &'t [(&'static str, Self)], store: &dyn Store) -> Result<&'t Self> {
+        let found = turns.iter().find(|(name, _)| *name == store.name());
+        Ok(found.map(|(_, turns)| turns).ok_or("nothing was loaded")?)
+    }
+
+    fn next(&self, number: usize) -> usize {
+        usize::from(!self.0[number].fetch_xor(true, Ordering::Relaxed))
+    }
 }
 
 /// One workload: a figure of each round for each store.

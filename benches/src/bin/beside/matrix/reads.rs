@@ -8,9 +8,11 @@ use ferrumdb_benches::zipf::Zipf;
 
 use super::{Race, SAMPLED, in_threads, opening, repeat};
 use crate::rows::{Row, Unit};
-use crate::stores::{Durability, FLOOR, LMDB, Store, check, fill, open_all};
+use crate::stores::{Durability, EXISTING, FLOOR, LMDB, Store, check, fill, open_all};
 use crate::writes::order;
 use crate::{Result, Settings};
+
+pub(crate) const NAME: &str = "raw";
 
 /// How many numbers are drawn for a thread; then they come again.
 const DRAWN: usize = 1 << 20;
@@ -28,6 +30,10 @@ pub(crate) fn gets(settings: &Settings) -> Result<Vec<Row>> {
     }
     let mut rows = Vec::new();
     for (distribution, threads) in SETTINGS {
+        let name = format!("get, {} documents, {distribution}, {threads} thread(s)", workload.len());
+        if !settings.wants(&name) {
+            continue;
+        }
         let drawn: Vec<Vec<u32>> =
             (0..threads).map(|thread| drawn(distribution, workload.len(), thread)).collect();
         let mut race = Race::new();
@@ -43,8 +49,8 @@ pub(crate) fn gets(settings: &Settings) -> Result<Vec<Row>> {
                 })
             })?;
         }
-        let name = format!("get, {} documents, {distribution}, {threads} thread(s)", workload.len());
         rows.extend(race.rows(&name, "", Unit::Rate, &[(LMDB, 1.5), (FLOOR, 0.4)]));
+        settings.keep(NAME, &rows)?;
     }
     rows.extend(values(settings, &stores, &workload)?);
     drop(stores);
@@ -54,6 +60,10 @@ pub(crate) fn gets(settings: &Settings) -> Result<Vec<Row>> {
 
 /// The value of a document, ready to be looked at.
 fn values(settings: &Settings, stores: &[Box<dyn Store>], workload: &Workload) -> Result<Vec<Row>> {
+    let name = format!("get and its value, {} documents, uniform, 1 thread(s)", workload.len());
+    if !settings.wants(&name) {
+        return Ok(Vec::new());
+    }
     let drawn = drawn("uniform", workload.len(), 0);
     let mut race = Race::new();
     for store in stores {
@@ -71,7 +81,6 @@ fn values(settings: &Settings, stores: &[Box<dyn Store>], workload: &Workload) -
             })
         })?;
     }
-    let name = format!("get and its value, {} documents, uniform, 1 thread(s)", workload.len());
     Ok(race.rows(&name, "", Unit::Rate, &[(LMDB, 5.0)]))
 }
 
@@ -85,8 +94,11 @@ fn drawn(distribution: &str, documents: usize, thread: usize) -> Vec<u32> {
     (0..DRAWN).map(draw).collect()
 }
 
-/// Reads every document twice, since a cache may keep one only when it is asked for again.
+/// Reads every document twice, since a cache may keep one only when it is asked for again. The registry's package has no cache.
 pub(super) fn warm(store: &dyn Store, workload: &Workload, as_values: bool) -> Result<()> {
+    if store.name() == EXISTING {
+        return Ok(());
+    }
     let mut session = store.session()?;
     for key in workload.keys.iter().chain(&workload.keys) {
         found(match as_values {

@@ -9,11 +9,13 @@ use ferrumdb_benches::workload::{Numbers, Workload};
 use ferrumdb_benches::zipf::Zipf;
 
 use super::reads::{found, warm};
-use super::{Done, Race, in_threads, opening, repeat};
+use super::{Done, Race, Turns, in_threads, opening, repeat};
 use crate::rows::{Row, Unit};
 use crate::stores::{Durability, EXISTING, FLOOR, Session, Store, check, check_scan, fill, open_all};
 use crate::writes::order;
 use crate::{Result, Settings};
+
+pub(crate) const NAME: &str = "ycsb";
 
 const THREADS: usize = 2;
 /// The longest scan; the lengths are uniform from one on.
@@ -53,6 +55,7 @@ struct Given<'w> {
     versions: &'w [Workload; 2],
     /// Documents below this number are there, or are being inserted.
     there: AtomicUsize,
+    turns: Turns,
     zipf: &'w Zipf,
 }
 
@@ -76,11 +79,20 @@ pub(crate) fn workloads(settings: &Settings) -> Result<Vec<Row>> {
         warm(&**store, &first, false)?;
         given.push((
             store.name(),
-            Given { versions: &versions, there: AtomicUsize::new(loaded), zipf: &zipf },
+            Given {
+                versions: &versions,
+                there: AtomicUsize::new(loaded),
+                turns: Turns::new(2 * loaded),
+                zipf: &zipf,
+            },
         ));
     }
     let mut rows = Vec::new();
     for mix in &MIXES {
+        let name = format!("YCSB {}, {loaded} documents, {THREADS} threads", mix.name);
+        if !settings.wants(&name) {
+            continue;
+        }
         let takes_part = |store: &dyn Store| mix.scans == 0 || has_an_order(store);
         if mix.scans > 0 {
             for store in stores.iter().filter(|store| takes_part(&***store)) {
@@ -102,8 +114,8 @@ pub(crate) fn workloads(settings: &Settings) -> Result<Vec<Row>> {
             })?;
         }
         race.sides.retain(|(name, _)| mix.scans == 0 || (*name != EXISTING && *name != FLOOR));
-        let name = format!("YCSB {}, {loaded} documents, {THREADS} threads", mix.name);
         rows.extend(race.rows(&name, Durability::NoSync.name(), Unit::Rate, &[]));
+        settings.keep(NAME, &rows)?;
     }
     drop(stores);
     std::fs::remove_dir_all(&opening.folder)?;
@@ -134,7 +146,7 @@ fn mixed(
     seed: u64,
 ) -> Result<Done> {
     let mut numbers = Numbers::new(seed);
-    let [first, second] = given.versions;
+    let first = &given.versions[0];
     repeat(run_for, 1, |_| {
         let there = given.there.load(Ordering::Relaxed).min(first.len());
         let number = match mix.favours_the_latest {
@@ -142,7 +154,10 @@ fn mixed(
             true => there - THREADS - given.zipf.rank(&mut numbers).min(there - THREADS),
             false => given.zipf.scattered(&mut numbers),
         };
-        let (key, document) = (&first.keys[number], &second.documents[number]);
+        let key = &first.keys[number];
+        let update = |session: &mut dyn Session| {
+            session.set(key, &given.versions[given.turns.next(number)].documents[number])
+        };
         let mut see = |text: &[u8]| {
             black_box(text);
         };
@@ -150,7 +165,7 @@ fn mixed(
         if drawn < mix.reads {
             found(session.get(key, &mut see)?)
         } else if drawn < mix.reads + mix.updates {
-            session.set(key, document)
+            update(session)
         } else if drawn < mix.reads + mix.updates + mix.inserts {
             let new = given.there.fetch_add(1, Ordering::Relaxed) % first.len();
             session.set(&first.keys[new], &first.documents[new])
@@ -158,7 +173,7 @@ fn mixed(
             found(session.scan(key, 1 + numbers.below(SCANNED_MAX), &mut see)? > 0)
         } else {
             found(session.get(key, &mut see)?)?;
-            session.set(key, document)
+            update(session)
         }
     })
 }

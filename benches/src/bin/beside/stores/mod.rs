@@ -141,17 +141,24 @@ pub(crate) fn fill(store: &dyn Store, workload: &Workload, order: &[usize]) -> R
 
 /// Compares a thousand documents in both forms, and a scan, with what a store was given.
 pub(crate) fn check(store: &dyn Store, workload: &Workload) -> Result<()> {
+    check_one_of(store, &[workload])
+}
+
+/// The same of a store that holds each document in one of these versions.
+pub(crate) fn check_one_of(store: &dyn Store, versions: &[&Workload]) -> Result<()> {
     let wrong = |what: &str| format!("{} {what}", store.name());
     let (mut session, mut numbers) = (store.session()?, Numbers::new(3));
-    for _ in 0..1_000.min(workload.len()) {
-        let number = numbers.below(workload.len());
-        let (key, document) = (&workload.keys[number], &workload.documents[number]);
+    let count = versions[0].len();
+    for _ in 0..1_000.min(count) {
+        let number = numbers.below(count);
+        let key = &versions[0].keys[number];
+        let is_given = |found: &Value| versions.iter().any(|version| version.documents[number] == *found);
         let mut is_right = false;
         session.get(key, &mut |text| {
-            is_right = serde_json::from_slice::<Value>(text).is_ok_and(|found| found == *document);
+            is_right = serde_json::from_slice::<Value>(text).is_ok_and(|found| is_given(&found));
         })?;
         let mut is_right_when_parsed = false;
-        session.parsed(key, &mut |found| is_right_when_parsed = found == document)?;
+        session.parsed(key, &mut |found| is_right_when_parsed = is_given(found))?;
         if !is_right || !is_right_when_parsed {
             return Err(wrong(&format!("holds another document under {key}")).into());
         }
