@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::plot;
 use crate::report::Table;
-use crate::results::{COLUMNS, Line, Results, Unit};
+use crate::results::{COLUMNS, Line, Results, Series, Unit};
 
 /// The page, its plots, and the results, from the folder of this crate.
 pub const PAGE: &str = "../docs/performance.md";
@@ -44,20 +44,19 @@ pub fn made(page: &str, results: &Path) -> io::Result<String> {
 /// What the system reports.
 pub fn plots(results: &Path) -> io::Result<BTreeMap<String, String>> {
     let mut plots = BTreeMap::new();
-    for (name, title) in [("growth", "Growth"), ("soak", "Overwrites without end")] {
+    for name in SERIES.map(|(name, _)| name) {
         let Some(series) = kept(results, name)?.and_then(|kept| kept.series) else { continue };
-        for (unit, what) in [(Unit::Rate, "rates"), (Unit::Seconds, "times"), (Unit::Bytes, "memory")] {
-            if series.columns.iter().any(|(_, of)| *of == unit) {
-                let svg = plot::lines(&format!("{title}: {what}"), &series, unit, name == "growth");
-                plots.insert(format!("{name}-{what}.svg"), svg);
-            }
+        for (file, title, unit) in plots_of(name, &series) {
+            plots.insert(file, plot::lines(&title, &series, unit, name == "growth"));
         }
     }
     for (name, workload, file) in PLOTTED {
         let Some(kept) = kept(results, name)? else { continue };
         let lines: Vec<&Line> =
             kept.lines.iter().filter(|line| line.workload.starts_with(workload)).collect();
-        plots.insert(file.to_owned(), plot::bars(workload, &lines));
+        if !lines.is_empty() {
+            plots.insert(file.to_owned(), plot::bars(workload, &lines));
+        }
     }
     Ok(plots)
 }
@@ -77,6 +76,18 @@ const PLOTTED: [(&str, &str, &str); 4] = [
     ("synced", "set, 64 thread(s)", "synced.svg"),
     ("ycsb", "YCSB A", "ycsb-a.svg"),
 ];
+
+/// Results with a series, and what their plots are called.
+const SERIES: [(&str, &str); 2] = [("growth", "Growth"), ("soak", "Overwrites without end")];
+
+/// The plots of a series: their files, titles and units.
+fn plots_of(name: &str, series: &Series) -> Vec<(String, String, Unit)> {
+    let Some((_, title)) = SERIES.iter().find(|(known, _)| *known == name) else { return Vec::new() };
+    let kinds = [(Unit::Rate, "rates"), (Unit::Seconds, "times"), (Unit::Bytes, "memory")];
+    let has = |unit: Unit| series.columns.iter().any(|(_, of)| *of == unit);
+    let of_kind = |(unit, what)| (format!("{name}-{what}.svg"), format!("{title}: {what}"), unit);
+    kinds.into_iter().filter(|(unit, _)| has(*unit)).map(of_kind).collect()
+}
 
 /// `NAME` for a table with a column for each store, `NAME rows` for one with a line for each comparison, `NAME series`,
 /// `NAME tails`, and `bars` for all bars of all results. Several names, with commas between them, make one table of their lines. Below a table come its
@@ -107,10 +118,16 @@ fn body(part: &str, folder: &Path) -> io::Result<String> {
         "series" => series(&results)?,
         _ => return Err(wrong(&format!("`{part}` is no part"))),
     };
-    let mut shown = String::new();
-    for (_, workload, file) in PLOTTED.iter().filter(|(of, ..)| *of == name) {
-        shown += &format!("\n![{workload}](performance/{file})\n");
-    }
+    let series = results.series.iter().filter(|_| form == "series").flat_map(|series| plots_of(name, series));
+    let of_series = series.map(|(file, title, _)| (title, file));
+    let is_there = |workload: &str| results.lines.iter().any(|line| line.workload.starts_with(workload));
+    let plotted =
+        PLOTTED.iter().filter(|(of, workload, _)| *of == name && form.is_empty() && is_there(workload));
+    let of_lines = plotted.map(|(_, workload, file)| ((*workload).to_owned(), (*file).to_owned()));
+    let shown: String = of_series
+        .chain(of_lines)
+        .map(|(title, file)| format!("\n![{title}](performance/{file})\n"))
+        .collect();
     Ok(format!("{}\nMeasured on {}.\n{shown}", table.text(), origins.join(", and on ")))
 }
 
