@@ -287,7 +287,7 @@ export interface OpenOptions extends ValueOptions {
   /** Follows what another process writes there, and writes nothing. */
   readOnly?: boolean;
   /**
-   * The memory for values that were read. Default 256 MiB; 0 keeps none. A sixteenth as much more is kept in texts by each thread
+   * The memory for values that were read. Default 256 MiB; 0 keeps none. A thirty-second as much more is kept in texts by each thread
    * that opens the database.
    */
   cacheBytes?: number;

@@ -7,10 +7,10 @@ const LONGEST = 1 << 14;
 /** What a text takes besides its characters, and its key's, about. */
 const OVERHEAD = 64;
 /** The share of the database's own cache that is kept here, and how large that is if nobody says. */
-const SHARE = 16;
+const SHARE = 32;
 const CACHE_BYTES = 256 << 20;
-/** Where more is kept than is asked for again, so many times as much is let pass. */
-const PATIENCE = 8;
+/** When there is no room left, so many times as many texts as were kept are let pass; then all make room for others. */
+const PATIENCE = 16;
 /** V8 makes shorter strings copies of what they were cut from; a longer one may hold all of that. */
 const CUT = 13;
 
@@ -31,7 +31,6 @@ class Keeping {
   #used = 0;
   #kept = 0;
   #toPass = 0;
-  #answeredBefore = 0;
   #all = new Set();
 
   constructor([numbers, found], cacheBytes = CACHE_BYTES) {
@@ -42,24 +41,25 @@ class Keeping {
     this.found = new Int32Array(found);
     /** How many reads were answered from here. */
     this.answered = 0;
-    this.#room = cacheBytes / SHARE / 2;
+    this.#room = cacheBytes / SHARE;
   }
 
-  /** Whether so many characters more may be kept by `texts`. What has not been asked for since there was room goes. */
+  /** Whether `texts` may keep so many characters more. A read that finds its text here costs nothing for the room's sake. */
   admit(texts, characters) {
-    if (this.#toPass > 0) {
-      this.#toPass--;
+    if (this.#toPass > 0 && --this.#toPass === 0) this.#empty();
+    if (this.#toPass > 0) return false;
+    if (this.#used + characters > this.#room) {
+      this.#toPass = PATIENCE * Math.max(this.#kept, 1);
       return false;
     }
     this.#kept++;
-    this.use(texts, characters);
+    this.#all.add(texts);
+    this.use(characters + OVERHEAD);
     return true;
   }
 
-  use(texts, characters) {
-    this.#all.add(texts);
-    this.#used += characters + OVERHEAD;
-    if (this.#used > this.#room) this.#turn();
+  use(characters) {
+    this.#used += characters;
   }
 
   /** No text is given from here on. */
@@ -67,11 +67,10 @@ class Keeping {
     this.numbers = CLOSED;
   }
 
-  #turn() {
-    if (this.answered - this.#answeredBefore < this.#kept) this.#toPass = PATIENCE * this.#kept;
-    this.#answeredBefore = this.answered;
+  #empty() {
+    for (const texts of this.#all) texts.empty();
+    this.#all.clear();
     this.#used = this.#kept = 0;
-    for (const texts of this.#all) if (!texts.turn()) this.#all.delete(texts);
   }
 }
 
@@ -79,8 +78,9 @@ class Keeping {
 class Texts {
   #keeping;
   #collections;
-  #young = new Map();
-  #old = new Map();
+  #kept = new Map();
+  /** What was found last, and is the document's no more. */
+  #stale;
 
   constructor(keeping) {
     this.#keeping = keeping;
@@ -91,39 +91,33 @@ class Texts {
     const { numbers, last } = this.#keeping;
     if (numbers[last] !== this.#collections) {
       this.#collections = numbers[last];
-      this.#young.clear();
-      this.#old.clear();
-      return undefined;
+      this.empty();
     }
-    const kept = this.#young.get(key) ?? this.#renewed(key);
-    if (kept === undefined || numbers[kept.place] !== kept.number) return undefined;
-    this.#keeping.answered++;
-    return kept.text;
+    const kept = this.#kept.get(key);
+    if (kept !== undefined && numbers[kept.place] === kept.number) {
+      this.#keeping.answered++;
+      return kept.text;
+    }
+    this.#stale = kept;
+    return undefined;
   }
 
-  /** Keeps what the binary has given just now for a key that was not found here. */
+  /** Keeps what the binary has given just now for the key that was not found here just before. */
   keep(key, text) {
     const [place, number] = this.#keeping.found;
     if (place < 0 || text.length > LONGEST) return;
-    if (!this.#keeping.admit(this, key.length + text.length)) return;
-    this.#young.set(key.length < CUT ? key : JSON.parse(JSON.stringify(key)), new Kept(text, place, number));
-  }
-
-  /** Lets go what was not asked for since the last time. Says whether anything is left. */
-  turn() {
-    this.#old = this.#young;
-    this.#young = new Map();
-    return this.#old.size > 0;
-  }
-
-  #renewed(key) {
-    const kept = this.#old.get(key);
-    if (kept !== undefined) {
-      this.#old.delete(key);
-      this.#young.set(key, kept);
-      this.#keeping.use(this, key.length + kept.text.length);
+    const stale = this.#stale;
+    if (stale !== undefined) {
+      this.#keeping.use(text.length - stale.text.length);
+      [stale.text, stale.place, stale.number] = [text, place, number];
+    } else if (this.#keeping.admit(this, key.length + text.length)) {
+      this.#kept.set(key.length < CUT ? key : JSON.parse(JSON.stringify(key)), new Kept(text, place, number));
     }
-    return kept;
+  }
+
+  empty() {
+    this.#kept.clear();
+    this.#stale = undefined;
   }
 }
 
