@@ -16,7 +16,7 @@ use crate::opening::LOCK_RETRY;
 use crate::pending::Pending;
 use crate::works::{WorkKind, Works};
 
-/// How far a [`verify`] or a [`repair`] is, to be looked at from another thread.
+/// How far a [`verify`] or a [`repair`] is, to be looked at from another thread, and what stops it.
 #[derive(Clone, Debug, Default)]
 pub struct Progress(Arc<Figures>);
 
@@ -51,7 +51,8 @@ impl Progress {
         self.0.of.store(of, Ordering::Relaxed);
     }
 
-    pub(crate) fn cancel(&self) {
+    /// Stops it soon, with [`Cancelled`](crate::ErrorKind::Cancelled): a repair leaves nothing of the new file then.
+    pub fn cancel(&self) {
         self.0.is_cancelled.store(true, Ordering::Relaxed);
     }
 
@@ -85,14 +86,16 @@ impl Progress {
 /// [`Locked`](crate::ErrorKind::Locked), [`NotADatabase`](crate::ErrorKind::NotADatabase),
 /// [`UnsupportedFormat`](crate::ErrorKind::UnsupportedFormat), [`KeyNeeded`](crate::ErrorKind::KeyNeeded),
 /// [`WrongKey`](crate::ErrorKind::WrongKey), [`NotEncrypted`](crate::ErrorKind::NotEncrypted), [`IsADirectory`](crate::ErrorKind::IsADirectory),
-/// [`Io`](crate::ErrorKind::Io). Damage is no error, but a finding.
+/// [`Io`](crate::ErrorKind::Io), [`Cancelled`](crate::ErrorKind::Cancelled) by [`Progress::cancel`]. Damage is no error, but a
+/// finding.
 pub fn verify(config: impl Into<Config>) -> Pending<VerifyReport> {
     let config = config.into();
     on_a_thread(config.path.clone(), move |reply| {
         when_unlocked(&config, reply, || {
             let verification =
                 Verification::of_file(&config.path, config.encryption.as_ref(), &*config.file_system)?;
-            steps(verification, &config.progress, || !reply.is_abandoned())
+            let is_wanted = || !reply.is_abandoned() && !config.progress.is_cancelled();
+            steps(verification, &config.progress, is_wanted)
         })
     })
 }
@@ -121,7 +124,10 @@ pub fn repair(config: impl Into<Config>, to: impl AsRef<Path>) -> Pending<Repair
     let (config, to) = (config.into(), to.as_ref().to_owned());
     on_a_thread(config.path.clone(), move |reply| {
         when_unlocked(&config, reply, || {
-            let mut note = |done, of| config.progress.note(done, of);
+            let mut note = |done, of| {
+                config.progress.note(done, of);
+                !config.progress.is_cancelled()
+            };
             let key = config.encryption.as_ref();
             engine::repair(&config.path, &to, key, &config.file_system, &mut note)
         })
@@ -174,6 +180,9 @@ fn when_unlocked<T>(
             Err(engine::Error::Locked { .. })
                 if start.elapsed() < config.lock_timeout && !reply.is_abandoned() =>
             {
+                if config.progress.is_cancelled() {
+                    return Err(engine::Error::Cancelled);
+                }
                 std::thread::sleep(LOCK_RETRY.min(config.lock_timeout));
             }
             outcome => return outcome,

@@ -66,6 +66,7 @@ mod expiry;
 mod export;
 mod follower_thread;
 mod fsync_policy;
+mod glance;
 mod group;
 mod hints;
 mod inbox;
@@ -110,6 +111,7 @@ pub use ferrumdb_engine::{
     SystemClock, Timestamp, UpTo, VerifyReport, Version, fs,
 };
 pub use fsync_policy::FsyncPolicy;
+pub use glance::Glance;
 pub use inspection::inspect;
 pub use lag::Lag;
 pub use metrics::{Distribution, Meter, Metrics};

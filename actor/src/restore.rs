@@ -1,5 +1,6 @@
 //! Owns the call that makes a database of backups. Never touches one that exists.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -91,20 +92,21 @@ impl Restore {
     /// [`Locked`](crate::ErrorKind::Locked) when one is open as a database; [`Io`](crate::ErrorKind::Io), and the
     /// kinds that say why a path cannot be opened. Nothing is left of the new file then.
     pub fn to(self, path: impl AsRef<Path>) -> Result<RestoreReport> {
-        self.to_with_progress(path, |_| ())
+        self.to_with_progress(path, |_| ControlFlow::Continue(()))
     }
 
-    /// The same, telling now and then how many bytes were read since it told last. Everything is read twice, and what
-    /// was written once more.
+    /// The same, telling now and then how many bytes were read since it told last, until it is told to break off. Everything
+    /// is read twice, and what was written once more.
     ///
     /// # Errors
-    /// As [`to`](Self::to).
+    /// As [`to`](Self::to); [`Cancelled`](crate::ErrorKind::Cancelled) when it was told to break off.
     pub fn to_with_progress(
         self,
         path: impl AsRef<Path>,
-        progress: impl FnMut(u64),
+        mut progress: impl FnMut(u64) -> ControlFlow<()>,
     ) -> Result<RestoreReport> {
         let start = Instant::now();
+        let progress = |bytes| progress(bytes).is_continue();
         let restored = self.restore.to(path.as_ref(), &SystemClock, &self.file_system, progress)?;
         let engine::Restored { sequence, time: Timestamp(time), bytes, records, .. } = restored;
         Ok(RestoreReport { sequence, time, bytes, records, took: start.elapsed() })

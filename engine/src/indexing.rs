@@ -153,7 +153,7 @@ impl Reader {
 }
 
 /// The definitions that a log has brought up so far.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Definitions(Vec<(CollectionId, IndexDefinition)>);
 
 impl Definitions {

@@ -298,7 +298,7 @@ fn a_restore_makes_of_each_golden_file_what_its_facts_say() {
             // No time before the making of a file counts in it, so the clock is set for that, too.
             let clock = Arc::new(ManualClock::new(Timestamp(copied.facts.now)));
             let disk: Arc<dyn FileSystem> = Arc::new(DiskFs);
-            let outcome = restore.to(&to, &*clock, &disk, |_| ());
+            let outcome = restore.to(&to, &*clock, &disk, |_| true);
             let Some(contents) = &restored.contents else {
                 assert!(matches!(outcome.unwrap_err(), Error::HistoryDropped { .. }));
                 continue;

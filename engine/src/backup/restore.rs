@@ -70,20 +70,20 @@ impl Restore {
     }
 
     /// Makes the new file, whose name must be free. Nothing is left of it if it fails. `progress` is told now and then
-    /// how many bytes were read since it was told last.
+    /// how many bytes were read since it was told last, and answers whether to go on.
     ///
     /// # Errors
     /// [`Error::Exists`]; [`Error::HistoryDropped`] and [`Error::NoSuchCommit`] when the backups do not hold what was
     /// asked for; [`Error::WrongIncrement`] and [`Error::Gap`] when they do not belong together;
     /// [`Error::Damaged`] when one of them is not what was written; [`Error::Locked`] when one of them is open as a
     /// database; [`Error::NotADatabase`], [`Error::UnsupportedVersion`], [`Error::UnsupportedFeatures`],
-    /// [`Error::IsADirectory`], [`Error::NoSuchFolder`], [`Error::Io`].
+    /// [`Error::IsADirectory`], [`Error::NoSuchFolder`]; [`Error::Cancelled`], if it was not to go on; [`Error::Io`].
     pub fn to(
         self,
         to: &Path,
         clock: &dyn Clock,
         file_system: &Arc<dyn FileSystem>,
-        mut progress: impl FnMut(u64),
+        mut progress: impl FnMut(u64) -> bool,
     ) -> Result<Restored> {
         let to = free_name(&**file_system, to)?;
         let plan = Plan::make(&self, &**file_system, &mut progress)?;
@@ -98,7 +98,7 @@ impl Restore {
         }
         let mut finish = Finish::begin(copy.target, &to)?;
         while let Some(bytes) = finish.step()? {
-            progress(bytes);
+            go_on(progress(bytes))?;
         }
         let Written { bytes, records } = finish.publish()?;
         let Origin { sequence, time, .. } = plan.origin;
@@ -127,7 +127,11 @@ struct Moment {
 }
 
 impl Plan {
-    fn make(restore: &Restore, file_system: &dyn FileSystem, progress: &mut dyn FnMut(u64)) -> Result<Self> {
+    fn make(
+        restore: &Restore,
+        file_system: &dyn FileSystem,
+        progress: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<Self> {
         let key = restore.key.as_ref();
         let base = open_base(file_system, &restore.base, key)?;
         let opened = restore.increments.iter().map(|path| open_increment(file_system, path, key));
@@ -163,7 +167,7 @@ struct Survey<'p> {
     /// The last moment that was passed, and the last one that is wanted.
     reached: Option<Moment>,
     chosen: Option<Moment>,
-    progress: &'p mut dyn FnMut(u64),
+    progress: &'p mut dyn FnMut(u64) -> bool,
 }
 
 impl Survey<'_> {
@@ -187,7 +191,7 @@ impl Survey<'_> {
                     return Err(walk.damaged("the file ends before a position that had been synced"));
                 }
             }
-            self.tell(&mut told, walk.place().position);
+            self.tell(&mut told, walk.place().position)?;
         }
         Ok(())
     }
@@ -216,7 +220,7 @@ impl Survey<'_> {
             if moment.sequence > before.sequence {
                 self.pass(moment);
             }
-            self.tell(&mut told, walk.place().position);
+            self.tell(&mut told, walk.place().position)?;
         }
         Ok(walk.place().sequence)
     }
@@ -259,11 +263,12 @@ impl Survey<'_> {
         }
     }
 
-    fn tell(&mut self, told: &mut u64, position: u64) {
+    fn tell(&mut self, told: &mut u64, position: u64) -> Result<()> {
         if position - *told >= PROGRESS_BYTES {
-            (self.progress)(position - *told);
+            go_on((self.progress)(position - *told))?;
             *told = position;
         }
+        Ok(())
     }
 }
 
@@ -277,7 +282,7 @@ struct Copy<'t> {
 }
 
 impl Copy<'_> {
-    fn copy(&mut self, piece: &Piece, progress: &mut dyn FnMut(u64)) -> Result<()> {
+    fn copy(&mut self, piece: &Piece, progress: &mut dyn FnMut(u64) -> bool) -> Result<()> {
         let mut walk = piece.file.walk(piece.file.start())?;
         let mut told = walk.place().position;
         while walk.place().base.is_some() || walk.place().sequence < piece.until {
@@ -297,7 +302,7 @@ impl Copy<'_> {
             }
             self.target.write_if_full().map_err(|source| Error::io("write", self.to, source))?;
             if walk.place().position - told >= PROGRESS_BYTES {
-                progress(walk.place().position - told);
+                go_on(progress(walk.place().position - told))?;
                 told = walk.place().position;
             }
         }
@@ -328,6 +333,10 @@ impl Copy<'_> {
 /// Why there is a moment that was passed.
 const WALKED: &str = "a base is walked to its first moment, or refused";
 const PARTED: &str = "it was taken after the two histories had parted";
+
+fn go_on(is_wanted: bool) -> Result<()> {
+    if is_wanted { Ok(()) } else { Err(Error::Cancelled) }
+}
 
 fn wrong(file: &LogFile, reason: &'static str) -> Error {
     Error::WrongIncrement { path: file.path.to_path_buf(), reason }

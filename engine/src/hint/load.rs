@@ -5,9 +5,9 @@ use std::io;
 use std::path::Path;
 
 use super::contents::Contents;
+use super::entry::HintedEntry;
 use super::format::{
-    BLOCK_HEAD_BYTES, COLLECTION_BYTES, ENTRY_BYTES, ENTRY_EXPIRES, HEADER_BYTES, block as at, collection,
-    entry, kind,
+    BLOCK_HEAD_BYTES, COLLECTION_BYTES, ENTRY_BYTES, HEADER_BYTES, block as at, collection, kind,
 };
 use super::header::{HintHeader, checksum};
 use super::write::{block_bound, block_checksum};
@@ -18,7 +18,7 @@ use crate::generation::Location;
 use crate::indexing::Definitions;
 use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::keydir::{Entry, Keydir};
-use crate::log::format::{ALIGNMENT, read_u32, read_u64};
+use crate::log::format::{ALIGNMENT, read_u32};
 use crate::log::{Header, Kind, LOG_START, LogKeys, Mark, Place, Scanner, record_bytes};
 use crate::paths;
 use crate::seal::{Keyring, NONCE_BYTES, Opener, Purpose, SALT_BYTES, TAG_BYTES};
@@ -339,16 +339,8 @@ impl<'h> Filling<'h> {
     /// Takes the entries of a block. Nothing, if they are not what the hint's writer can have written.
     fn keydir_block(&mut self, entries: u32, mut bytes: &[u8]) -> Option<()> {
         for _ in 0..entries {
-            let (fixed, rest) = bytes.split_at_checked(ENTRY_BYTES)?;
-            let ordinal = read_u32(fixed, entry::ORDINAL);
-            let (expires_at, rest) = match ordinal & ENTRY_EXPIRES {
-                0 => (None, rest),
-                _ => rest.split_first_chunk().map(|(at, rest)| (Some(u64::from_le_bytes(*at)), rest))?,
-            };
-            let (key, rest) = rest.split_at_checked(read_u32(fixed, entry::KEY_BYTES) as usize)?;
-            let position = read_u64(fixed, entry::POSITION);
-            let sequence = Sequence(read_u64(fixed, entry::SEQUENCE));
-            let payload_bytes = read_u32(fixed, entry::PAYLOAD_BYTES);
+            let (entry, rest) = HintedEntry::split(bytes)?;
+            let HintedEntry { position, sequence, payload_bytes, .. } = entry;
             let is_in_log = position >= LOG_START
                 && position.is_multiple_of(ALIGNMENT)
                 && position.checked_add(record_bytes(payload_bytes))? <= self.header.log_end
@@ -357,9 +349,8 @@ impl<'h> Filling<'h> {
                 return None;
             }
             let location = Location::new(self.header.generation, position);
-            let found = Entry::new(location, sequence, ordinal & !ENTRY_EXPIRES, payload_bytes);
-            let collection = CollectionId(read_u32(fixed, entry::COLLECTION));
-            self.put(collection, std::str::from_utf8(key).ok()?, found, expires_at.map(Timestamp))?;
+            let found = Entry::new(location, sequence, entry.ordinal, payload_bytes);
+            self.put(entry.collection, std::str::from_utf8(entry.key).ok()?, found, entry.expires_at)?;
             bytes = rest;
         }
         bytes.is_empty().then_some(())

@@ -2,8 +2,10 @@
 //! Never decides what the database holds: it is a cache that can be deleted, and the log has the last word.
 
 mod contents;
+mod entry;
 mod format;
 mod header;
+mod keys;
 mod load;
 mod summary;
 #[cfg(test)]
@@ -20,6 +22,7 @@ use crate::snapshot::Snapshot;
 use crate::view::Shared;
 use header::HintHeader;
 
+pub(crate) use keys::HintedKeys;
 pub(crate) use load::{Identity, Start, Walked, identity};
 pub(crate) use summary::Summary;
 pub use write::HintTask;

@@ -36,13 +36,13 @@ use salvage::{Salvage, Survivors};
 /// file says that it was one; [`Error::Damaged`], if neither copy of its header checks, and neither what is left of them
 /// nor the hint file tells how to read the records, and always if it is encrypted; [`Error::KeyNeeded`],
 /// [`Error::WrongKey`] and [`Error::NotEncrypted`]; [`Error::UnsupportedVersion`] and [`Error::UnsupportedFeatures`];
-/// [`Error::Io`].
+/// [`Error::Cancelled`], if it was not to go on: nothing is left of the new file then; [`Error::Io`].
 pub fn repair(
     path: &Path,
     to: &Path,
     key: Option<&EncryptionKey>,
     file_system: &Arc<dyn FileSystem>,
-    progress: &mut dyn FnMut(u64, u64),
+    progress: &mut dyn FnMut(u64, u64) -> bool,
 ) -> Result<RepairReport> {
     let to = free_name(&**file_system, to)?;
     let exhibit = Exhibit::open(&**file_system, path, key)?;
@@ -56,11 +56,11 @@ pub fn repair(
     if header.features_to_write() != 0 {
         return Err(Error::UnsupportedFeatures { path, bits: header.features_to_write() });
     }
-    let failed = |source| Error::io("read", &path, source);
     let of = exhibit.file_bytes * 2;
     let keyring = exhibit.keyring.as_deref();
     let keys = LogKeys::new(header, keyring);
-    let mut salvage = walk(&exhibit, header, &keys, &mut |done| progress(done, of)).map_err(failed)?;
+    let mut salvage = walk(&exhibit, header, &keys, &mut |done| progress(done, of))
+        .map_err(|fault| fault.of(&exhibit.path, &to))?;
     if salvage.report.lost_total > 0 {
         let hinted = Start::find(&**file_system, &exhibit.path, &*exhibit.file, &keys, header, keyring);
         salvage.note_hinted(&hinted);
@@ -89,6 +89,8 @@ enum Fault {
     Write(io::Error),
     /// The record at this position checked, and does not any more.
     Changed(u64),
+    /// It was not to go on.
+    Cancelled,
 }
 
 impl Fault {
@@ -103,6 +105,7 @@ impl Fault {
                 let reason = "a record that was whole a moment ago does not check any more";
                 Error::Damaged { path: Arc::clone(path), position, reason }
             }
+            Self::Cancelled => Error::Cancelled,
         }
     }
 }
@@ -112,26 +115,29 @@ fn walk(
     exhibit: &Exhibit,
     header: &Header,
     keys: &LogKeys,
-    progress: &mut dyn FnMut(u64),
-) -> io::Result<Salvage> {
+    progress: &mut dyn FnMut(u64) -> bool,
+) -> Result<Salvage, Fault> {
     let chain = Chain::start(header.file_id, header.generation);
     let judge = Judge::new(header.history_floor, Some(chain), header.synced);
     let mut salvage = Salvage::new(judge, header.generation);
-    let mut survey = exhibit.survey(keys)?;
+    let mut survey = exhibit.survey(keys).map_err(Fault::Read)?;
     let mut position = LOG_START;
     loop {
-        let piece =
-            survey.piece(position, |head, mark, payload| salvage.record(position, head, mark, payload))?;
+        let piece = survey
+            .piece(position, |head, mark, payload| salvage.record(position, head, mark, payload))
+            .map_err(Fault::Read)?;
         match piece {
             Piece::Record { end } => position = end,
             Piece::Bad { end, .. } => {
-                let key = survey.doubtful_key(position)?;
+                let key = survey.doubtful_key(position).map_err(Fault::Read)?;
                 salvage.gap(position..end, key.as_deref());
                 position = end;
             }
             Piece::End => break,
         }
-        progress(position);
+        if !progress(position) {
+            return Err(Fault::Cancelled);
+        }
     }
     salvage.end(position, !exhibit.bad_copies.is_empty());
     Ok(salvage)
@@ -143,7 +149,7 @@ fn copy(
     keys: &LogKeys,
     survivors: &[(RecordId, u64)],
     target: &mut Target,
-    progress: &mut dyn FnMut(u64),
+    progress: &mut dyn FnMut(u64) -> bool,
 ) -> Result<(), Fault> {
     let mut survey = exhibit.survey(keys).map_err(Fault::Read)?;
     for (_, position) in survivors {
@@ -154,7 +160,9 @@ fn copy(
         survey.piece(*position, take).map_err(Fault::Read)?;
         written.ok_or(Fault::Changed(*position))?;
         target.write_if_full().map_err(Fault::Write)?;
-        progress(*position);
+        if !progress(*position) {
+            return Err(Fault::Cancelled);
+        }
     }
     Ok(())
 }

@@ -37,7 +37,7 @@ pub(crate) fn since(source: BackupSource, since: u64, to: &str, sim: &SimFs) -> 
 
 pub(crate) fn restore(restore: Restore, to: &str, sim: &SimFs) -> Result<ferrumdb_engine::Restored> {
     let file_system: Arc<dyn FileSystem> = Arc::new(sim.clone());
-    restore.to(Path::new(to), &SystemClock, &file_system, |_| ())
+    restore.to(Path::new(to), &SystemClock, &file_system, |_| true)
 }
 
 /// What is wanted, and how to look whether it is there: a work on a disk that writes one file.

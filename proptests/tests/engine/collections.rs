@@ -266,7 +266,7 @@ fn a_repair_keeps_the_documents_of_a_collection_whose_name_is_lost() {
     bytes[LOG_START + 50] ^= 1;
     let sim = disk_with(&bytes);
     let saved = Path::new("/saved.db");
-    let report = repair(Path::new(PATH), saved, None, &shared(&sim), &mut |_, _| ()).unwrap();
+    let report = repair(Path::new(PATH), saved, None, &shared(&sim), &mut |_, _| true).unwrap();
     assert_eq!((report.collections, report.documents), (2, 3));
     let (mut writer, reader) = open_at(sim.clone(), saved).unwrap();
     let snapshot = reader.snapshot();

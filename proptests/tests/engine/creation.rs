@@ -218,7 +218,7 @@ fn no_file_beside_the_database_can_be_read_by_more_than_the_database() {
     std::fs::File::options().write(true).open(&path).unwrap().write_all_at(&[0xAA], start + 50).unwrap();
     drop(open_at(DiskFs, &path).unwrap());
     let files: Arc<dyn FileSystem> = Arc::new(DiskFs);
-    repair(&path, &at("saved.db"), None, &files, &mut |_, _| ()).unwrap();
+    repair(&path, &at("saved.db"), None, &files, &mut |_, _| true).unwrap();
     for name in ["my.db.hint", "my.db.torn-1", "saved.db"] {
         let mode = std::fs::metadata(at(name)).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{name}");

@@ -34,7 +34,7 @@ fn finished(mut verification: Verification) -> VerifyReport {
 }
 
 fn repaired(sim: &SimFs, key: Option<EncryptionKey>) -> Result<RepairReport> {
-    repair(Path::new(PATH), Path::new(TO), key.as_ref(), &shared(sim), &mut |_, _| ())
+    repair(Path::new(PATH), Path::new(TO), key.as_ref(), &shared(sim), &mut |_, _| true)
 }
 
 /// An encrypted database with a base section, an index, expiries, transactions and a hint, closed; and its documents.

@@ -103,8 +103,8 @@ fn a_file_with_a_feature_that_only_writers_must_know_is_read_and_not_written() {
     unsupported(Err(refused(&file)));
     let sim = disk_with(&file);
     let (to, files) = (Path::new("/saved.db"), crate::common::shared(&sim));
-    unsupported(repair(Path::new(PATH), to, None, &files, &mut |_, _| ()).map(drop));
-    unsupported(Restore::new(PATH).to(to, &SystemClock, &files, |_| ()).map(drop));
+    unsupported(repair(Path::new(PATH), to, None, &files, &mut |_, _| true).map(drop));
+    unsupported(Restore::new(PATH).to(to, &SystemClock, &files, |_| true).map(drop));
     assert_eq!((bytes_of(&sim), sim.names().len()), (file, 1));
 
     let (_follower, reader) = follow(Options::new(PATH), Arc::clone(&files)).unwrap();

@@ -18,7 +18,8 @@ fn repaired(sim: &SimFs) -> Result<RepairReport> {
 
 fn repaired_with(sim: &SimFs, key: Option<&EncryptionKey>) -> Result<RepairReport> {
     repair(Path::new(PATH), Path::new(TO), key, &shared(sim), &mut |done, of| {
-        assert!(done <= of, "{done} of {of}")
+        assert!(done <= of, "{done} of {of}");
+        true
     })
 }
 
@@ -230,7 +231,7 @@ fn what_must_not_be_repaired_is_refused_and_nothing_is_made() {
     synced(&mut writer, &["a=1"]).unwrap();
     assert!(matches!(repaired(&sim), Err(Error::Locked { .. })));
     writer.close().unwrap();
-    let itself = repair(Path::new(PATH), Path::new(PATH), None, &shared(&sim), &mut |_, _| ());
+    let itself = repair(Path::new(PATH), Path::new(PATH), None, &shared(&sim), &mut |_, _| true);
     assert!(matches!(itself, Err(Error::Exists { .. })), "{itself:?}");
     let names = sim.names().len();
     for foreign in [&b""[..], b"{\"a\": 1}", &[0; 20_000], &[0xA5; 20_000]] {
@@ -256,7 +257,7 @@ fn an_incremental_backup_is_neither_verified_nor_repaired_as_if_it_were_a_databa
         let names = sim.names().len();
         let verified = Verification::of_file(Path::new(&name), None, &sim).map(drop);
         let saved =
-            repair(Path::new(&name), Path::new("/saved.db"), None, &shared(&sim), &mut |_, _| ()).map(drop);
+            repair(Path::new(&name), Path::new("/saved.db"), None, &shared(&sim), &mut |_, _| true).map(drop);
         for refused in [verified, saved] {
             assert!(
                 matches!(refused, Err(Error::NotADatabase { found, .. }) if found.contains("incremental"))

@@ -298,7 +298,7 @@ impl Life {
                     let restored = format!("{RESTORED}{number}");
                     let from = Restore::new(format!("{FULL}{number}")).increment(&increment);
                     let file_system: Arc<dyn FileSystem> = Arc::new(sim.clone());
-                    from.to(Path::new(&restored), &self.clock, &file_system, |_| ()).unwrap();
+                    from.to(Path::new(&restored), &self.clock, &file_system, |_| true).unwrap();
                     let mut options = self.options();
                     options.path = restored.into();
                     let (_writer, reader) = open(options, Arc::new(sim.process())).unwrap();
