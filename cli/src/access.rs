@@ -149,7 +149,7 @@ fn asked(prompt: &str, variable: &str, is_new: bool) -> Result<Zeroizing<String>
 
 fn unasked(error: io::Error) -> Failure {
     match error.kind() {
-        io::ErrorKind::Interrupted => Failure::new(Status::Refused, "stopped by Ctrl-C"),
+        io::ErrorKind::Interrupted => Failure::interrupted(),
         _ => Failure::new(Status::Io, format!("could not ask for the passphrase: {error}")),
     }
 }

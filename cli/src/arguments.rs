@@ -38,7 +38,8 @@ Exit status:
   0 all went well        3 the file is in use
   1 it is not there      4 the file is damaged, or no database of this version
   2 wrong usage          5 the system refused: input, output, or writing
-                         6 the database refused a command, or a line of input"#;
+                         6 the database refused a command, or a line of input
+                       130 Ctrl-C has stopped it"#;
 
 /// FerrumDB: an embedded JSON document database in one file.
 ///

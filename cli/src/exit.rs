@@ -17,12 +17,14 @@ pub(crate) enum Status {
     Io = 5,
     /// The database refused a command, or it was not carried out.
     Refused = 6,
+    /// Ctrl-C has stopped it: what shells tell of a program that it has ended.
+    Interrupted = 130,
 }
 
 impl Status {
     /// The worse of the two: what concerns the whole file is worse than what concerns one command.
     pub(crate) fn worst(self, other: Self) -> Self {
-        const ASCENDING: [Status; 7] = [
+        const ASCENDING: [Status; 8] = [
             Status::Good,
             Status::NotFound,
             Status::Refused,
@@ -30,6 +32,7 @@ impl Status {
             Status::Locked,
             Status::Damaged,
             Status::Io,
+            Status::Interrupted,
         ];
         let rank = |status| ASCENDING.iter().position(|other| *other == status);
         if rank(other) > rank(self) { other } else { self }
@@ -83,6 +86,11 @@ pub(crate) struct Failure {
 impl Failure {
     pub(crate) fn new(status: Status, message: impl Into<String>) -> Self {
         Self { status, message: message.into(), kind: None }
+    }
+
+    /// What Ctrl-C leads to.
+    pub(crate) fn interrupted() -> Self {
+        Self::new(Status::Interrupted, "stopped by Ctrl-C")
     }
 
     /// Whoever read the answers has gone, so it would only disturb to say so.

@@ -12,8 +12,6 @@ use crate::exit::{Failure, Status};
 
 /// How often it is looked for while something is waited for.
 pub(crate) const LOOK_DISTANCE: Duration = Duration::from_millis(20);
-/// What a shell tells of a program that Ctrl-C has ended.
-const INTERRUPTED: i32 = 130;
 
 /// How many want it to be caught.
 static CATCHING: AtomicUsize = AtomicUsize::new(0);
@@ -55,7 +53,7 @@ fn pressed() {
     let gate = GATE.lock();
     if !is_caught() || WANTED.swap(true, Ordering::SeqCst) {
         // Everything acknowledged is in the file, so that leaving at once loses nothing.
-        std::process::exit(INTERRUPTED);
+        std::process::exit(Status::Interrupted as i32);
     }
     PRESSED.notify_all();
     drop(gate);
@@ -74,6 +72,11 @@ pub(crate) fn begin() {
 /// Whether the command is to stop.
 pub(crate) fn is_wanted() -> bool {
     WANTED.load(Ordering::SeqCst)
+}
+
+/// Fails if the command is to stop.
+pub(crate) fn check() -> std::result::Result<(), Failure> {
+    if is_wanted() { Err(Failure::interrupted()) } else { Ok(()) }
 }
 
 /// What `read` answers; nothing if it is interrupted, and then it goes on by itself, and nobody is told.

@@ -3,6 +3,7 @@
 
 mod access;
 mod arguments;
+mod beginnings;
 mod bounds;
 mod commands;
 mod exit;

@@ -4,10 +4,10 @@ use std::cell::Cell;
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
-use ferrumdb::{FerrumDB, Pending, WorkKind};
+use ferrumdb::{ErrorKind, FerrumDB, Pending, WorkKind};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::exit::{Failure, Status};
+use crate::exit::Failure;
 use crate::in_flight::Answer;
 use crate::options::Progress;
 use crate::{interrupt, output};
@@ -76,22 +76,23 @@ impl Work {
         }
     }
 
-    /// Waits for an answer, and shows meanwhile how much is done, and of how much: 0 while that is not known. On Ctrl-C `stop`
+    /// Has something begun, waits for its answer, and shows meanwhile how much is done, and of how much: 0 while that is not known. On Ctrl-C `stop`
     /// has to see to it that the answer comes soon; where that is nothing, nobody waits for it any more.
     pub(crate) fn watch<T>(
         &self,
-        pending: Pending<T>,
+        begin: impl FnOnce() -> Pending<T>,
         figures: impl Fn() -> (u64, u64),
         stop: Option<&dyn Fn()>,
     ) -> Result<T, Failure> {
+        // ORDER: what has begun must not be left as it is by a key that is pressed in between.
         let _caught = interrupt::catch()?;
-        let mut answer = Answer::Coming(pending);
+        let mut answer = Answer::Coming(begin());
         while !answer.is_here_within(interrupt::LOOK_DISTANCE) {
             match (interrupt::is_wanted(), stop) {
                 (false, _) => {}
                 // It may not have begun when it is told for the first time.
                 (true, Some(stop)) => stop(),
-                (true, None) => return Err(Failure::new(Status::Refused, "stopped by Ctrl-C")),
+                (true, None) => return Err(Failure::interrupted()),
             }
             let (done, of) = figures();
             if of > 0 {
@@ -99,7 +100,10 @@ impl Work {
             }
             self.reach(done, "");
         }
-        Ok(answer.wait()?)
+        answer.wait().map_err(|error| match error.kind() {
+            ErrorKind::Cancelled if interrupt::is_wanted() => Failure::interrupted(),
+            _ => error.into(),
+        })
     }
 
     fn set_total(&self, total: u64) {

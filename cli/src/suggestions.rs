@@ -6,49 +6,50 @@ use std::path::Path;
 
 use clap::Parser;
 use clap_complete::CompletionCandidate;
-use ferrumdb::{Collection, FerrumDB};
+use ferrumdb::{Config, Glance};
 
 use crate::access::Access;
+use crate::beginnings::{Beginnings, OFFERED_MAX};
 use crate::options::Options;
 
-/// The most that is offered.
-const CANDIDATES_MAX: usize = 100;
-
-/// The keys that begin as the argument does.
+/// The keys that begin as the argument does, or their beginnings.
 pub(crate) fn keys(begun: &OsStr) -> Vec<CompletionCandidate> {
-    offered(begun, |_, used, begun| {
-        Some(used.prefix(begun).ok()?.limit(CANDIDATES_MAX).keys().map(String::from).collect())
+    offered(begun, |words, config, begun| {
+        let mut beginnings = Beginnings::default();
+        let is_whole = Glance::keys(config, words.collection.as_deref(), begun, |key| {
+            // A shell takes a line for an offer.
+            if !key.contains(char::is_control) {
+                beginnings.add(key);
+            }
+        });
+        is_whole.ok()?.then(|| beginnings.offered())
     })
 }
 
 /// The fields that have an index.
 pub(crate) fn fields(begun: &OsStr) -> Vec<CompletionCandidate> {
-    offered(begun, |_, used, _| {
-        Some(used.indexes().ok()?.iter().map(|index| index.path.to_string()).collect())
+    offered(begun, |words, config, _| {
+        let names = Glance::names(config).ok()??;
+        Some(names.indexes(words.collection.as_deref()).map(ToString::to_string).collect())
     })
 }
 
 /// The names of the collections.
 pub(crate) fn collections(begun: &OsStr) -> Vec<CompletionCandidate> {
-    offered(begun, |db, _, _| {
-        Some(db.collections().ok()?.iter().map(|collection| collection.name.to_string()).collect())
+    offered(begun, |_, config, _| {
+        Some(Glance::names(config).ok()??.collections().map(ToString::to_string).collect())
     })
 }
 
 fn offered(
     begun: &OsStr,
-    names: impl FnOnce(&FerrumDB, &Collection, &str) -> Option<Vec<String>>,
+    names: impl FnOnce(&Words, Config, &str) -> Option<Vec<String>>,
 ) -> Vec<CompletionCandidate> {
     let found = begun.to_str().and_then(|begun| {
         let words = Words::typed()?;
-        let db = words.open()?;
-        let used = match &words.collection {
-            Some(name) => db.collection(name.as_str()).ok()?,
-            None => (*db).clone(),
-        };
-        let mut names = names(&db, &used, begun)?;
-        names.retain(|name| name.starts_with(begun));
-        names.truncate(CANDIDATES_MAX);
+        let mut names = names(&words, words.config()?, begun)?;
+        names.retain(|name| name.starts_with(begun) && !name.contains(char::is_control));
+        names.truncate(OFFERED_MAX);
         Some(names)
     });
     found.unwrap_or_default().into_iter().map(CompletionCandidate::new).collect()
@@ -75,12 +76,11 @@ impl Words {
     }
 
     /// The first of the words that names a file is the database.
-    fn open(&self) -> Option<FerrumDB> {
+    fn config(&self) -> Option<Config> {
         let path = self.rest.iter().map(Path::new).find(|path| path.is_file())?;
         if self.options.passphrase {
             return None;
         }
-        let config = Access::of(&self.options, path).ok()?.config(path).ok()?;
-        FerrumDB::open(config.read_only()).wait().ok()
+        Access::of(&self.options, path).ok()?.config(path).ok()
     }
 }

@@ -4,6 +4,7 @@
 mod common;
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 
 use common::{ferrumdb, read, run};
@@ -23,12 +24,14 @@ fn offered(folder: &Path, words: &[&str]) -> Vec<String> {
 fn keys_fields_and_collections_of_the_named_file_are_offered() {
     let folder = tempdir().unwrap();
     let folder = folder.path();
-    let sets: String = (0..300).map(|number| format!("SET many:{number} 1\n")).collect();
+    let sets: String = (0..300).map(|number| format!("SET many:{number:03} 1\n")).collect();
     let others = "SET user:1 1\nSET user:2 1\nINDEX age\nINDEX address.city\nUSE orders\nSET o:1 1\nUSE \"two words\"\nSET x 1\n";
     run(folder, &["my.db", "--fsync=never"], sets + others);
     assert_eq!(offered(folder, &["get", "my.db", "us"]), ["user:1", "user:2"]);
     assert_eq!(offered(folder, &["get", "my.db", "user:1", "user:2"]), ["user:2"]);
-    assert_eq!(offered(folder, &["get", "my.db", "many:"]).len(), 100, "no more than that");
+    let begun: Vec<_> = (0..=2).map(|digit| format!("many:{digit}")).collect();
+    assert_eq!(offered(folder, &["get", "my.db", "m"]), begun, "how they begin, where they are too many");
+    assert_eq!(offered(folder, &["get", "my.db", "many:2"]).len(), 100);
     assert_eq!(offered(folder, &["get", "my.db", "--collection", "orders", "o"]), ["o:1"]);
     assert_eq!(offered(folder, &["get", "my.db", "--collection", "o"]), ["orders"]);
     let mut fields = offered(folder, &["find", "my.db", "a"]);
@@ -37,6 +40,35 @@ fn keys_fields_and_collections_of_the_named_file_are_offered() {
     assert_eq!(offered(folder, &["index", "drop", "my.db", "ag"]), ["age"]);
     assert!(offered(folder, &["comp"]).contains(&"compact".to_owned()));
     assert!(offered(folder, &["get", "my.db", "--js"]).contains(&"--json".to_owned()));
+}
+
+/// What has been committed behind the hint counts, whether the file is open or a crash has left it.
+#[test]
+fn what_an_owner_has_committed_since_is_offered() {
+    let folder = tempdir().unwrap();
+    let folder = folder.path();
+    run(folder, &["my.db"], "SET a:1 1\nSET a:2 1\nUSE gone\nSET x 1\nINDEX n\nUSE kept\nSET k:1 1\n");
+    let mut owner = ferrumdb(folder).arg("my.db").spawn().unwrap();
+    let mut stdin = owner.stdin.take().unwrap();
+    let mut stdout = BufReader::new(owner.stdout.take().unwrap());
+    stdin
+        .write_all(b"DELETE a:1\nSET a:3 1\nSETEX a:4 1 1\nDROP gone\nUSE new\nSET n:1 1\nINDEX f\n.mode raw\nCOUNT\n")
+        .unwrap();
+    let mut line = String::new();
+    while line.trim() != "1" {
+        line.clear();
+        assert!(stdout.read_line(&mut line).unwrap() > 0);
+    }
+    assert_eq!(offered(folder, &["get", "my.db", "a"])[..2], ["a:2", "a:3"]);
+    assert_eq!(offered(folder, &["get", "my.db", "--collection", "new", "n"]), ["n:1"]);
+    assert_eq!(offered(folder, &["get", "my.db", "--collection", "gone", "x"]), Vec::<String>::new());
+    assert_eq!(offered(folder, &["get", "my.db", "--collection", "kept", "k"]), ["k:1"]);
+    assert_eq!(offered(folder, &["get", "my.db", "--collection", ""]), ["kept", "new"]);
+    assert_eq!(offered(folder, &["find", "my.db", "--collection", "new", "f"]), ["f"]);
+    assert_eq!(offered(folder, &["find", "my.db", "--collection", "gone", "n"]), Vec::<String>::new());
+    owner.kill().unwrap();
+    owner.wait().unwrap();
+    assert_eq!(offered(folder, &["get", "my.db", "a:3"]), ["a:3"]);
 }
 
 #[test]

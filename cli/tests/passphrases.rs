@@ -89,7 +89,7 @@ fn a_prompt_that_is_interrupted_shows_typed_letters_again() {
     begin(&terminal, "set my.db a 1 --passphrase");
     terminal.wait_for_unseen("Passphrase:");
     terminal.type_in("hidden", "C-c");
-    terminal.wait_for("error: stopped by Ctrl-C\nstatus 6\nshell>");
+    terminal.wait_for("error: stopped by Ctrl-C\nstatus 130\nshell>");
     terminal.type_in("echo visible", "Enter");
     terminal.wait_for("shell> echo visible\nvisible\n");
     assert!(!terminal.folder().join("my.db").exists());

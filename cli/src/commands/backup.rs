@@ -40,14 +40,14 @@ pub(super) fn run(arguments: &Backup, options: &Options) -> Outcome {
     let db = open_existing(&arguments.database, options)?;
     let report = closing(&db, || {
         let work = Work::begin(options.progress, "backing up, read", Of::Bytes(Some(0)));
-        let backup = match arguments.since {
+        let begin = || match arguments.since {
             Some(since) => db.backup_since(Sequence(since), &arguments.to),
             None => db.backup_to(&arguments.to),
         };
         let stop = || {
             db.cancel_backups();
         };
-        work.watch(backup, || told_of(&db, &WorkKind::Backup), Some(&stop))
+        work.watch(begin, || told_of(&db, &WorkKind::Backup), Some(&stop))
     })?;
     let what = match report.since {
         Some(since) => format!("the commits from {} to {}", since.0 + 1, report.sequence),

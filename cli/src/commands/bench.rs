@@ -5,9 +5,11 @@ use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use ferrumdb::{Config, Distribution, FerrumDB, FsyncPolicy, Metrics, Pending, Result};
+use ferrumdb::{Config, Distribution, FerrumDB, FsyncPolicy, Metrics, Pending};
 
 use crate::exit::{Failure, Outcome, Status};
+use crate::interrupt;
+use crate::opening::closing;
 use crate::options::Options;
 use crate::output::{Cell, Output, Plain};
 
@@ -64,16 +66,15 @@ impl Bench {
             Some(policy) => policy,
             None => Config::new("").from_env()?.fsync_policy(),
         };
+        // Its folder goes when this ends, also by Ctrl-C.
+        let _caught = interrupt::catch()?;
         let folder = tempfile::Builder::new().prefix("ferrumdb-bench-").tempdir_in(&self.folder);
         let folder = folder.map_err(|error| {
             Failure::new(Status::Io, format!("could not make a folder in {}: {error}", self.folder.display()))
         })?;
         let db =
             FerrumDB::open(Config::new(folder.path().join("bench.db")).with_fsync_policy(policy)).wait()?;
-        let lines = self.measure(&db);
-        let closed = db.close().wait();
-        let lines = lines?;
-        closed?;
+        let lines = closing(&db, || self.measure(&db))?;
         let mut output = Output::standard(options.mode());
         if output.mode().is_none() {
             output.text(&self.setting(policy))?;
@@ -107,20 +108,24 @@ impl Bench {
         )
     }
 
-    fn measure(&self, db: &FerrumDB) -> Result<Vec<Line>> {
+    fn measure(&self, db: &FerrumDB) -> Result<Vec<Line>, Failure> {
         let mut lines = vec![timed("sets, many under way", || self.fill(db).map(|()| self.documents))?];
         lines.push(self.wait_for_each(db)?);
         lines.push(self.get(db)?);
         lines.push(timed("keys, in order", || Ok(db.prefix("key:")?.keys().count() as u64))?);
-        lines.push(timed("index, built", || db.create_index("group").wait().map(|_| self.documents))?);
+        lines.push(timed("index, built", || {
+            db.create_index("group").wait()?;
+            Ok(self.documents)
+        })?);
         let groups = GROUPS.min(self.documents);
         lines.push(timed("finds by the index", || {
-            (0..groups).try_for_each(|group| db.find("group", &group.into()).map(drop)).map(|()| groups)
+            (0..groups).try_for_each(|group| db.find("group", &group.into()).map(drop))?;
+            Ok(groups)
         })?);
         Ok(lines)
     }
 
-    fn fill(&self, db: &FerrumDB) -> Result<()> {
+    fn fill(&self, db: &FerrumDB) -> Result<(), Failure> {
         let mut under_way = std::collections::VecDeque::<Pending<_>>::with_capacity(UNDER_WAY);
         for number in 0..self.documents {
             if under_way.len() == UNDER_WAY
@@ -128,15 +133,17 @@ impl Bench {
             {
                 oldest.wait()?;
             }
+            interrupt::check()?;
             under_way.push_back(db.set_raw(key(number), self.document(number)));
         }
-        under_way.into_iter().try_for_each(|pending| pending.wait().map(drop))
+        Ok(under_way.into_iter().try_for_each(|pending| pending.wait().map(drop))?)
     }
 
-    fn wait_for_each(&self, db: &FerrumDB) -> Result<Line> {
+    fn wait_for_each(&self, db: &FerrumDB) -> Result<Line, Failure> {
         let mut line = self.on_threads(db, "sets, each waited for", |db, thread| {
             let (start, mut count) = (Instant::now(), 0);
             while start.elapsed() < WAITING_TIME {
+                interrupt::check()?;
                 let number = (thread + count * u64::from(self.threads)) % self.documents;
                 db.set_raw(key(number), self.document(number)).wait()?;
                 count += 1;
@@ -148,13 +155,14 @@ impl Bench {
         Ok(line)
     }
 
-    fn get(&self, db: &FerrumDB) -> Result<Line> {
+    fn get(&self, db: &FerrumDB) -> Result<Line, Failure> {
         let mut line = self.on_threads(db, "gets", |db, thread| {
             let each = self.documents.div_ceil(u64::from(self.threads)).max(100_000);
             let mut number = thread;
             for _ in 0..each {
                 // A step that shares no factor with a power of ten visits them all, far apart.
                 number = (number + 7_919_337) % self.documents;
+                interrupt::check()?;
                 db.get(key(number))?;
             }
             Ok(each)
@@ -169,8 +177,8 @@ impl Bench {
         &self,
         db: &FerrumDB,
         what: &'static str,
-        work: impl Fn(&FerrumDB, u64) -> Result<u64> + Sync,
-    ) -> Result<Line> {
+        work: impl Fn(&FerrumDB, u64) -> Result<u64, Failure> + Sync,
+    ) -> Result<Line, Failure> {
         let barrier = Barrier::new(self.threads as usize);
         let (barrier, work) = (&barrier, &work);
         timed(what, || {
@@ -202,7 +210,7 @@ fn key(number: u64) -> String {
     format!("key:{number:09}")
 }
 
-fn timed(what: &'static str, work: impl FnOnce() -> Result<u64>) -> Result<Line> {
+fn timed(what: &'static str, work: impl FnOnce() -> Result<u64, Failure>) -> Result<Line, Failure> {
     let start = Instant::now();
     let operations = work()?;
     Ok(Line { what, operations, took: start.elapsed(), calls: None })

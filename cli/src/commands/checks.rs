@@ -40,7 +40,7 @@ const REPAIR_EXAMPLES: &str = r#"Examples:
 
 The damaged file is only read; NEW must not exist. The newest version that is left of each document is saved, with its
 number and its expiry, and the indexes. A key may hold an older document, or none, if it is listed, or if it was changed
-last by a commit that is listed. The first 100,000 lines of each kind are shown.
+last by a commit that is listed. The first 100,000 lines of each kind are shown. Ctrl-C leaves nothing of NEW.
 
 Exit status: 0 nothing was lost, 3 the file is in use, 4 something was lost, or nothing can be saved, 5 a file cannot be
 read or written."#;
@@ -104,7 +104,7 @@ fn closed(path: &Path, access: &Access<'_>, options: &Options) -> Result<VerifyR
     let progress = Progress::new();
     let config = access.config(path)?.with_progress(&progress);
     let work = Work::begin(options.progress, "verifying", Of::Bytes(Some(0)));
-    work.watch(ferrumdb::verify(config), || (progress.done(), progress.of()), None)
+    work.watch(|| ferrumdb::verify(config), || (progress.done(), progress.of()), None)
 }
 
 /// The same beside the process that has it open.
@@ -112,7 +112,7 @@ fn along(path: &Path, access: &Access<'_>, options: &Options) -> Result<VerifyRe
     let db = FerrumDB::open(access.config(path)?.read_only()).wait()?;
     closing(&db, || {
         let work = Work::begin(options.progress, "verifying", Of::Bytes(Some(0)));
-        work.watch(db.verify(), || told_of(&db, &WorkKind::Verification), None)
+        work.watch(|| db.verify(), || told_of(&db, &WorkKind::Verification), None)
     })
 }
 
@@ -122,8 +122,9 @@ pub(super) fn repair(arguments: &Repair, options: &Options) -> Outcome {
     let access = Access::of(options, &arguments.database)?;
     let config = access.config(&arguments.database)?.with_progress(&progress);
     let work = Work::begin(options.progress, "repairing", Of::Bytes(Some(0)));
-    let repairing = ferrumdb::repair(config, &arguments.to);
-    let outcome = work.watch(repairing, || (progress.done(), progress.of()), None);
+    let repairing = || ferrumdb::repair(config, &arguments.to);
+    let stop = || progress.cancel();
+    let outcome = work.watch(repairing, || (progress.done(), progress.of()), Some(&stop));
     drop(work);
     let report = outcome?;
     let status = if report.is_complete() { Status::Good } else { Status::Damaged };

@@ -34,7 +34,7 @@ impl Compact {
         let report = closing(&db, || {
             let work = Work::begin(options.progress, "compacting, read", Of::Bytes(Some(0)));
             let stop = || drop(db.cancel_compaction().wait());
-            work.watch(db.compact(), || told_of(&db, &WorkKind::Compaction), Some(&stop))
+            work.watch(|| db.compact(), || told_of(&db, &WorkKind::Compaction), Some(&stop))
         })?;
         let mut output = Output::standard(options.mode());
         let (before, after, dropped) = (report.bytes_before, report.bytes_after, report.records_dropped);

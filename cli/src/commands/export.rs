@@ -10,6 +10,7 @@ use ferrumdb::FerrumDB;
 use serde_json::json;
 
 use crate::exit::{Failure, Outcome, Status};
+use crate::interrupt;
 use crate::opening::{closing, open_to_read};
 use crate::options::Options;
 use crate::output::{self, Output};
@@ -22,7 +23,7 @@ const EXAMPLES: &str = r#"Examples:
 
 The first line says what follows: {"ferrumdb_export":1,"sequence":7,"documents":2,"indexes":[["city"]],"collections":[]}.
 Each other line is a document: {"key":"user:1","value":{"name":"alice"}}, with "expires_at" in milliseconds since 1970 if
-it expires. All of it is as of one commit."#;
+it expires. All of it is as of one commit. Ctrl-C leaves nothing of the file."#;
 
 /// Writes every document of a database as a line of JSON, with expiries and the definitions of indexes.
 #[derive(Debug, Args)]
@@ -62,7 +63,7 @@ pub(super) fn run(arguments: &Export, options: &Options) -> Outcome {
     Ok(Status::Good)
 }
 
-/// Writes to a new file, which is on the disk when this returns, and gone if it fails.
+/// Writes to a new file, which is on the disk when this returns, and gone if it fails or Ctrl-C stops it.
 pub(crate) fn export_to_file(db: &FerrumDB, path: &Path, options: &Options) -> Result<u64, Failure> {
     let unwritable = |error: io::Error| {
         let message = match error.kind() {
@@ -73,6 +74,7 @@ pub(crate) fn export_to_file(db: &FerrumDB, path: &Path, options: &Options) -> R
         };
         Failure::new(Status::Io, message)
     };
+    let _caught = interrupt::catch()?;
     let file = File::create_new(path).map_err(unwritable)?;
     export(db, &file, options)
         .and_then(|documents| file.sync_all().map(|()| documents).map_err(unwritable))
@@ -94,6 +96,7 @@ pub(crate) fn export(db: &FerrumDB, to: impl Write, options: &Options) -> Result
         lines += 1;
         if lines % PROGRESS_DOCUMENTS == 0 {
             work.add(PROGRESS_DOCUMENTS);
+            interrupt::check()?;
         }
     }
     output.flush()?;

@@ -103,7 +103,7 @@ fn create(opened: &mut Opened, field: &FieldPath, if_absent: bool, options: &Opt
     let work = Work::begin(options.progress, "building the index", Of::Documents(0));
     let kind = WorkKind::Index { collection: used.name().map(Into::into), field: field.clone() };
     let stop = || drop(used.drop_index(field.clone()));
-    let created = work.watch(used.create_index(field.clone()), || told_of(db, &kind), Some(&stop));
+    let created = work.watch(|| used.create_index(field.clone()), || told_of(db, &kind), Some(&stop));
     drop(work);
     output.report(&json!({"field": name, "sequence": created?}), "OK")?;
     Ok(Status::Good)

@@ -53,7 +53,15 @@ impl Rekey {
             if self.renew {
                 let work = Work::begin(options.progress, "encrypting anew, read", Of::Bytes(Some(0)));
                 let stop = || drop(db.cancel_compaction().wait());
-                work.watch(db.compact(), || told_of(&db, &WorkKind::Compaction), Some(&stop))?;
+                let renewed =
+                    work.watch(|| db.compact(), || told_of(&db, &WorkKind::Compaction), Some(&stop));
+                renewed.map_err(|failure| Failure {
+                    message: format!(
+                        "{}; the new key opens the database, and nothing was encrypted anew",
+                        failure.message
+                    ),
+                    ..failure
+                })?;
             }
             Ok(())
         })?;

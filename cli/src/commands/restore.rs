@@ -1,13 +1,15 @@
 //! The command that makes a database of backups. Never opens one.
 
-use std::path::PathBuf;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use ferrumdb::{Restore as Restoring, Sequence, Timestamp, UpTo};
+use ferrumdb::{ErrorKind, Restore as Restoring, RestoreReport, Sequence, Timestamp, UpTo};
 use serde_json::json;
 
 use crate::access::Access;
-use crate::exit::{Outcome, Status};
+use crate::exit::{Failure, Outcome, Status};
+use crate::interrupt;
 use crate::options::Options;
 use crate::output::Output;
 use crate::progress::{Of, Work};
@@ -20,7 +22,7 @@ const EXAMPLES: &str = r#"Examples:
   ferrumdb restore sunday.db monday.inc --to new.db --at 2026-11-23T04:00:00Z
 
 The backups are verified, and stay as they are. The new file gets its name when it is whole, on the disk, read back and
-verified. Incremental backups may overlap; if one is missing, or belongs to another database, nothing is restored."#;
+verified, and Ctrl-C leaves nothing of it. Incremental backups may overlap; if one is missing, or belongs to another database, nothing is restored."#;
 
 /// Makes a new database of a full backup and the incremental ones that follow it.
 #[derive(Debug, Args)]
@@ -55,7 +57,7 @@ pub(super) fn run(arguments: &Restore, options: &Options) -> Outcome {
     if let Some(up_to) = up_to.or(arguments.at.map(|time| UpTo::Time(Timestamp(time)))) {
         restore = restore.up_to(up_to);
     }
-    let outcome = restore.to_with_progress(&arguments.to, |bytes| work.add(bytes));
+    let outcome = restored(restore, &arguments.to, &work);
     drop(work);
     let report = outcome?;
     let seconds = report.took.as_secs_f64();
@@ -74,4 +76,20 @@ pub(super) fn run(arguments: &Restore, options: &Options) -> Outcome {
     output.report(&object, &words)?;
     output.flush()?;
     Ok(Status::Good)
+}
+
+/// Restores, until Ctrl-C is pressed.
+fn restored(restore: Restoring, to: &Path, work: &Work) -> Result<RestoreReport, Failure> {
+    let _caught = interrupt::catch()?;
+    let outcome = restore.to_with_progress(to, |bytes| {
+        work.add(bytes);
+        if interrupt::is_wanted() {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    });
+    outcome.map_err(|error| match error.kind() {
+        ErrorKind::Cancelled => Failure::interrupted(),
+        _ => error.into(),
+    })
 }

@@ -15,6 +15,9 @@ use crate::output::Output;
 /// The variable by which a shell asks for what may follow.
 pub(crate) const COMPLETE: &str = "FERRUMDB_COMPLETE";
 
+/// Of our own, since bash breaks keys apart.
+const BASH: &str = include_str!("completions.bash");
+
 const COMPLETIONS_EXAMPLES: &str = r#"Examples:
   echo 'source <(ferrumdb completions bash)' >> ~/.bashrc
   echo 'source <(ferrumdb completions zsh)' >> ~/.zshrc
@@ -56,6 +59,9 @@ enum Shell {
 
 impl Completions {
     pub(super) fn run(&self, options: &Options) -> Outcome {
+        if let Shell::Bash = self.shell {
+            return print(BASH.as_bytes(), options);
+        }
         let name = self.shell.to_possible_value().expect("no shell is left out");
         let shells = Shells::builtins();
         let completer = shells.completer(name.get_name()).expect("each of these shells is built in");

@@ -3,12 +3,12 @@
 
 mod commits;
 mod exported;
+mod input;
 mod key;
 mod source;
 
 use std::borrow::Cow;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -18,12 +18,14 @@ use serde_json::json;
 
 use crate::arguments::sentence;
 use crate::exit::{Failure, Outcome, Status};
+use crate::interrupt;
 use crate::opening::{closing, open as open_database};
 use crate::options::Options;
 use crate::output::{self, Output};
 use crate::progress::{Of, Work};
 use commits::{Batch, Commits};
 use exported::Exported;
+use input::{Input, unreadable};
 use key::Keys;
 use source::{Documents, Format};
 
@@ -40,7 +42,7 @@ file is called *.ndjson or *.jsonl or --lines is given. It is read piece by piec
 
 Documents are committed in their order, up to 500 or 1 MiB of them at a time, all or nothing. A document replaces an
 older one under the same key, in the database or earlier in the input. At a bad document the import stops and names its
-line; the documents before it have been imported, and stay."#;
+line; the documents before it have been imported, and stay. Ctrl-C stops it in the same way."#;
 
 /// Stores the documents of a JSON file in a database, which is created if need be.
 #[derive(Debug, Args)]
@@ -106,7 +108,7 @@ impl Source {
 pub(super) fn run(arguments: &Import, options: &Options) -> Outcome {
     let (start, source) = (Instant::now(), &arguments.source);
     // ORDER: no database is made for an input that is not there.
-    let input = open(&source.file)?;
+    let input = Input::open(&source.file)?;
     let db = open_database(&arguments.database, options)?;
     let documents = closing(&db, || import_all(source, input, &db, options))?;
     summarise(documents, start, source, options)?;
@@ -115,28 +117,19 @@ pub(super) fn run(arguments: &Import, options: &Options) -> Outcome {
 
 /// Imports into a database that is open, and says how many documents that were.
 pub(crate) fn into_open(source: &Source, db: &FerrumDB, options: &Options) -> Result<u64, Failure> {
-    import_all(source, open(&source.file)?, db, options)
+    import_all(source, Input::open(&source.file)?, db, options)
 }
 
-fn import_all(
-    source: &Source,
-    (input, bytes): (Box<dyn Read>, Option<u64>),
-    db: &FerrumDB,
-    options: &Options,
-) -> Result<u64, Failure> {
+fn import_all(source: &Source, input: Input, db: &FerrumDB, options: &Options) -> Result<u64, Failure> {
+    let _caught = interrupt::catch()?;
     let acknowledgements = source.acknowledge.then(|| Output::standard(None));
-    let work = Work::begin(options.progress, "imported", Of::Bytes(bytes));
+    let work = Work::begin(options.progress, "imported", Of::Bytes(input.bytes));
     let mut commits = Commits::new(db, acknowledgements, work);
     import(source, input, db, &mut commits)?;
     Ok(commits.acknowledged())
 }
 
-fn import(
-    arguments: &Source,
-    input: Box<dyn Read>,
-    db: &FerrumDB,
-    commits: &mut Commits<'_>,
-) -> Result<(), Failure> {
+fn import(arguments: &Source, input: Input, db: &FerrumDB, commits: &mut Commits<'_>) -> Result<(), Failure> {
     let format = if arguments.lines { Some(Format::Lines) } else { Format::of(&arguments.file) };
     let mut documents = match Documents::new(input, format) {
         Ok(documents) => documents,
@@ -219,25 +212,6 @@ struct Stored<'t> {
     key: Key,
     text: &'t [u8],
     expires_at: Option<Timestamp>,
-}
-
-/// The input, and its length if that is known.
-fn open(path: &Path) -> Result<(Box<dyn Read>, Option<u64>), Failure> {
-    if path == Path::new("-") {
-        return Ok((Box::new(io::stdin().lock()), None));
-    }
-    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
-    let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
-    if metadata.is_dir() {
-        let message = format!("{} is a folder; name a file of JSON documents", path.display());
-        return Err(Failure::new(Status::Io, message));
-    }
-    Ok((Box::new(file), metadata.is_file().then_some(metadata.len())))
-}
-
-fn unreadable(path: &Path, error: &io::Error) -> Failure {
-    let name = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
-    Failure::new(Status::Io, format!("could not read {name}: {error}"))
 }
 
 fn summarise(documents: u64, start: Instant, source: &Source, options: &Options) -> io::Result<()> {
