@@ -31,7 +31,7 @@ export default defineConfig({
           include: ["tests/*.test.ts"],
           globalSetup: "tests/server.ts",
           testTimeout: 60_000,
-          expect: { poll: { timeout: 30_000 } },
+          expect: { poll: { timeout: 30_000, interval: 10 } },
           hookTimeout: 60_000,
           fileParallelism: false,
         },

@@ -7,6 +7,8 @@ import { ScrollSpan } from "./scroll.ts";
 /** In the size of the text: a row grows with it. */
 const ROW_REM = 2;
 const OVERSCAN = 8;
+/** The rows that exist change once in so many: most steps of a wheel are the browser's alone. */
+const STRIDE = 4;
 
 interface VirtualProps {
   label: string;
@@ -33,8 +35,14 @@ export function Virtual(props: VirtualProps) {
   const [, redraw] = useReducer((n: number, _: undefined) => n + 1, 0);
   const span = useMemo(() => new ScrollSpan(0, 600), []);
   span.total = count * rowHeight;
-  const from = Math.max(0, Math.floor(span.top / rowHeight) - OVERSCAN);
-  const to = Math.min(count, Math.ceil((span.top + span.view) / rowHeight) + OVERSCAN);
+  const range = () => ({
+    from: Math.max(0, Math.floor(span.top / rowHeight / STRIDE) * STRIDE - OVERSCAN),
+    to: Math.min(count, Math.ceil((span.top + span.view) / rowHeight / STRIDE) * STRIDE + OVERSCAN),
+    shift: span.place(0),
+  });
+  const drawn = useRef({ from: 0, to: 0, shift: 0 });
+  drawn.current = range();
+  const { from, to } = drawn.current;
 
   useEffect(() => onRange?.(from, to), [from, to, onRange]);
 
@@ -74,7 +82,10 @@ export function Virtual(props: VirtualProps) {
     const node = element.current;
     if (!node || Math.abs(node.scrollTop - span.physical) < 1) return;
     span.scrolled(node.scrollTop);
-    redraw(undefined);
+    const next = range();
+    const { from, to, shift } = drawn.current;
+    // What is drawn already scrolls by itself.
+    if (next.from !== from || next.to !== to || Math.abs(next.shift - shift) >= 0.5) redraw(undefined);
     clearTimeout(settling.current);
     if (span.total > span.height) {
       settling.current = window.setTimeout(() => {
