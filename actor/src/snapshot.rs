@@ -90,6 +90,33 @@ impl Snapshot {
         Self { held, collection: CollectionId::ROOT, name: None }
     }
 
+    /// Another snapshot of the same moment, which keeps what this one does: it can be cancelled, and this one goes on.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let again = Self::of(&self.held.link, self.held.snapshot.again(), self.held.time);
+        Self { collection: self.collection, name: self.name.clone(), ..again }
+    }
+
+    /// Makes the reads of many documents or keys by this snapshot and its clones fail with
+    /// [`Cancelled`](crate::ErrorKind::Cancelled): those that are under way, as soon as they would go on to the next one, and all
+    /// later ones. For whoever finds that nobody waits for a [`find`](Self::find) any more that looks at every document.
+    ///
+    /// ```
+    /// use ferrumdb::{ErrorKind, FerrumDB};
+    /// use serde_json::json;
+    ///
+    /// let db = FerrumDB::open_in_memory().wait()?;
+    /// db.set("a", json!({"role": "admin"})).wait()?;
+    /// let (kept, asked) = (db.snapshot()?, db.snapshot()?.again());
+    /// asked.cancel();
+    /// assert_eq!(asked.find("role", &json!("admin")).unwrap_err().kind(), ErrorKind::Cancelled);
+    /// assert_eq!(kept.find("role", &json!("admin"))?, ["a"]);
+    /// # Ok::<(), ferrumdb::Error>(())
+    /// ```
+    pub fn cancel(&self) {
+        self.held.snapshot.cancel();
+    }
+
     /// The number of the newest commit that it shows.
     #[must_use]
     pub fn sequence(&self) -> Sequence {

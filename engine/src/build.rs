@@ -98,7 +98,7 @@ impl IndexBuild {
     /// As [`IndexBuild::run`].
     pub fn run_noting(&mut self, mut note: impl FnMut(u64, u64)) -> Result<()> {
         if self.is_order() {
-            self.index = Index::of_keys(self.snapshot.stored_keys(self.collection, |_| true));
+            self.index = Index::of_keys(self.snapshot.stored_keys(self.collection, |_| true)?);
             return self.check();
         }
         let mut builder = IndexBuilder::new(Arc::clone(self.index.definition()));

@@ -95,7 +95,7 @@ impl Snapshot {
     /// it is an array. An index answers if there is one; otherwise every document is looked at. Without an order.
     ///
     /// # Errors
-    /// [`crate::Error::Io`] and [`crate::Error::Damaged`]; those of encoding `value`.
+    /// [`crate::Error::Io`] and [`crate::Error::Damaged`]; [`crate::Error::Cancelled`]; those of encoding `value`.
     pub fn find(&self, collection: CollectionId, path: &FieldPath, value: &Value) -> Result<Vec<Key>> {
         let operand = Operand::new(value)?;
         let Some(keys) = self.view().find(collection, path, &operand, || self.now()) else {
@@ -148,6 +148,7 @@ impl Snapshot {
         let keys = self.find(collection, path, value)?;
         let mut found = Vec::with_capacity(keys.len());
         for key in keys {
+            self.check_cancelled()?;
             if let Some(document) = self.get(collection, &key)? {
                 found.push((key, document));
             }
@@ -191,6 +192,7 @@ impl Snapshot {
     ) -> Result<Vec<Key>> {
         let mut kept = Vec::new();
         for key in keys {
+            self.check_cancelled()?;
             if self.get(collection, &key)?.is_some_and(|document| holds(document.as_str())) {
                 kept.push(key);
             }

@@ -32,7 +32,7 @@ pub struct Scan<S: Borrow<Snapshot> = Snapshot> {
     walking: Option<Walking>,
 }
 
-/// The keys of a [`Scan`] alone.
+/// The keys of a [`Scan`] alone. If its snapshot is cancelled before it has begun, there are none.
 #[derive(Debug)]
 pub struct KeyScan<S: Borrow<Snapshot> = Snapshot>(Scan<S>);
 
@@ -95,35 +95,34 @@ impl<S: Borrow<Snapshot>> Scan<S> {
         KeyScan(self)
     }
 
-    /// The place of the next key among the copied ones.
-    fn next_key(&mut self) -> Option<(&Walking, Range<usize>)> {
+    /// The place of the next key among the copied ones. Once it has failed, there is none.
+    fn next_key(&mut self) -> Result<Option<(&Walking, Range<usize>)>> {
         if self.left == 0 {
-            return None;
+            return Ok(None);
         }
         if self.walking.is_none() {
-            self.walking = Some(self.begin());
+            self.walking = Some(self.begin().inspect_err(|_| self.left = 0)?);
         }
-        let walking = self.walking.as_mut()?;
-        let key = walking.next_key(self.left)?;
-        Some((walking, key))
+        let walking = self.walking.as_mut().expect("it has just begun");
+        Ok(walking.next_key(self.left).map(|key| (&*walking, key)))
     }
 
-    fn begin(&self) -> Walking {
+    fn begin(&self) -> Result<Walking> {
         let snapshot = self.snapshot.borrow();
         let bounds = match &self.after {
             Some(key) => self.bounds.clone().after(key, self.reverse),
             None => self.bounds.clone(),
         };
-        let copy = || Index::of_keys(snapshot.stored_keys(self.collection, |key| bounds.contain(key)));
+        let copy = || snapshot.stored_keys(self.collection, |key| bounds.contain(key)).map(Index::of_keys);
         let (start, end) = bounds.entries();
         let walk = |order: &Index| Walk::new(order, start, end, 0..=u64::MAX, self.reverse);
         let mut walk = match snapshot.view().catalog.order(self.collection) {
             Some(order) => walk(order),
-            None => walk(&copy()),
+            None => walk(&copy()?),
         };
         walk.skip(self.offset);
         let may_expire = snapshot.view().expired(snapshot.now()).next().is_some();
-        Walking { walk, keys: String::new(), ends: Vec::new(), taken: 0, may_expire }
+        Ok(Walking { walk, keys: String::new(), ends: Vec::new(), taken: 0, may_expire })
     }
 }
 
@@ -162,7 +161,10 @@ impl<S: Borrow<Snapshot>> Iterator for Scan<S> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let collection = self.collection;
-            let key = self.next_key()?.1;
+            let key = match self.next_key() {
+                Ok(next) => next?.1,
+                Err(error) => return Some(Err(error)),
+            };
             let key = &self.walking.as_ref()?.keys[key];
             let snapshot = self.snapshot.borrow();
             let hashed = snapshot.shared().keydir.hash(collection, key);
@@ -181,7 +183,7 @@ impl<S: Borrow<Snapshot>> Iterator for KeyScan<S> {
 
     fn next(&mut self) -> Option<Key> {
         loop {
-            let (walking, key) = self.0.next_key()?;
+            let (walking, key) = self.0.next_key().ok().flatten()?;
             let (key, may_expire) = (Key::from(&walking.keys[key]), walking.may_expire);
             if !may_expire || self.0.snapshot.borrow().contains(self.0.collection, &key) {
                 self.0.left -= 1;
@@ -210,19 +212,21 @@ impl Snapshot {
 
     /// How many documents of a collection have keys in the range. It counts no key by itself if the order of the keys is
     /// kept.
-    #[must_use]
-    pub fn count_range(&self, collection: CollectionId, bounds: &KeyBounds) -> u64 {
+    ///
+    /// # Errors
+    /// [`crate::Error::Cancelled`].
+    pub fn count_range(&self, collection: CollectionId, bounds: &KeyBounds) -> Result<u64> {
         let (start, end) = bounds.entries();
         let count = match self.view().catalog.order(collection) {
             Some(order) => order.count_between(&start, &end, 0..=u64::MAX),
             None => {
                 let mut count = 0;
-                self.each_stored_key(collection, |key| bounds.contain(key), |_| count += 1);
+                self.each_stored_key(collection, |key| bounds.contain(key), |_| count += 1)?;
                 count
             }
         };
         let expired = self.view().expired(self.now());
         let here = expired.filter(|gone| gone.collection == collection && bounds.contain(&gone.key));
-        (count - here.count()) as u64
+        Ok((count - here.count()) as u64)
     }
 }

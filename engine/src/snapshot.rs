@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::bounds::KeyBounds;
 use crate::document::Document;
@@ -23,9 +24,20 @@ pub struct Snapshot {
     /// From which on it finds every generation that one of its entries leads to, or is moved to.
     pub(crate) generations: Arc<Generation>,
     view: Arc<View>,
-    slot: Slot,
+    pin: Pin,
+    cancelled: AtomicBool,
     /// The time at which it was taken, which it stands on too; not asked for where nothing expires.
     now: Timestamp,
+}
+
+/// What keeps the versions that a snapshot shows.
+enum Pin {
+    Own(Slot),
+    /// Another one does, of the same view, and is kept for it. A slot that were claimed for an old view could be missed by a
+    /// look of the writer's that comes between the claim and the other's end.
+    Shared {
+        _kept: Arc<Snapshot>,
+    },
 }
 
 impl Snapshot {
@@ -39,7 +51,31 @@ impl Snapshot {
         let view = shared.view.load_full();
         shared.pins.settle(slot, view.sequence);
         let now = if view.expiring.is_empty() { Timestamp::default() } else { shared.now() };
-        Self { shared: Arc::clone(shared), generations, view, slot, now }
+        let (pin, cancelled) = (Pin::Own(slot), AtomicBool::new(false));
+        Self { shared: Arc::clone(shared), generations, view, pin, cancelled, now }
+    }
+
+    /// Another snapshot of the same commit and time, whose reads are cancelled by themselves.
+    #[must_use]
+    pub fn again(self: &Arc<Self>) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            generations: Arc::clone(&self.generations),
+            view: Arc::clone(&self.view),
+            pin: Pin::Shared { _kept: Arc::clone(self) },
+            cancelled: AtomicBool::new(false),
+            now: self.now,
+        }
+    }
+
+    /// Makes the reads of many documents or keys, those that are under way and those to come, fail with
+    /// [`crate::Error::Cancelled`] soon: wherever it would have gone on to the next one.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn check_cancelled(&self) -> Result<()> {
+        if self.cancelled.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { Ok(()) }
     }
 
     /// The number of the newest commit that it shows.
@@ -76,13 +112,14 @@ impl Snapshot {
     /// The documents of several keys, in the keys' order.
     ///
     /// # Errors
-    /// [`crate::Error::Io`] and [`crate::Error::Damaged`].
+    /// [`crate::Error::Io`] and [`crate::Error::Damaged`]; [`crate::Error::Cancelled`].
     pub fn get_many<K: AsRef<str>>(
         &self,
         collection: CollectionId,
         keys: &[K],
     ) -> Result<Vec<Option<Document>>> {
-        keys.iter().map(|key| self.get(collection, key.as_ref())).collect()
+        let get = |key: &K| self.check_cancelled().and_then(|()| self.get(collection, key.as_ref()));
+        keys.iter().map(get).collect()
     }
 
     /// Whether a key has a document.
@@ -142,21 +179,26 @@ impl Snapshot {
 
     /// The keys that are `wanted` of all documents of a collection, those that have expired and are not purged included, in
     /// no order.
-    pub(crate) fn stored_keys(&self, collection: CollectionId, wanted: impl Fn(&str) -> bool) -> Vec<Key> {
+    pub(crate) fn stored_keys(
+        &self,
+        collection: CollectionId,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<Key>> {
         let mut keys = Vec::new();
-        self.each_stored_key(collection, wanted, |key| keys.push(key));
-        keys
+        self.each_stored_key(collection, wanted, |key| keys.push(key))?;
+        Ok(keys)
     }
 
-    /// Visits the same.
+    /// Visits the same. Only a cancelling ends it.
     pub(crate) fn each_stored_key(
         &self,
         collection: CollectionId,
         wanted: impl Fn(&str) -> bool,
         mut visit: impl FnMut(Key),
-    ) {
+    ) -> Result<()> {
         let (keydir, mut copy) = (&self.shared.keydir, Vec::new());
         for part in 0..keydir.parts() {
+            self.check_cancelled()?;
             keydir.copy_part(part, collection, &mut copy);
             for (key, newest) in copy.drain(..) {
                 if wanted(&key) && self.at_pin(collection, newest, || key.clone()).is_some() {
@@ -164,10 +206,11 @@ impl Snapshot {
                 }
             }
         }
+        Ok(())
     }
 
     /// Visits every document of a collection, those that have expired and are not purged included, in the order of
-    /// the log. The first error of `visit` ends it.
+    /// the log. The first error of `visit` ends it, and so does a cancelling.
     pub(crate) fn each_document(
         &self,
         collection: CollectionId,
@@ -176,6 +219,7 @@ impl Snapshot {
         let keydir = &self.shared.keydir;
         let (mut copy, mut entries) = (Vec::new(), Vec::new());
         for part in 0..keydir.parts() {
+            self.check_cancelled()?;
             keydir.copy_part(part, collection, &mut copy);
             entries.extend(copy.drain(..).filter_map(|(key, newest)| {
                 let entry = self.at_pin(collection, newest, || key.clone())?;
@@ -190,6 +234,7 @@ impl Snapshot {
             let end = here.last().map_or(0, |(_, entry)| entry.end());
             let mut sweep = Sweep::new(&*generation.file, &generation.keys, end);
             for (key, entry) in here {
+                self.check_cancelled()?;
                 let expected = entry.expected(collection, key);
                 let text = sweep
                     .document(&expected)
@@ -277,7 +322,9 @@ impl Snapshot {
 
 impl Drop for Snapshot {
     fn drop(&mut self) {
-        self.shared.pins.release(self.slot);
+        if let Pin::Own(slot) = self.pin {
+            self.shared.pins.release(slot);
+        }
     }
 }
 

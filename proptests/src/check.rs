@@ -73,7 +73,11 @@ fn ordered(snapshot: &Snapshot, state: &State, from: usize) -> Result<(), String
     numbers.retain(|number| state.contains_key(number));
     numbers.sort_unstable_by_key(|number| KEYS[*number].1);
     let (collection, bounds) = (id_in(snapshot, name), KeyBounds::new(start, end));
-    equal("counted range", &(snapshot.count_range(collection, &bounds) as usize), &numbers.len())?;
+    equal(
+        "counted range",
+        &(snapshot.count_range(collection, &bounds).map_err(|error| error.to_string())? as usize),
+        &numbers.len(),
+    )?;
     let scan = || Scan::new(snapshot, collection, bounds.clone());
     let wanted = |number: &usize| (KEYS[*number].1.to_owned(), expected(state, *number).unwrap_or_default());
     let mut all: Vec<_> = numbers.iter().map(wanted).collect();

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::ops::{Bound, RangeBounds};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ferrumdb::{Document, FieldKeyScan, FieldScan, Key, KeyScan, Scan};
+use ferrumdb::{Document, FieldKeyScan, FieldScan, Key, KeyScan, Scan, Snapshot};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -13,7 +13,7 @@ use pyo3::types::PyBytes;
 use crate::error::{raise, raise_as};
 use crate::fork;
 use crate::json::{Codec, object};
-use crate::waiting::long;
+use crate::waiting::cancellable;
 
 /// How many documents are read ahead: few at first, for who wants only some.
 const BATCH_MIN: usize = 4;
@@ -189,8 +189,8 @@ struct State {
     ahead: VecDeque<(Key, Option<Document>)>,
     error: Option<ferrumdb::Error>,
     batch: usize,
-    /// Whether the next read may have to sort many keys.
-    may_take_long: bool,
+    /// What it reads by, until it has begun: if that may have to look at many documents.
+    beginning: Option<Snapshot>,
 }
 
 impl ScanIterator {
@@ -198,18 +198,18 @@ impl ScanIterator {
         walk: Walk,
         gives: Gives,
         codec: Codec,
-        may_take_long: bool,
+        beginning: Option<Snapshot>,
         opened: fork::Opened,
     ) -> Self {
         let phase = Phase::Waiting(Box::new(walk));
-        let state = State { phase, ahead: VecDeque::new(), error: None, batch: BATCH_MIN, may_take_long };
+        let state = State { phase, ahead: VecDeque::new(), error: None, batch: BATCH_MIN, beginning };
         Self { state: Mutex::new(state), gives, codec, opened }
     }
 
     /// The next document that was read ahead, and more is read ahead where there is none.
     fn advance(&self, py: Python<'_>) -> PyResult<Option<(Key, Option<Document>)>> {
         loop {
-            let (walk, most, may_take_long) = {
+            let (walk, most, beginning) = {
                 let mut state = self.state();
                 if let Some(found) = state.ahead.pop_front() {
                     return Ok(Some(found));
@@ -229,9 +229,9 @@ impl ScanIterator {
                 };
                 let most = state.batch;
                 state.batch = (most * 2).min(BATCH_MAX);
-                (walk, most, std::mem::take(&mut state.may_take_long))
+                (walk, most, state.beginning.take())
             };
-            self.read_ahead(py, walk, most, may_take_long)?;
+            self.read_ahead(py, walk, most, beginning)?;
         }
     }
 
@@ -240,15 +240,15 @@ impl ScanIterator {
         py: Python<'_>,
         mut walk: Box<Walk>,
         most: usize,
-        may_take_long: bool,
+        beginning: Option<Snapshot>,
     ) -> PyResult<()> {
         let read = move || {
             let batch = walk.batch(most);
             (walk, batch)
         };
-        let outcome = match may_take_long {
-            true => long(py, move || Ok(read())),
-            false => Ok(py.detach(read)),
+        let outcome = match beginning {
+            Some(snapshot) => cancellable(py, move || Ok(read()), || snapshot.cancel()),
+            None => Ok(py.detach(read)),
         };
         let mut state = self.state();
         // Whoever interrupts it has ended it.

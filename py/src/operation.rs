@@ -15,9 +15,10 @@ use crate::error::raise;
 use crate::waiting::outcome;
 
 /// A command that is under way, and how its answer is said in Python.
-struct Operation<T, F> {
+struct Operation<T, F, L> {
     pending: Pending<T>,
     say: F,
+    leave: L,
 }
 
 /// What can be done with any of them.
@@ -42,17 +43,36 @@ pub(crate) fn judging<T: Send + 'static>(
     pending: Pending<T>,
     say: impl FnOnce(Python<'_>, ferrumdb::Result<T>) -> PyResult<Py<PyAny>> + Send + 'static,
 ) -> impl Operate {
-    Operation { pending, say }
+    Operation { pending, say, leave: || () }
 }
 
-impl<T, F> Operate for Operation<T, F>
+/// An operation that is stopped by `leave` if a signal handler raises while it is waited for.
+pub(crate) fn stoppable<T: Send + 'static>(
+    pending: Pending<T>,
+    say: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
+    leave: impl FnOnce() + Send + 'static,
+) -> impl Operate {
+    let say = |py: Python<'_>, outcome: ferrumdb::Result<T>| {
+        outcome.map_err(raise).and_then(|answer| say(py, answer))
+    };
+    Operation { pending, say, leave }
+}
+
+impl<T, F, L> Operate for Operation<T, F, L>
 where
     T: Send + 'static,
     F: FnOnce(Python<'_>, ferrumdb::Result<T>) -> PyResult<Py<PyAny>> + Send + 'static,
+    L: FnOnce() + Send + 'static,
 {
     #[inline]
     fn wait(self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        outcome(py, self.pending).and_then(|outcome| (self.say)(py, outcome))
+        match outcome(py, self.pending) {
+            Ok(outcome) => (self.say)(py, outcome),
+            Err(raised) => {
+                (self.leave)();
+                Err(raised)
+            }
+        }
     }
 
     fn start(self) -> Started {

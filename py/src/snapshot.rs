@@ -13,7 +13,7 @@ use crate::iterators::{Asked, Gives, Range, ScanIterator, Walk};
 use crate::json::{Codec, field_bounds, object, object_or, object_under, text_or};
 use crate::key::{looked_up, stored};
 use crate::ttl;
-use crate::waiting::long;
+use crate::waiting::long_read;
 
 /// So many keys are sorted, or documents looked at, without asking another thread to.
 const SOON_DONE: u64 = 10_000;
@@ -55,7 +55,7 @@ impl Snapshot {
         if snapshot.count().map_err(raise)? <= SOON_DONE {
             return py.detach(|| find(&snapshot)).map_err(raise);
         }
-        long(py, move || find(&snapshot))
+        long_read(py, &snapshot, find)
     }
 }
 
@@ -174,18 +174,17 @@ impl Snapshot {
     /// Walks over a range: its "keys", "values", "items", or "texts", which are items of JSON text.
     fn walk(&self, gives: &str, asked: Asked) -> PyResult<ScanIterator> {
         let snapshot = self.look()?;
-        let may_take_long = snapshot.count().map_err(raise)? > SOON_DONE;
+        let (snapshot, beginning) = to_walk_by(snapshot)?;
         let scan = snapshot.range(asked.range().ends()).map_err(raise)?.limit(asked.limit());
         let scan = if asked.3 { scan.reverse() } else { scan };
         let gives = Gives::named(gives)?;
         let walk = if gives == Gives::Keys { Walk::Keys(scan.keys()) } else { Walk::Documents(scan) };
-        Ok(ScanIterator::new(walk, gives, self.codec, may_take_long, self.opened))
+        Ok(ScanIterator::new(walk, gives, self.codec, beginning, self.opened))
     }
 
     /// Walks over the documents whose field lies in a range of values, in the order of these values.
     fn walk_by(
         &self,
-        py: Python<'_>,
         gives: &str,
         field: Object<'_, '_>,
         range: (Option<Bound<'_, PyAny>>, Option<Bound<'_, PyAny>>),
@@ -194,13 +193,13 @@ impl Snapshot {
     ) -> PyResult<ScanIterator> {
         let path = field_path(field)?;
         let bounds = field_bounds(range.0.as_ref(), range.1.as_ref(), self.codec)?;
-        let may_take_long = self.look()?.count().map_err(raise)? > SOON_DONE;
-        let scan = self.find_by(py, move |snapshot| snapshot.range_by(path, bounds))?;
+        let (snapshot, beginning) = to_walk_by(self.look()?)?;
+        let scan = snapshot.range_by(path, bounds).map_err(raise)?;
         let scan = if reverse { scan.reverse() } else { scan };
         let scan = scan.limit(limit.unwrap_or(usize::MAX));
         let gives = Gives::named(gives)?;
         let walk = if gives == Gives::Keys { Walk::KeysByField(scan.keys()) } else { Walk::ByField(scan) };
-        Ok(ScanIterator::new(walk, gives, self.codec, may_take_long, self.opened))
+        Ok(ScanIterator::new(walk, gives, self.codec, beginning, self.opened))
     }
 
     /// The keys of the documents whose field equals a value.
@@ -261,8 +260,18 @@ impl Snapshot {
         if snapshot.count().map_err(raise)? <= SOON_DONE {
             return py.detach(|| snapshot.count_range(range.ends())).map_err(raise);
         }
-        long(py, move || snapshot.count_range(range.ends()))
+        long_read(py, &snapshot, move |snapshot| snapshot.count_range(range.ends()))
     }
+}
+
+/// What an iterator reads by: where it may have to look at many documents to begin, a snapshot of its own, which can be
+/// cancelled until then.
+fn to_walk_by(snapshot: ferrumdb::Snapshot) -> PyResult<(ferrumdb::Snapshot, Option<ferrumdb::Snapshot>)> {
+    if snapshot.count().map_err(raise)? <= SOON_DONE {
+        return Ok((snapshot, None));
+    }
+    let own = snapshot.again();
+    Ok((own.clone(), Some(own)))
 }
 
 /// A time in seconds since 1970.

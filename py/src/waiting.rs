@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crossbeam_channel::RecvTimeoutError;
-use ferrumdb::Pending;
+use ferrumdb::{Pending, Snapshot};
 use pyo3::prelude::*;
 
 use crate::error::{raise, raise_as};
@@ -22,11 +22,32 @@ pub(crate) fn outcome<T: Send>(py: Python<'_>, mut pending: Pending<T>) -> PyRes
     }
 }
 
+/// Reads much by a snapshot, as [`long`] does what takes long. A signal handler that raises ends the work, too.
+pub(crate) fn long_read<T: Send + 'static>(
+    py: Python<'_>,
+    snapshot: &Snapshot,
+    work: impl FnOnce(&Snapshot) -> ferrumdb::Result<T> + Send + 'static,
+) -> PyResult<T> {
+    // Others may read by this one, too, and go on.
+    let own = snapshot.again();
+    let read_by = own.clone();
+    cancellable(py, move || work(&read_by), || own.cancel())
+}
+
 /// Does what may take long, without the interpreter. Python looks at signals on its main thread only, so there another
 /// thread does the work, and is left to end by itself if a signal handler raises.
 pub(crate) fn long<T: Send + 'static>(
     py: Python<'_>,
     work: impl FnOnce() -> ferrumdb::Result<T> + Send + 'static,
+) -> PyResult<T> {
+    cancellable(py, work, || ())
+}
+
+/// The same, and `cancel` tells the work that nobody waits for it any more.
+pub(crate) fn cancellable<T: Send + 'static>(
+    py: Python<'_>,
+    work: impl FnOnce() -> ferrumdb::Result<T> + Send + 'static,
+    cancel: impl FnOnce(),
 ) -> PyResult<T> {
     if !is_main_thread(py)? {
         return py.detach(work).map_err(raise);
@@ -37,7 +58,12 @@ pub(crate) fn long<T: Send + 'static>(
     loop {
         match py.detach(|| receiver.recv_timeout(SLICE)) {
             Ok(answer) => return answer.map_err(raise),
-            Err(RecvTimeoutError::Timeout) => py.check_signals()?,
+            Err(RecvTimeoutError::Timeout) => {
+                if let Err(raised) = py.check_signals() {
+                    cancel();
+                    return Err(raised);
+                }
+            }
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(raise_as("FerrumDBError", "other", "reading ended in a panic: please report it"));
             }

@@ -236,3 +236,60 @@ def test_no_call_blocks_the_loop_while_the_disk_does_not_answer(tmp_path: Path, 
     )
     done = run_slowly(program, tmp_path, slow_disk)
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("call", "thread"),
+    [
+        ("db.find('nothing', 1)", "ferrumdb-python"),
+        ("db.snapshot().find('nothing', 1)", "ferrumdb-python"),
+        ("db.find_range('nothing', 1)", "ferrumdb-python"),
+        ("db.compact()", "ferrumdb-compac"),
+    ],
+)
+def test_what_ctrl_c_has_ended_reads_no_more(tmp_path: Path, slow_disk: Path, call: str, thread: str) -> None:
+    if sys.platform != "linux" or shutil.which("cc") is None:
+        return
+    program = textwrap.dedent(
+        f"""
+        import os, signal, threading, time
+        from ferrumdb import FerrumDB
+        db = FerrumDB.open("my.db", fsync="never")
+        for text in "old", "new":
+            db.update({{str(n): {{"text": text * 300}} for n in range(12_000)}})
+
+        def is_working():
+            def name(task):
+                try:
+                    return open(f"/proc/self/task/{{task}}/comm").read().strip()
+                except OSError:
+                    return ""
+            return any(name(task) == "{thread}" for task in os.listdir("/proc/self/task"))
+
+        def was_read():
+            return int(open("/proc/self/io").read().split("rchar: ")[1].split()[0])
+
+        def interrupt():
+            while not is_working():
+                time.sleep(0.001)
+            time.sleep(0.2)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        gate = open(os.environ["SLOW_GATE"], "w")
+        threading.Thread(target=interrupt).start()
+        try:
+            {call}
+        except KeyboardInterrupt:
+            before = was_read()
+        gate.close()
+        os.unlink(gate.name)
+        while is_working():
+            time.sleep(0.001)
+        assert was_read() - before < 4 << 20, was_read() - before
+        assert os.path.getsize("my.db") > 20 << 20
+        assert len(db.find("text", "new" * 300)) == 12_000
+        db.close()
+        """
+    )
+    done = run_slowly(program, tmp_path, slow_disk)
+    assert (done.returncode, done.stderr) == (0, "")

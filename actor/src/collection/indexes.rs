@@ -149,7 +149,7 @@ impl Collection {
         Ok(self.db.reader.snapshot())
     }
 
-    fn told<T>(&self, found: engine::Result<T>) -> Result<T> {
+    pub(super) fn told<T>(&self, found: engine::Result<T>) -> Result<T> {
         found.map_err(|error| self.counted(error.into()))
     }
 }

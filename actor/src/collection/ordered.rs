@@ -219,7 +219,7 @@ impl Collection {
 
     fn count_in(&self, bounds: &KeyBounds) -> Result<u64> {
         let (snapshot, id) = self.look_in_order()?;
-        Ok(snapshot.count_range(id, bounds))
+        self.told(snapshot.count_range(id, bounds))
     }
 
     /// A look at many keys as of now, by somebody who wants them in order.

@@ -64,7 +64,7 @@ impl Snapshot {
     /// # Errors
     /// As [`contains`](Self::contains).
     pub fn count_range<K: AsRef<str>>(&self, range: impl RangeBounds<K>) -> Result<u64> {
-        Ok(self.look_in_order()?.count_range(self.collection, &key_bounds(&range)))
+        self.told(self.look_in_order()?.count_range(self.collection, &key_bounds(&range)))
     }
 
     /// How many documents had keys that began with a text.
@@ -72,7 +72,7 @@ impl Snapshot {
     /// # Errors
     /// As [`contains`](Self::contains).
     pub fn count_prefix(&self, prefix: impl AsRef<str>) -> Result<u64> {
-        Ok(self.look_in_order()?.count_range(self.collection, &KeyBounds::prefix(prefix.as_ref())))
+        self.told(self.look_in_order()?.count_range(self.collection, &KeyBounds::prefix(prefix.as_ref())))
     }
 
     /// The documents whose field held a value in a range, in the order of the values, as

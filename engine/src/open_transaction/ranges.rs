@@ -33,7 +33,9 @@ impl OpenTransaction<'_> {
     pub fn count_range(&mut self, collection: impl Into<CollectionRef>, bounds: KeyBounds) -> u64 {
         let collection = collection.into();
         let id = self.id(collection);
-        self.count_with(collection, bounds, |snapshot, bounds| snapshot.count_range(id, bounds))
+        self.count_with(collection, bounds, |snapshot, bounds| {
+            snapshot.count_range(id, bounds).expect("nobody cancels the snapshot of a transaction")
+        })
     }
 
     /// The first documents of a collection whose keys lie in a range, no more than so many, in the order of their keys, or

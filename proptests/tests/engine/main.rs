@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 mod backups;
+mod cancelled_reads;
 mod catching_up;
 mod collections;
 mod common;

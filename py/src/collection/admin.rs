@@ -15,7 +15,7 @@ use crate::error::raise;
 use crate::history::History;
 use crate::key::{looked_up, stored};
 use crate::open_transaction::OpenTransaction;
-use crate::operation::{Operate, answering, plainly, sequence};
+use crate::operation::{Operate, answering, plainly, sequence, stoppable};
 use crate::reports;
 use crate::transaction::Transaction;
 
@@ -33,7 +33,9 @@ impl Collection {
     }
 
     pub(super) fn compact_now(&self) -> impl Operate + use<> {
-        answering(self.db.compact(), reports::compaction)
+        let db = self.db.clone();
+        // Nobody need wait until it has stopped.
+        stoppable(self.db.compact(), reports::compaction, move || drop(db.cancel_compaction()))
     }
 
     pub(super) fn stop_compaction(&self) -> impl Operate + use<> {
@@ -49,7 +51,8 @@ impl Collection {
             Some(since) => self.db.backup_since(Sequence(since), path),
             None => self.db.backup_to(path),
         };
-        answering(pending, reports::backup)
+        let db = self.db.clone();
+        stoppable(pending, reports::backup, move || drop(db.cancel_backups()))
     }
 
     pub(super) fn use_key(

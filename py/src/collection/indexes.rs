@@ -11,7 +11,7 @@ use crate::error::{raise, raise_as};
 use crate::json::{Codec, object, operand};
 use crate::key::type_name;
 use crate::operation::{Operate, answering, judging, sequence};
-use crate::waiting::long;
+use crate::waiting::long_read;
 
 /// So many documents are looked at without asking another thread to.
 const DOCUMENTS_SOON_SEEN: u64 = 1_000;
@@ -29,12 +29,13 @@ impl Collection {
         Ok(answering(self.keys().drop_index(field_path(field)?), sequence))
     }
 
-    /// Looks for documents: on another thread, if each of many is to be looked at.
+    /// Looks for documents: by a snapshot that can be cancelled, if each of many is to be looked at.
     fn look_for<T: Send + 'static>(
         &self,
         py: Python<'_>,
-        path: FieldPath,
-        find: impl FnOnce(&ferrumdb::Collection, FieldPath) -> ferrumdb::Result<T> + Send + 'static,
+        (path, value): (FieldPath, Value),
+        find: fn(&ferrumdb::Collection, FieldPath, &Value) -> ferrumdb::Result<T>,
+        find_by: fn(&ferrumdb::Snapshot, FieldPath, &Value) -> ferrumdb::Result<T>,
     ) -> PyResult<T> {
         let keys = self.keys();
         let is_quick = py.detach(|| {
@@ -42,10 +43,10 @@ impl Collection {
             Ok(keys.count()? <= DOCUMENTS_SOON_SEEN || has_index()?)
         });
         if is_quick.map_err(raise)? {
-            return py.detach(|| find(keys, path)).map_err(raise);
+            return py.detach(|| find(keys, path, &value)).map_err(raise);
         }
-        let keys = keys.clone();
-        long(py, move || find(&keys, path))
+        let now = self.snapshot()?.look()?;
+        long_read(py, &now, move |now| find_by(now, path, &value))
     }
 }
 
@@ -60,8 +61,8 @@ impl Collection {
         value: Object<'_, '_>,
         exact: bool,
     ) -> PyResult<Bound<'py, PyList>> {
-        let (path, value) = (field_path(field)?, wanted(value, exact, self.codec)?);
-        let found = self.look_for(py, path, move |keys, path| keys.find(path, &value))?;
+        let asked = (field_path(field)?, wanted(value, exact, self.codec)?);
+        let found = self.look_for(py, asked, ferrumdb::Collection::find, ferrumdb::Snapshot::find)?;
         list_of_keys(py, &found)
     }
 
@@ -74,8 +75,9 @@ impl Collection {
         value: Object<'_, '_>,
         exact: bool,
     ) -> PyResult<Bound<'py, PyList>> {
-        let (path, value) = (field_path(field)?, wanted(value, exact, self.codec)?);
-        let found = self.look_for(py, path, move |keys, path| keys.find_documents(path, &value))?;
+        let asked = (field_path(field)?, wanted(value, exact, self.codec)?);
+        let (find, find_by) = (ferrumdb::Collection::find_documents, ferrumdb::Snapshot::find_documents);
+        let found = self.look_for(py, asked, find, find_by)?;
         list_of_items(py, &found, self.codec)
     }
 

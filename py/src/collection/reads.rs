@@ -11,7 +11,7 @@ use crate::json;
 use crate::key::looked_up;
 use crate::snapshot::Snapshot;
 use crate::ttl;
-use crate::waiting::long;
+use crate::waiting::{long, long_read};
 
 /// So many keys are looked up without asking another thread to.
 const KEYS_SOON_DONE: usize = 256;
@@ -37,8 +37,8 @@ impl Collection {
         let found = if keys.len() <= KEYS_SOON_DONE {
             py.detach(|| collection.get_many(&keys).map(|found| (keys, found))).map_err(raise)
         } else {
-            let collection = collection.clone();
-            long(py, move || collection.get_many(&keys).map(|found| (keys, found)))
+            let now = self.snapshot()?.look()?;
+            long_read(py, &now, move |now| now.get_many(&keys).map(|found| (keys, found)))
         };
         found.map(|(keys, found)| {
             let pairs = keys.into_iter().zip(found);
