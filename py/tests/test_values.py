@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import enum
+import json
 import math
 import random
 from collections import OrderedDict, namedtuple
@@ -193,3 +194,41 @@ def test_a_dict_that_is_changed_while_it_is_stored_is_refused(path: Path) -> Non
                 assert "changed while it is stored" in str(refused)
             else:
                 assert db["k"] == {"day": datetime.date(2024, 2, 29), "other": 1}
+
+
+def test_fields_keep_their_names_whatever_was_read_before(db: FerrumDB) -> None:
+    documents: dict[str, Any] = {
+        "flat": {"a": 1, "b": 2, "c": 3},
+        "turned": {"c": 3, "b": 2, "a": 1},
+        "nested": {"a": {"a": {"b": [{"c": 1}, {"c": 2, "d": {}}]}}, "b": [], "z": {"a": None}},
+        "many": {f"field {n}": {str(n): n} for n in range(200)},
+        "long": {"x" * length: length for length in (1, 2, 63, 64, 65, 66, 1_000)},
+        "odd": {"": 0, "\u00e9": 1, "\U0001f980": 2, 'a"b': 3, "a\nb": 4, "\0": 5},
+        "text": "a",
+    }
+    db.update(documents)
+    choose = random.Random(7)
+    for _ in range(500):
+        key = choose.choice(list(documents))
+        found = db[key]
+        assert found == documents[key] and json.dumps(found) == json.dumps(documents[key])
+    assert list(db.values()) == [documents[key] for key in sorted(documents)]
+
+
+def test_a_document_is_read_while_another_is(db: FerrumDB) -> None:
+    """The collector of garbage may run code of anybody's while objects are made."""
+
+    class Reads:
+        def __del__(self) -> None:
+            read.append(db["inner"])
+
+    read: list[Any] = []
+    db["inner"] = {"b": {"a": 1}, "c": 2}
+    db["outer"] = {"a": {str(n): {"b": n, "c": [{"d": {}}]} for n in range(2_000)}}
+    for _ in range(20):
+        cycle: list[object] = [Reads()]
+        cycle.append(cycle)
+        del cycle
+        outer = db["outer"]
+        assert all(outer["a"][str(n)] == {"b": n, "c": [{"d": {}}]} for n in range(2_000))
+    assert read and all(inner == {"b": {"a": 1}, "c": 2} for inner in read)

@@ -52,7 +52,9 @@ impl Collection {
             None => self.db.backup_to(path),
         };
         let db = self.db.clone();
-        stoppable(pending, reports::backup, move || drop(db.cancel_backups()))
+        stoppable(pending, reports::backup, move || {
+            db.cancel_backups();
+        })
     }
 
     pub(super) fn use_key(

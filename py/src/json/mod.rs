@@ -1,6 +1,8 @@
 //! Owns the ways between Python objects and the JSON text that is kept. Never goes by a tree of its own.
 
 mod extended;
+mod names;
+mod objects;
 mod read;
 mod write;
 

@@ -6,7 +6,7 @@ use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use super::{Codec, extended};
+use super::{Codec, extended, objects};
 
 /// The object that a document is.
 pub(crate) fn object(py: Python<'_>, document: &Document, codec: Codec) -> PyResult<Py<PyAny>> {
@@ -52,17 +52,25 @@ pub(crate) fn text_or(py: Python<'_>, document: Option<Document>, default: Optio
 /// The object that a JSON text is.
 #[inline]
 pub(crate) fn object_of_text(py: Python<'_>, json: &[u8], codec: Codec) -> PyResult<Py<PyAny>> {
-    let parse = PythonParse {
-        allow_inf_nan: false,
-        // Values are of too many kinds: to look for them costs more than to make them, and they drive the keys out.
-        cache_mode: StringCacheMode::Keys,
-        partial_mode: PartialMode::Off,
-        catch_duplicate_keys: false,
-        float_mode: FloatMode::Float,
+    let object = match objects::read(py, json) {
+        Some(object) => object,
+        None => explained(py, json)?,
     };
-    let object = parse.python_parse(py, json).map_err(|error| map_json_error(json, &error))?;
     match codec {
         Codec::Extended if extended::may_be_in(json) => extended::revived(&object),
         _ => Ok(object.unbind()),
     }
+}
+
+/// Reads a text once more that could not be read, to say why.
+#[cold]
+fn explained<'py>(py: Python<'py>, json: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    let parse = PythonParse {
+        allow_inf_nan: false,
+        cache_mode: StringCacheMode::None,
+        partial_mode: PartialMode::Off,
+        catch_duplicate_keys: false,
+        float_mode: FloatMode::Float,
+    };
+    parse.python_parse(py, json).map_err(|error| map_json_error(json, &error))
 }
