@@ -256,7 +256,8 @@ def test_what_ctrl_c_has_ended_reads_no_more(tmp_path: Path, slow_disk: Path, ca
         from ferrumdb import FerrumDB
         db = FerrumDB.open("my.db", fsync="never")
         for text in "old", "new":
-            db.update({{str(n): {{"text": text * 300}} for n in range(12_000)}})
+            for part in range(0, 12_000, 1_000):
+                db.update({{str(part + n): {{"text": text * 300}} for n in range(1_000)}})
 
         def is_working():
             def name(task):
