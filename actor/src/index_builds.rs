@@ -17,7 +17,7 @@ use crate::{FieldPath, Key, Sequence};
 /// What the writer says to a build that asks what has changed since its snapshot.
 pub(crate) enum BuildAnswer {
     /// Catch up with these, and ask again.
-    CatchUp(IndexBuild, BuildRound),
+    CatchUp(Box<IndexBuild>, BuildRound),
     /// The index is installed, or could not be.
     Done(Result<Sequence>),
 }
@@ -80,7 +80,7 @@ impl IndexBuilds {
         if round.is_last() {
             return BuildAnswer::Done(writer.install_index(build, round, durability).map_err(Error::from));
         }
-        BuildAnswer::CatchUp(build, round)
+        BuildAnswer::CatchUp(Box::new(build), round)
     }
 
     /// Cancels everything: the database is closing.
@@ -130,7 +130,7 @@ fn run_noting(mut build: IndexBuild, link: &Link, note: impl FnMut(u64, u64)) ->
         match receiver.recv().map_err(|oneshot::RecvError| link.closed())? {
             BuildAnswer::Done(result) => return result,
             BuildAnswer::CatchUp(caught, round) => {
-                build = caught;
+                build = *caught;
                 build.advance(round)?;
             }
         }

@@ -37,7 +37,7 @@ impl OrderBuilds {
     pub(crate) fn round(follower: &mut Follower, build: IndexBuild) -> BuildAnswer {
         let round = follower.order_round(&build);
         if !round.is_last() {
-            return BuildAnswer::CatchUp(build, round);
+            return BuildAnswer::CatchUp(Box::new(build), round);
         }
         let installed = follower.install_order(build, round);
         BuildAnswer::Done(installed.map(|()| follower.sequence()).map_err(Error::from))
