@@ -135,7 +135,7 @@ def test_nothing_blocks_the_loop(path: Path) -> None:
         for part in range(4):
             db.update({f"{part}:{n:05}": {"text": "x" * 200, "n": n} for n in range(10_000)})
 
-    async def work(db: AsyncFerrumDB) -> None:
+    async def longest_pause(db: AsyncFerrumDB) -> tuple[float, float]:
         longest, is_over = 0.0, False
 
         async def heart() -> None:
@@ -163,8 +163,18 @@ def test_nothing_blocks_the_loop(path: Path) -> None:
         took, is_over = time.perf_counter() - begin, True
         await beating
         assert seen == 5_000
-        # What was done takes much longer than the longest pause: the loop was free meanwhile.
-        assert longest < max(0.1, took / 3), (longest, took)
+        return longest, took
+
+    async def work(db: AsyncFerrumDB) -> None:
+        told = []
+        for _ in range(5):
+            longest, took = await longest_pause(db)
+            told.append((longest, took))
+            # What was done takes much longer than the longest pause: the loop was free meanwhile. What blocks it does
+            # so every time; a machine that has other things to do, now and then.
+            if longest < max(0.1, took / 3):
+                return
+        raise AssertionError(told)
 
     with_db(path, work, cache_bytes=0)
 
