@@ -55,8 +55,30 @@ struct Given<'w> {
     versions: &'w [Workload; 2],
     /// Documents below this number are there, or are being inserted.
     there: AtomicUsize,
+    /// For each thread a number that its insert is not below, while one is on its way.
+    inserting: [AtomicUsize; THREADS],
+    /// The registry's package answers some of the gets that come right after a set with nothing.
+    may_miss: bool,
     turns: Turns,
     zipf: &'w Zipf,
+}
+
+impl Given<'_> {
+    /// How many documents are there, without a gap.
+    fn inserted(&self) -> usize {
+        // ORDER: before those that are on their way: whoever has moved it on says so first.
+        let there = self.there.load(Ordering::SeqCst).min(self.versions[0].len());
+        self.inserting.iter().fold(there, |there, from| there.min(from.load(Ordering::SeqCst)))
+    }
+
+    fn insert(&self, thread: usize, session: &mut dyn Session) -> Result<()> {
+        let first = &self.versions[0];
+        self.inserting[thread].store(self.there.load(Ordering::SeqCst), Ordering::SeqCst);
+        let new = self.there.fetch_add(1, Ordering::SeqCst) % first.len();
+        let inserted = session.set(&first.keys[new], &first.documents[new]);
+        self.inserting[thread].store(usize::MAX, Ordering::SeqCst);
+        inserted
+    }
 }
 
 /// All stores load the same documents, and are then given each workload in the order that YCSB advises, but for E, which it gives
@@ -82,6 +104,8 @@ pub(crate) fn workloads(settings: &Settings) -> Result<Vec<Row>> {
             Given {
                 versions: &versions,
                 there: AtomicUsize::new(loaded),
+                inserting: [const { AtomicUsize::new(usize::MAX) }; THREADS],
+                may_miss: store.name() == EXISTING,
                 turns: Turns::new(2 * loaded),
                 zipf: &zipf,
             },
@@ -109,7 +133,7 @@ pub(crate) fn workloads(settings: &Settings) -> Result<Vec<Row>> {
                     return Ok((Duration::ZERO, Done::default()));
                 }
                 in_threads(store, THREADS, |thread, session| {
-                    mixed(mix, given, session, settings.run_for, (round * THREADS + thread) as u64)
+                    mixed(mix, given, session, settings.run_for, (thread, round))
                 })
             })?;
         }
@@ -143,15 +167,17 @@ fn mixed(
     given: &Given<'_>,
     session: &mut dyn Session,
     run_for: Duration,
-    seed: u64,
+    (thread, round): (usize, usize),
 ) -> Result<Done> {
-    let mut numbers = Numbers::new(seed);
+    let mut numbers = Numbers::new((round * THREADS + thread) as u64);
+    let found = |is_found| found(is_found || given.may_miss);
     let first = &given.versions[0];
     repeat(run_for, 1, |_| {
-        let there = given.there.load(Ordering::Relaxed).min(first.len());
         let number = match mix.favours_the_latest {
-            // The newest may be on its way still, in the other thread.
-            true => there - THREADS - given.zipf.rank(&mut numbers).min(there - THREADS),
+            true => {
+                let there = given.inserted();
+                there - 1 - given.zipf.rank(&mut numbers).min(there - 1)
+            }
             false => given.zipf.scattered(&mut numbers),
         };
         let key = &first.keys[number];
@@ -167,8 +193,7 @@ fn mixed(
         } else if drawn < mix.reads + mix.updates {
             update(session)
         } else if drawn < mix.reads + mix.updates + mix.inserts {
-            let new = given.there.fetch_add(1, Ordering::Relaxed) % first.len();
-            session.set(&first.keys[new], &first.documents[new])
+            given.insert(thread, session)
         } else if mix.scans > 0 {
             found(session.scan(key, 1 + numbers.below(SCANNED_MAX), &mut see)? > 0)
         } else {
