@@ -120,7 +120,7 @@ pub(crate) fn workloads(settings: &Settings) -> Result<Vec<Row>> {
         let takes_part = |store: &dyn Store| mix.scans == 0 || has_an_order(store);
         if mix.scans > 0 {
             for store in stores.iter().filter(|store| takes_part(&***store)) {
-                make_ready(&**store, &first)?;
+                make_ready(&**store, loaded, &versions)?;
             }
         }
         let mut race = Race::new();
@@ -151,15 +151,15 @@ fn has_an_order(store: &dyn Store) -> bool {
     !without.contains(&store.name())
 }
 
-fn make_ready(store: &dyn Store, loaded: &Workload) -> Result<()> {
+fn make_ready(store: &dyn Store, loaded: usize, versions: &[Workload; 2]) -> Result<()> {
     let (begin, mut session) = (Instant::now(), store.session()?);
     while begin.elapsed() < READY_FOR {
-        session.scan(&loaded.keys[0], SCANNED_MAX, &mut |text| {
+        session.scan(&versions[0].keys[0], SCANNED_MAX, &mut |text| {
             black_box(text);
         })?;
     }
     drop(session);
-    check_scan(store, loaded)
+    check_scan(store, loaded / 2, versions)
 }
 
 fn mixed(
