@@ -275,8 +275,9 @@ impl WriterThread {
     }
 
     fn install_compaction(&mut self, compaction: Compaction, reply: oneshot::Sender<CompactionAnswer>) {
-        // A hint of the old file would wait for a sync that never comes, and a sync of it would tell of the new one.
-        self.hints.finish();
+        // A hint of the old file would wait for a sync that never comes, and a sync of it would tell of the new one. One that
+        // is being written takes its place all the same if it is whole by now; no opening uses it.
+        self.hints.give_up();
         let answer = match self.await_syncer() {
             Ok(()) => self.compactions.install(&mut self.writer, compaction),
             Err(error) => CompactionAnswer::Failed(error.into()),

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ferrumdb::fs::SimFs;
+use ferrumdb::fs::{Effect, Fault, SimFs, SimOperation};
 use ferrumdb::{Config, FerrumDB, FsyncPolicy, Transaction};
 use serde_json::json;
 
@@ -50,4 +50,34 @@ fn a_killed_database_opens_with_the_hint_that_was_written_while_it_lived() {
         assert_eq!(db.keys().unwrap().count(), 3_000);
         db.close().wait().unwrap();
     }
+}
+
+#[test]
+fn a_compaction_waits_for_no_hint() {
+    let disk = SimFs::new(1);
+    let db = open(&disk, FsyncPolicy::Always);
+    disk.inject(Fault::new(SimOperation::Rename, Effect::Block).on(HINT));
+    fill(&db);
+    let start = Instant::now();
+    while disk.blocked() == 0 {
+        assert!(start.elapsed() < Duration::from_secs(10), "three megabytes are worth a hint");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    fill(&db);
+    let compaction = db.compact();
+    let (ended, has_ended) = std::sync::mpsc::channel();
+    let waits = std::thread::spawn(move || ended.send(compaction.wait().is_ok()).unwrap());
+    let answered = has_ended.recv_timeout(Duration::from_secs(20));
+    assert_eq!(disk.blocked(), 1, "the hint is still being written");
+    // It is whole, and gets its name, though its log is gone.
+    disk.release();
+    waits.join().unwrap();
+    assert_eq!(answered, Ok(true), "the compaction, and every commit behind it, waited for the hint");
+    db.set("after", 1).wait().unwrap();
+    disk.kill_process();
+    drop(db);
+    let db = open(&disk, FsyncPolicy::Always);
+    assert_eq!(db.count().unwrap(), 3_001);
+    assert_eq!(db.keys().unwrap().count(), 3_001);
+    db.close().wait().unwrap();
 }

@@ -79,7 +79,7 @@ pub use field_scan::{FieldKeyScan, FieldScan};
 pub use find::IndexInfo;
 pub use follow::{Follower, OwnerWatch, Polled, follow};
 pub use glance::{Glance, GlanceAt, glance};
-pub use hint::HintTask;
+pub use hint::{CancelHint, HintTask};
 pub use index::path::{FieldPath, PathError};
 pub use inspect::{FileContents, FileInfo, FileKey, inspect};
 pub use key::{CollectionId, Key, Sequence, Timestamp, UpTo};

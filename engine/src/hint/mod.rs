@@ -25,7 +25,7 @@ use header::HintHeader;
 pub(crate) use keys::HintedKeys;
 pub(crate) use load::{Identity, Start, Walked, identity};
 pub(crate) use summary::Summary;
-pub use write::HintTask;
+pub use write::{CancelHint, HintTask};
 
 /// A hint is not worth its trouble for fewer bytes of log than this, except on closing.
 const GROWTH_BYTES_MIN: u64 = 1 << 20;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::contents::Numbers;
 use super::format::{
@@ -35,6 +35,24 @@ pub struct HintTask {
     keyring: Option<Arc<Keyring>>,
     synced: Arc<AtomicU64>,
     written: Arc<AtomicU64>,
+    cancelled: Arc<AtomicBool>,
+}
+
+/// Stops the writing of a hint from another thread.
+#[derive(Clone, Debug)]
+pub struct CancelHint(Arc<AtomicBool>);
+
+impl CancelHint {
+    /// Makes the writing fail soon, with `std::io::ErrorKind::Other`, unless the hint is whole by then.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether somebody has stopped it.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
 }
 
 impl fmt::Debug for HintTask {
@@ -53,13 +71,20 @@ impl HintTask {
         synced: Arc<AtomicU64>,
         written: Arc<AtomicU64>,
     ) -> Self {
-        Self { shared, snapshot, file_system, header, keyring, synced, written }
+        let cancelled = Arc::default();
+        Self { shared, snapshot, file_system, header, keyring, synced, written, cancelled }
     }
 
     /// The position up to which the log must be synced before this is run.
     #[must_use]
     pub fn needs_synced(&self) -> u64 {
         self.header.log_end
+    }
+
+    /// What stops the writing from another thread, when the hint will be of no use.
+    #[must_use]
+    pub fn canceller(&self) -> CancelHint {
+        CancelHint(Arc::clone(&self.cancelled))
     }
 
     /// Whether the log is known to be synced so far.
@@ -115,6 +140,7 @@ impl HintTask {
         let mut numbers = Numbers::new(view);
         let (keydir, mut copy) = (&self.shared.keydir, Vec::new());
         for part in 0..keydir.parts() {
+            self.go_on()?;
             // What is left of collections that were dropped is not there any more.
             keydir.copy_part_of(part, |id| !view.collections.is_dropped(id), &mut copy);
             for (collection, key, newest) in copy.drain(..) {
@@ -125,11 +151,20 @@ impl HintTask {
             }
         }
         for published in view.catalog.iter() {
-            blocks.contents(published, &numbers)?;
+            blocks.contents(published, &numbers, || self.go_on())?;
         }
         let bytes = blocks.finish()?;
+        self.go_on()?;
         self.file_system.rename(temporary, &paths::hint(database))?;
         Ok(bytes)
+    }
+
+    fn go_on(&self) -> io::Result<()> {
+        if self.cancelled.load(Ordering::Acquire) {
+            Err(io::Error::other("it was cancelled"))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -208,10 +243,16 @@ impl<'f> Blocks<'f> {
         Ok(())
     }
 
-    fn contents(&mut self, published: &Published, numbers: &Numbers) -> io::Result<()> {
+    fn contents(
+        &mut self,
+        published: &Published,
+        numbers: &Numbers,
+        go_on: impl Fn() -> io::Result<()>,
+    ) -> io::Result<()> {
         let documents = numbers.of(published.collection);
         let mut before = None;
         published.index.each(|IndexEntry { value, key }| {
+            go_on()?;
             let number = documents
                 .and_then(|documents| documents.get(&key))
                 .ok_or_else(|| io::Error::other("an index holds a document that has no number"))?;

@@ -468,6 +468,20 @@ fn a_hint_that_cannot_be_written_is_no_error() {
 }
 
 #[test]
+fn a_hint_that_was_cancelled_leaves_nothing_behind() {
+    let mut database = Database::new(1);
+    database.set("a", None);
+    let task = database.writer.begin_hint().unwrap();
+    let cancel = task.canceller();
+    cancel.cancel();
+    assert!(cancel.is_cancelled());
+    task.run().unwrap_err();
+    assert_eq!(database.sim.names(), [Path::new(PATH)]);
+    database.writer.begin_hint().unwrap().run().unwrap();
+    assert_eq!(database.sim.names().len(), 2, "the next one is written");
+}
+
+#[test]
 fn a_hint_that_cannot_be_read_is_no_error() {
     let (sim, seen) = closed();
     for operation in [SimOperation::Open, SimOperation::Read, SimOperation::Len] {
