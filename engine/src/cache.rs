@@ -34,6 +34,7 @@ impl DocumentCache {
         }))
     }
 
+    #[inline]
     pub(crate) fn get(&self, record: RecordId) -> Option<Document> {
         self.0.as_ref()?.get(&record)
     }

@@ -139,10 +139,12 @@ impl Keydir {
         self.seeds
     }
 
+    #[inline]
     pub(crate) fn hash<'a>(&self, collection: CollectionId, key: &'a str) -> Hashed<'a> {
         Hashed { collection, key, hash: hash(&self.hasher, collection, key) }
     }
 
+    #[inline]
     pub(crate) fn find(&self, key: &Hashed<'_>) -> Option<Entry> {
         let (part, shard) = self.place(key);
         let guard = part.shards()[shard].read();
@@ -307,6 +309,7 @@ impl Keydir {
     }
 }
 
+#[inline]
 fn hash(hasher: &RandomState, collection: CollectionId, key: &str) -> u64 {
     let mut state = hasher.build_hasher();
     state.write_u32(collection.0);
@@ -338,6 +341,7 @@ impl StoredKey {
         Self(text.finish())
     }
 
+    #[inline]
     fn is(&self, key: &Hashed<'_>) -> bool {
         if is_plain(key.collection, key.key) {
             self.0.as_str() == key.key
