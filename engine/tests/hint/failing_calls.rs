@@ -1,11 +1,13 @@
 //! Calls that fail while a hint is written, one at a time and all from one on: the database says and holds what it would
 //! without hints.
 
+use std::path::Path;
+
 use ferrumdb_engine::fs::{Effect, Fault, SimOperation};
-use ferrumdb_engine::{Timestamp, VerifyStep};
+use ferrumdb_engine::{HintTask, Timestamp, VerifyStep};
 
 use super::power_cuts::with_a_hint_to_write;
-use super::{Database, compare};
+use super::{Database, HINT, PATH, closed, compare};
 
 /// Fails every call of `act`, which says whether it went well, in turn, once and for good, and sees that the database is sound and whole afterwards, with and
 /// without what is there of the hint.
@@ -54,4 +56,33 @@ fn any_call_of_writing_a_hint_may_fail_once_or_for_good() {
 #[test]
 fn any_call_of_closing_with_a_hint_may_fail_once_or_for_good() {
     fail_at_every_call(|database| database.take().expect("it is open").writer.close().is_ok());
+}
+
+#[test]
+fn a_hint_that_cannot_be_written_is_no_error() {
+    for operation in [SimOperation::Open, SimOperation::Lock, SimOperation::Write, SimOperation::Rename] {
+        let mut database = Database::new(1);
+        database.set("a", None);
+        let task: HintTask = database.writer.begin_hint().unwrap();
+        database.sim.inject(Fault::new(operation, Effect::OsError(28)));
+        task.run().unwrap_err();
+        assert_eq!(database.sim.names(), [Path::new(PATH)], "{operation:?}");
+        database.sim.inject(Fault::new(SimOperation::Rename, Effect::OsError(28)));
+        database.writer.close().unwrap();
+        assert_eq!(database.sim.armed_faults(), 0, "closing tried to write a hint");
+        assert_eq!(database.sim.names(), [Path::new(PATH)]);
+        compare(&database.sim, Timestamp(1_000));
+    }
+}
+
+#[test]
+fn a_hint_that_cannot_be_read_is_no_error() {
+    let (sim, seen) = closed();
+    for operation in [SimOperation::Open, SimOperation::Read, SimOperation::Len] {
+        let fork = sim.fork(1);
+        fork.inject(Fault::new(operation, Effect::OsError(5)).on(HINT).always());
+        let database = Database::open(&fork, Timestamp(1_000)).unwrap();
+        assert_eq!(database.recovery().hint, None, "{operation:?}");
+        assert_eq!(database.see(), seen);
+    }
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use ferrumdb_engine::fs::{Effect, Fault, FileSystem, OpenMode, SimFs, SimOperation, write_all};
 use ferrumdb_engine::{
-    CollectionId, Durability, EncodedDocument, Error, HintTask, Key, Limits, ManualClock, Options, Reader,
+    CollectionId, Durability, EncodedDocument, Error, Key, Limits, ManualClock, Options, Reader,
     RecoveryReport, Sequence, Timestamp, Transaction, Writer, open,
 };
 use serde_json::{Value, json};
@@ -451,23 +451,6 @@ fn closing_leaves_a_hint_alone_that_is_as_good_as_new() {
 }
 
 #[test]
-fn a_hint_that_cannot_be_written_is_no_error() {
-    for operation in [SimOperation::Open, SimOperation::Lock, SimOperation::Write, SimOperation::Rename] {
-        let mut database = Database::new(1);
-        database.set("a", None);
-        let task: HintTask = database.writer.begin_hint().unwrap();
-        database.sim.inject(Fault::new(operation, Effect::OsError(28)));
-        task.run().unwrap_err();
-        assert_eq!(database.sim.names(), [Path::new(PATH)], "{operation:?}");
-        database.sim.inject(Fault::new(SimOperation::Rename, Effect::OsError(28)));
-        database.writer.close().unwrap();
-        assert_eq!(database.sim.armed_faults(), 0, "closing tried to write a hint");
-        assert_eq!(database.sim.names(), [Path::new(PATH)]);
-        compare(&database.sim, Timestamp(1_000));
-    }
-}
-
-#[test]
 fn a_hint_that_was_cancelled_leaves_nothing_behind() {
     let mut database = Database::new(1);
     database.set("a", None);
@@ -479,18 +462,6 @@ fn a_hint_that_was_cancelled_leaves_nothing_behind() {
     assert_eq!(database.sim.names(), [Path::new(PATH)]);
     database.writer.begin_hint().unwrap().run().unwrap();
     assert_eq!(database.sim.names().len(), 2, "the next one is written");
-}
-
-#[test]
-fn a_hint_that_cannot_be_read_is_no_error() {
-    let (sim, seen) = closed();
-    for operation in [SimOperation::Open, SimOperation::Read, SimOperation::Len] {
-        let fork = sim.fork(1);
-        fork.inject(Fault::new(operation, Effect::OsError(5)).on(HINT).always());
-        let database = Database::open(&fork, Timestamp(1_000)).unwrap();
-        assert_eq!(database.recovery().hint, None, "{operation:?}");
-        assert_eq!(database.see(), seen);
-    }
 }
 
 #[test]
