@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ferrumdb_engine::fs::{FileSystem, OpenMode, SimFs, write_all};
 use ferrumdb_engine::{
-    CollectionId, Committed, Durability, EncodedDocument, Error, Key, Limits, Options, Reader, Result,
-    Transaction, Writer, open,
+    Clock, CollectionId, Committed, Durability, EncodedDocument, Error, Key, Limits, Options, Reader, Result,
+    Timestamp, Transaction, Writer, open,
 };
 
 pub(crate) const ROOT: CollectionId = CollectionId::ROOT;
@@ -18,6 +19,18 @@ pub(crate) const LOG_START: usize = 8192;
 /// The documents of the root collection by key.
 pub(crate) type Contents = BTreeMap<String, String>;
 
+/// A clock that is a millisecond further at each look, so that no two groups of commits ever bear the same time, as they
+/// may by the system's clock: a fast machine makes two in a millisecond, and the clock may be set back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TickingClock;
+
+impl Clock for TickingClock {
+    fn now(&self) -> Timestamp {
+        static LOOKS: AtomicU64 = AtomicU64::new(1_000);
+        Timestamp(LOOKS.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 /// Opens the database on this disk without a cache, so that every read is a read of the disk.
 pub(crate) fn open_on(sim: &SimFs) -> Result<(Writer, Reader)> {
     open_at(sim.clone(), PATH)
@@ -26,6 +39,7 @@ pub(crate) fn open_on(sim: &SimFs) -> Result<(Writer, Reader)> {
 pub(crate) fn open_at(file_system: impl FileSystem, path: impl AsRef<Path>) -> Result<(Writer, Reader)> {
     let mut options = Options::new(path.as_ref());
     options.cache_bytes = 0;
+    options.clock = Arc::new(TickingClock);
     open(options, Arc::new(file_system))
 }
 
