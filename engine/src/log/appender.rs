@@ -9,6 +9,10 @@ use crate::fs::{File, write_all};
 /// The least and the most space that is prepared ahead of the log's end at a time.
 const STEP_BYTES_MIN: u64 = 64 << 10;
 const STEP_BYTES_MAX: u64 = 32 << 20;
+/// The most of it that is written as zeros.
+const ZEROS_MAX: u64 = 1 << 20;
+/// How many commits of a size there is to be room for in the zeros, for them to pay.
+const ZEROS_LAST: u64 = 8;
 
 /// The one that writes the log. Not `Clone`.
 #[derive(Debug)]
@@ -85,7 +89,7 @@ impl Appender {
         let start = self.end + self.unfinished;
         let new_end = start + bytes.len() as u64;
         if new_end > self.prepared {
-            self.prepare(new_end);
+            self.prepare(start, new_end);
         }
         match write_all(&*self.file, bytes, start) {
             Ok(()) => {
@@ -121,10 +125,17 @@ impl Appender {
 
     /// Extends the file ahead of its need, so that most syncs need not make a new length durable. Failing to is no
     /// error: the write that follows extends the file itself, or reports why it cannot.
-    fn prepare(&mut self, new_end: u64) {
+    fn prepare(&mut self, start: u64, new_end: u64) {
         let step = (new_end / 8).clamp(STEP_BYTES_MIN, STEP_BYTES_MAX);
-        let target = (new_end + step).next_multiple_of(STEP_BYTES_MIN);
-        if self.file.set_len(target).is_ok() {
+        let zeros = step.min(ZEROS_MAX);
+        // A log that is synced at each commit is best written over zeros that the last sync has put on the disk: then a
+        // sync has no new blocks to enter into the file. Where syncs are rare, or commits large, it would only be
+        // written twice.
+        let fills = self.synced() == self.end && (new_end - start) * ZEROS_LAST <= zeros;
+        let target = (new_end + if fills { zeros } else { step }).next_multiple_of(STEP_BYTES_MIN);
+        let missing = || vec![0; (target - new_end) as usize];
+        let is_filled = fills && write_all(&*self.file, &missing(), new_end).is_ok();
+        if is_filled || self.file.set_len(target).is_ok() {
             self.prepared = target;
         }
     }

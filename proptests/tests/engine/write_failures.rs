@@ -177,3 +177,47 @@ fn a_full_disk_lets_a_closed_database_be_opened_read_and_closed() {
     sim.set_capacity(None);
     assert_goes_on(&sim, &expected(&[("a", "1")]));
 }
+
+#[test]
+fn zeros_are_written_ahead_of_small_synced_commits_and_of_no_others() {
+    let sim = SimFs::new(1);
+    let (mut writer, reader) = open_on(&sim).unwrap();
+    let writes = || sim.calls(SimOperation::Write);
+    let (large, before) = (format!("large=\"{}\"", "x".repeat(20_000)), writes());
+    synced(&mut writer, &["a=1"]).unwrap();
+    assert_eq!(writes() - before, 2, "the zeros, and the commit before them");
+    let ahead = bytes_of(&sim).len() as u64 - reader.stats().unwrap().log_bytes;
+    assert!((64 << 10..=192 << 10).contains(&ahead), "{ahead} bytes of space ahead of a small log");
+
+    let before = writes();
+    for number in 0..100 {
+        synced(&mut writer, &[&format!("k{number}=1")]).unwrap();
+    }
+    assert_eq!(writes() - before, 100, "what stands there serves many commits");
+    let before = writes();
+    for number in 0..5_000 {
+        appended(&mut writer, &[&format!("k{number}=1")]).unwrap();
+    }
+    for _ in 0..20 {
+        synced(&mut writer, &[&large]).unwrap();
+    }
+    assert_eq!(writes() - before, 5_020, "neither what is large nor what waits for a sync is written twice");
+}
+
+#[test]
+fn zeros_ahead_that_cannot_be_written_are_done_without() {
+    for effect in [
+        Effect::Error(ErrorKind::StorageFull),
+        Effect::PartialThenError(5_000, ErrorKind::StorageFull),
+        Effect::Short(0),
+    ] {
+        let sim = SimFs::new(1);
+        let (mut writer, reader) = open_on(&sim).unwrap();
+        sim.inject(Fault::new(SimOperation::Write, effect));
+        synced(&mut writer, &["a=1"]).unwrap();
+        synced(&mut writer, &["b=2"]).unwrap();
+        drop((writer, reader));
+        sim.crash_with(|_| Fate::Dropped);
+        assert_goes_on(&sim, &expected(&[("a", "1"), ("b", "2")]));
+    }
+}
