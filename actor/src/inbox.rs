@@ -15,7 +15,7 @@ use crossbeam_utils::CachePadded;
 
 use crate::command::Command;
 use crate::error::Error;
-use crate::spin::{Spin, WRITER_LOOKS};
+use crate::spin::{OneCore, WRITER_LOOKS};
 use crate::sync::{
     AtomicUsize, Mutex, MutexGuard, Ordering, Receiver, RecvTimeoutError, Sender, TryRecvError, unbounded,
 };
@@ -35,6 +35,7 @@ pub(crate) struct Inbox {
     shared: Arc<Shared>,
     put_back: Option<Command>,
     spins: bool,
+    one_core: OneCore,
 }
 
 struct Shared {
@@ -84,7 +85,7 @@ pub(crate) fn channel(bytes_max: usize, spins: bool) -> (Outbox, Inbox) {
         line: Mutex::default(),
     });
     let outbox = Outbox { sender, shared: Arc::clone(&shared) };
-    (outbox, Inbox { receiver, shared, put_back: None, spins })
+    (outbox, Inbox { receiver, shared, put_back: None, spins, one_core: OneCore::default() })
 }
 
 impl Outbox {
@@ -203,9 +204,10 @@ impl Inbox {
     }
 
     fn spin(&mut self) -> Option<Command> {
-        let mut spin = Spin::begin(IDLE_SPIN, WRITER_LOOKS);
+        let mut spin = self.one_core.begin(IDLE_SPIN, WRITER_LOOKS);
         while spin.go_on() {
             if !self.receiver.is_empty() {
+                self.one_core.learn(&spin);
                 return self.try_next();
             }
         }

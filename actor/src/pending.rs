@@ -13,7 +13,7 @@ use crate::command::{Answer, Command, give_back_spent};
 use crate::error::{Error, Result};
 use crate::inbox::Place;
 use crate::link::Link;
-use crate::spin::{Spin, WAITER_LOOKS};
+use crate::spin::WAITER_LOOKS;
 use crate::sync::{Ordering, oneshot, thread};
 
 /// The shortest and the longest time for which a waiter spins before it parks.
@@ -237,10 +237,13 @@ fn spin<T>(reply: &oneshot::Receiver<Answer<T>>, link: &Link) -> Option<Result<T
         return None;
     }
     let limit = (commit_time * 2).clamp(SPIN_MIN, SPIN_MAX);
-    let mut spin = Spin::begin(limit, WAITER_LOOKS);
+    let mut spin = link.one_core.begin(limit, WAITER_LOOKS);
     while spin.go_on() && alone() {
         match reply.try_recv() {
-            Ok(answer) => return Some(answer.into_result()),
+            Ok(answer) => {
+                link.one_core.learn(&spin);
+                return Some(answer.into_result());
+            }
             Err(oneshot::TryRecvError::Disconnected) => return Some(Err(link.lost())),
             Err(oneshot::TryRecvError::Empty) => {}
         }

@@ -13,7 +13,7 @@ pub(crate) use {
     ::oneshot,
     crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, unbounded},
     std::hint::spin_loop,
-    std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering, fence},
+    std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence},
     std::sync::{Mutex, MutexGuard},
     std::thread,
 };
@@ -23,7 +23,7 @@ pub(crate) use {
     channel::{Receiver, Sender, unbounded},
     crossbeam_channel::{RecvTimeoutError, TryRecvError},
     shuttle::hint::spin_loop,
-    shuttle::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering, fence},
+    shuttle::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence},
     shuttle::sync::{Mutex, MutexGuard},
     shuttle::thread,
 };
