@@ -44,9 +44,12 @@ fn after_its_last_chore_no_thread_of_a_database_runs() {
             db.set(format!("{number}"), number).wait().unwrap();
         }
     }
-    // An idle writer marks its log after a second; under `Periodic` that mark is then synced.
-    std::thread::sleep(Duration::from_millis(2_500));
-    let before = used();
-    std::thread::sleep(Duration::from_secs(2));
-    assert_eq!(used(), before, "(time, runs) of threads that should sleep");
+    // An idle writer marks its log after a second; under `Periodic` that mark is then synced. On a machine with other work
+    // to do, all of that may come late, but then it is over.
+    let mut seen = Vec::new();
+    while seen.len() < 2 || seen[seen.len() - 1] != seen[seen.len() - 2] {
+        assert!(seen.len() < 10, "(time, runs) of threads that should sleep: {seen:?}");
+        std::thread::sleep(Duration::from_millis(2_500));
+        seen.push(used());
+    }
 }

@@ -44,10 +44,14 @@ fn ctrl_c_stops_a_watch_and_a_listing_and_not_the_program() {
     terminal.wait_for("Ctrl-C ends it\n");
     terminal.type_in("", "C-c");
     answers(&terminal, "count", "count\n150000\nferrumdb>");
-    terminal.type_in("keys", "Enter");
-    terminal.wait_for("\nkey:1");
-    terminal.type_in("", "C-c");
-    terminal.wait_for("error: interrupted\nferrumdb>");
+    // It may be done before the key is pressed.
+    let is_stopped = (0..20).any(|_| {
+        terminal.type_in("keys", "Enter");
+        terminal.wait_for("\nkey:1");
+        terminal.type_in("", "C-c");
+        terminal.shows_soon("error: interrupted\nferrumdb>")
+    });
+    assert!(is_stopped, "a listing goes on");
     terminal.type_in("find nothing here", "Enter");
     terminal.type_in("", "C-c");
     answers(&terminal, "get key:7", "\"n\": 6\n}\nferrumdb>");

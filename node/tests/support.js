@@ -25,8 +25,9 @@ async function opened(t, file, options) {
   return db;
 }
 
+/** Without syncs there are no marks of an idle database, which would be commits that no test has made. */
 async function inMemory(t, options) {
-  const db = await FerrumDB.openInMemory(options);
+  const db = await FerrumDB.openInMemory({ fsync: "never", ...options });
   t.after(() => db.close());
   return db;
 }

@@ -41,7 +41,7 @@ def run(tmp_path: Path) -> Run:
             [sys.executable, "-X", "dev", *start, *arguments],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             cwd=tmp_path,
         )
 

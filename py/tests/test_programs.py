@@ -22,7 +22,7 @@ def run(program: Path, *arguments: object) -> str:
         [sys.executable, "-X", "dev", "-W", "error", program, *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

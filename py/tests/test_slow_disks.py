@@ -27,7 +27,7 @@ def run_slowly(program: str, folder: Path, slow_disk: Path) -> subprocess.Comple
         [sys.executable, "-c", program],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         cwd=folder,
         env={
             **os.environ,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::{TempDir, tempdir};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A shell in a window of its own; the server ends with it.
 pub(crate) struct Terminal {
@@ -72,7 +72,7 @@ impl Terminal {
     #[allow(dead_code, reason = "not every file of tests asks")]
     pub(crate) fn shows_soon(&self, text: &str) -> bool {
         let start = Instant::now();
-        while start.elapsed() < PATIENCE / 5 {
+        while start.elapsed() < PATIENCE / 10 {
             if self.capture(&[]).contains(text) {
                 return true;
             }

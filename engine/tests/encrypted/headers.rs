@@ -104,7 +104,8 @@ fn a_cost_of_a_passphrase_beyond_the_bounds_is_refused_before_it_is_paid() {
         let begun = std::time::Instant::now();
         let error = open_on(disk_with(&[(PATH, &forged)]), phrase()).map(drop).unwrap_err();
         assert!(matches!(error, Error::WrongKey { .. }), "{cost:?}: {error}");
-        assert!(begun.elapsed().as_millis() < 100, "{cost:?} was paid");
+        // The least of them would take half a minute at best.
+        assert!(begun.elapsed().as_secs() < 10, "{cost:?} was paid");
     }
     // One that costs less makes another key, so that a guess costs what it did.
     let mut forged = file;

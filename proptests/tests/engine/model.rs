@@ -39,8 +39,8 @@ proptest! {
         ops in prop::collection::vec(any::<u64>().prop_map(|seed| Op::random(&mut Random::new(seed))), 1..60),
     ) {
         let list = OpList { seed, ops };
-        if replay(&list).is_err() {
-            let (list, reason) = shrink(list);
+        if let Err(reason) = replay(&list) {
+            let (list, reason) = shrink(list, reason);
             prop_assert!(false, "{reason}; keep this list as a file in proptests/regressions:\n{list}");
         }
     }

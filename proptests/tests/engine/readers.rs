@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,7 +13,9 @@ use ferrumdb_proptests::Random;
 
 use crate::common::{PATH, ROOT, document, open_at, synced};
 
-const LOAD: Duration = Duration::from_secs(3);
+const LOAD: Duration = Duration::from_millis(1_500);
+/// On a machine with other work to do, everything takes longer.
+const PATIENCE: Duration = Duration::from_secs(60);
 const PAIRS: usize = 16;
 const STABLE: usize = 100;
 const CHURN: u64 = 400;
@@ -119,35 +121,41 @@ fn readers_never_see_half_a_transaction_and_lose_no_key() {
         options.cache_bytes = cache_bytes;
         let (mut writer, reader) = open(options, Arc::new(MemoryFs::new())).unwrap();
         prepare(&mut writer);
-        let is_over = AtomicBool::new(false);
-        let (mut looks, mut groups) = (0_u64, 0_u64);
+        let (is_over, looks) = (AtomicBool::new(false), AtomicU64::new(0));
+        let mut groups = 0_u64;
         thread::scope(|scope| {
             let readers: Vec<_> = (0..2_u64)
                 .map(|seed| {
-                    let (reader, is_over) = (reader.clone(), &is_over);
+                    let (reader, is_over, looks) = (reader.clone(), &is_over, &looks);
                     scope.spawn(move || {
-                        let (mut random, mut looks) = (Random::new(seed), 0);
-                        while !is_over.load(Ordering::Relaxed) {
+                        let mut random = Random::new(seed);
+                        for number in 0_u64.. {
+                            if is_over.load(Ordering::Relaxed) {
+                                break;
+                            }
                             look_at_pairs(&reader, &mut random);
-                            if looks % 8 == seed {
+                            if number % 8 == seed {
                                 look_at_keys(&reader);
                             }
-                            looks += 1;
+                            looks.fetch_add(1, Ordering::Relaxed);
                         }
-                        looks
                     })
                 })
                 .collect();
             let ending = Ending(&is_over, None);
             let (mut random, mut sides, begin) = (Random::new(7), [0; PAIRS], Instant::now());
-            while begin.elapsed() < LOAD / 2 && readers.iter().all(|reader| !reader.is_finished()) {
+            // For some time, and until so much was done that it proves something.
+            let is_enough = |groups| groups > 50 && looks.load(Ordering::Relaxed) > 50;
+            while (begin.elapsed() < LOAD || !is_enough(groups))
+                && readers.iter().all(|reader| !reader.is_finished())
+            {
+                assert!(begin.elapsed() < PATIENCE, "{groups} groups beside {looks:?} looks");
                 writer.commit(&work(&mut random, &mut sides), Durability::Synced).unwrap();
                 groups += 1;
             }
             drop(ending);
-            looks = readers.into_iter().map(|reader| reader.join().unwrap()).sum();
+            readers.into_iter().for_each(|reader| reader.join().unwrap());
         });
-        assert!(looks > 50 && groups > 50, "{looks} looks beside {groups} groups prove nothing");
         drop(writer.commit(&[], Durability::Synced));
         set_one(&mut writer);
         while writer.tidy() == Untidy::More {}
@@ -191,9 +199,7 @@ fn p99_9(mut taken: Vec<Duration>) -> Duration {
 }
 
 #[test]
-fn gets_go_on_while_a_sync_takes_two_seconds() {
-    /// Far above what a loaded machine adds to a get, far below the sync.
-    const BOUND: Duration = Duration::from_millis(250);
+fn gets_go_on_for_as_long_as_a_sync_takes() {
     for cache_bytes in [0, 16 << 20] {
         let sim = SimFs::new(1);
         let mut options = Options::new(PATH);
@@ -202,66 +208,87 @@ fn gets_go_on_while_a_sync_takes_two_seconds() {
         let changes: Vec<_> = (0..100).map(|number| format!("k{number}={number}")).collect();
         synced(&mut writer, &changes.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
         let is_over = AtomicBool::new(false);
-        let mut taken = Vec::new();
         thread::scope(|scope| {
-            let gets: Vec<_> = (0..2).map(|_| scope.spawn(|| paced_gets(&reader, &is_over))).collect();
             let _ending = Ending(&is_over, Some(&sim));
             sim.inject(Fault::new(SimOperation::Sync, Effect::Block));
             let commit = scope.spawn(|| synced(&mut writer, &["k0=\"new\""]).unwrap());
-            thread::sleep(Duration::from_secs(2));
-            assert_eq!(sim.blocked(), 1, "the commit waits for its sync");
-            assert_eq!(reader.get(ROOT, "k0").unwrap().unwrap().as_str(), "0", "and is not seen before it");
+            while sim.blocked() == 0 {
+                thread::yield_now();
+            }
+            let (done, is_done) = mpsc::channel();
+            for _ in 0..2 {
+                let (reader, done) = (&reader, done.clone());
+                scope.spawn(move || {
+                    let is_there =
+                        |number| reader.get(ROOT, &format!("k{}", number % 100)).unwrap().is_some();
+                    done.send((0..2_000).all(is_there)).unwrap();
+                });
+            }
+            for _ in 0..2 {
+                assert_eq!(
+                    is_done.recv_timeout(PATIENCE),
+                    Ok(true),
+                    "a get waits for the sync, or finds nothing"
+                );
+            }
+            assert_eq!(reader.get(ROOT, "k0").unwrap().unwrap().as_str(), "0", "nothing is seen before it");
             assert_eq!(reader.keys(ROOT).count(), 100);
-            is_over.store(true, Ordering::Relaxed);
-            taken = gets.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+            assert_eq!(sim.blocked(), 1, "all of that happened while the commit was in its sync");
             sim.release();
             commit.join().unwrap();
         });
-        assert!(taken.len() > 1_000, "{} gets prove nothing", taken.len());
-        let worst = p99_9(taken);
-        assert!(worst < BOUND, "cache of {cache_bytes}: p99.9 of the gets is {worst:?}");
         assert_eq!(reader.get(ROOT, "k0").unwrap().unwrap().as_str(), "\"new\"");
     }
+}
+
+/// What one of a thousand gets exceeds, and one of a thousand of the other reads, beside two seconds of synced commits of
+/// a megabyte. Nothing if too little was done to say.
+fn reads_beside_synced_commits(cache_bytes: u64) -> Option<[Duration; 2]> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = Options::new(folder.path().join("busy.db"));
+    options.cache_bytes = cache_bytes;
+    let (mut writer, reader) = open(options, Arc::new(DiskFs)).unwrap();
+    let keys: Vec<_> = (0..100).map(|number| format!("k{number}")).collect();
+    let changes: Vec<_> = keys.iter().map(|key| format!("{key}=1")).collect();
+    synced(&mut writer, &changes.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
+    let large = format!("large=\"{}\"", "x".repeat(1 << 20));
+    let (is_over, begin) = (AtomicBool::new(false), Instant::now());
+    let (mut gets, mut others, mut commits) = (Vec::new(), Vec::new(), 0);
+    thread::scope(|scope| {
+        let _ending = Ending(&is_over, None);
+        let getting = scope.spawn(|| paced_gets(&reader, &is_over));
+        let reading = scope.spawn(|| {
+            paced(Duration::from_millis(2), &is_over, |number| match number % 3 {
+                0 => assert_eq!(reader.get_many(ROOT, &keys).unwrap().iter().flatten().count(), 100),
+                1 => assert!(reader.keys(ROOT).count() >= 100),
+                _ => assert!(reader.count(ROOT) >= 100),
+            })
+        });
+        while begin.elapsed() < Duration::from_secs(2) || commits <= 5 {
+            synced(&mut writer, &[&large]).unwrap();
+            commits += 1;
+        }
+        is_over.store(true, Ordering::Relaxed);
+        (gets, others) = (getting.join().unwrap(), reading.join().unwrap());
+    });
+    (gets.len() > 500 && others.len() > 100).then(|| [p99_9(gets), p99_9(others)])
 }
 
 #[test]
 fn every_kind_of_read_goes_on_beside_synced_commits_on_a_real_disk() {
     /// Far above what a loaded machine adds to a read, far below waiting for the syncs of all these megabytes.
     const BOUND: Duration = Duration::from_millis(250);
+    /// A machine may be kept from everything for a while, but not each time.
+    const TRIES: usize = 5;
     for cache_bytes in [0, 16 << 20] {
-        let folder = tempfile::tempdir().unwrap();
-        let mut options = Options::new(folder.path().join("busy.db"));
-        options.cache_bytes = cache_bytes;
-        let (mut writer, reader) = open(options, Arc::new(DiskFs)).unwrap();
-        let keys: Vec<_> = (0..100).map(|number| format!("k{number}")).collect();
-        let changes: Vec<_> = keys.iter().map(|key| format!("{key}=1")).collect();
-        synced(&mut writer, &changes.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
-        let large = format!("large=\"{}\"", "x".repeat(1 << 20));
-        let (is_over, begin) = (AtomicBool::new(false), Instant::now());
-        let (mut gets, mut others, mut commits) = (Vec::new(), Vec::new(), 0);
-        thread::scope(|scope| {
-            let _ending = Ending(&is_over, None);
-            let getting = scope.spawn(|| paced_gets(&reader, &is_over));
-            let reading = scope.spawn(|| {
-                paced(Duration::from_millis(2), &is_over, |number| match number % 3 {
-                    0 => assert_eq!(reader.get_many(ROOT, &keys).unwrap().iter().flatten().count(), 100),
-                    1 => assert!(reader.keys(ROOT).count() >= 100),
-                    _ => assert!(reader.count(ROOT) >= 100),
-                })
-            });
-            while begin.elapsed() < Duration::from_secs(2) {
-                synced(&mut writer, &[&large]).unwrap();
-                commits += 1;
-            }
-            is_over.store(true, Ordering::Relaxed);
-            (gets, others) = (getting.join().unwrap(), reading.join().unwrap());
-        });
-        assert!(
-            commits > 5 && gets.len() > 500 && others.len() > 100,
-            "too little was done to prove anything"
-        );
-        let (gets, others) = (p99_9(gets), p99_9(others));
-        assert!(gets < BOUND && others < BOUND, "cache of {cache_bytes}: p99.9 is {gets:?} and {others:?}");
+        let is_quick = |worst: &Option<[Duration; 2]>| {
+            worst.is_some_and(|worst| worst.iter().all(|worst| *worst < BOUND))
+        };
+        let mut tries = Vec::new();
+        while !tries.last().is_some_and(is_quick) {
+            assert!(tries.len() < TRIES, "cache of {cache_bytes}: p99.9 of gets and others: {tries:?}");
+            tries.push(reads_beside_synced_commits(cache_bytes));
+        }
     }
 }
 
@@ -296,9 +323,7 @@ fn gets_within_an_iteration_and_commits_beside_it_never_wait_for_each_other() {
         });
         done.send(()).unwrap();
     });
-    is_done
-        .recv_timeout(Duration::from_secs(30))
-        .expect("two readers and a writer of two keys do not lock up");
+    is_done.recv_timeout(PATIENCE).expect("two readers and a writer of two keys do not lock up");
 }
 
 #[test]
