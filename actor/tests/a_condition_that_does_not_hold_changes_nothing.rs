@@ -7,10 +7,11 @@ use std::sync::{Arc, Barrier};
 use std::task::{Context, Poll, Waker};
 
 use ferrumdb::fs::{Effect, Fault, SimFs, SimOperation};
-use ferrumdb::{Config, Error, ErrorKind, FerrumDB, Pending, Sequence, Transaction};
+use ferrumdb::{Config, Error, ErrorKind, FerrumDB, FsyncPolicy, Pending, Sequence, Transaction};
 
 fn open() -> FerrumDB {
-    FerrumDB::open_in_memory().wait().unwrap()
+    // Then no mark of an idle database is a commit that no test has made.
+    FerrumDB::open(Config::in_memory().with_fsync_policy(FsyncPolicy::Never)).wait().unwrap()
 }
 
 /// Asserts that it is the refusal of a condition on `key`, which had this version.

@@ -1,11 +1,12 @@
 //! Owns the proof of order and eagerness: accepted calls commit in their order, waited for or not. Never uses a disk.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use ferrumdb::{FerrumDB, Transaction};
+use ferrumdb::{Config, FerrumDB, FsyncPolicy, Transaction};
 
 #[test]
 fn sequences_follow_the_calls_of_one_thread() {
-    let db = FerrumDB::open_in_memory().wait().unwrap();
+    // Then no mark of an idle database is a commit in between.
+    let db = FerrumDB::open(Config::in_memory().with_fsync_policy(FsyncPolicy::Never)).wait().unwrap();
     let pending: Vec<_> = (0..5_000).map(|number| db.set("same", number)).collect();
     let sequences: Vec<_> = pending.into_iter().map(|answer| answer.wait().unwrap()).collect();
     assert!(sequences.windows(2).all(|pair| pair[1] == pair[0].next()));

@@ -5,11 +5,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ferrumdb::{Clock, Config, FerrumDB, ManualClock, Snapshot, Timestamp, Transaction, Ttl};
+use ferrumdb::{Clock, Config, FerrumDB, FsyncPolicy, ManualClock, Snapshot, Timestamp, Transaction, Ttl};
 use serde_json::json;
 
 fn filled() -> FerrumDB {
-    let db = FerrumDB::open_in_memory().wait().unwrap();
+    // Then no mark of an idle database is a commit that no test has made.
+    let db = FerrumDB::open(Config::in_memory().with_fsync_policy(FsyncPolicy::Never)).wait().unwrap();
     fill(&db);
     db
 }

@@ -82,8 +82,11 @@ get a
 #[test]
 fn history_lists_what_a_key_has_held() {
     let folder = tempdir().unwrap();
-    let (status, out, err) =
-        run(folder.path(), &["h.db"], "SET a 1.50\nSET b 2\nDELETE a\nHISTORY a\nHISTORY c\n");
+    let (status, out, err) = run(
+        folder.path(),
+        &["--fsync=never", "h.db"],
+        "SET a 1.50\nSET b 2\nDELETE a\nHISTORY a\nHISTORY c\n",
+    );
     assert_eq!((status, err.as_str()), (0, ""));
     let versions: Vec<serde_json::Value> =
         out.lines().skip(3).map(|line| serde_json::from_str(line).unwrap()).collect();
