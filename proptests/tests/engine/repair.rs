@@ -397,5 +397,5 @@ fn whatever_the_heads_say_a_repair_ends_soon_with_a_file_that_opens() {
     let begun = std::time::Instant::now();
     let report = repaired(&disk_with(&nested)).unwrap();
     assert_eq!((report.documents, report.lost_total), (0, 1));
-    assert!(begun.elapsed().as_secs() < 60, "it took {:?}", begun.elapsed());
+    assert!(begun.elapsed().as_secs() < 240, "it took {:?}", begun.elapsed());
 }

@@ -1,6 +1,6 @@
 //! Owns a client that sends exactly what it is told to. Never follows a redirect, and never mends an answer.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::schema;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Clone)]
 pub(crate) struct Client {
@@ -64,7 +64,7 @@ impl Client {
         let sent = stream.write_all(&self.request(method, path, body));
         let (begun, mut bytes, mut piece) = (Instant::now(), Vec::new(), [0; 16 << 10]);
         let read = loop {
-            match stream.read(&mut piece) {
+            match read(&mut stream, &mut piece) {
                 Ok(read @ 1..) => bytes.extend_from_slice(&piece[..read]),
                 end => break end,
             }
@@ -187,7 +187,7 @@ impl Coming {
                 let rest = self.text.split_off(found + wanted.len());
                 return std::mem::replace(&mut self.text, rest);
             }
-            let read = self.stream.read(&mut piece).unwrap();
+            let read = read(&mut self.stream, &mut piece).unwrap();
             assert!(read > 0, "the stream has ended before {wanted:?}: {}", self.text);
             self.text.push_str(&String::from_utf8_lossy(&piece[..read]));
         }
@@ -198,6 +198,16 @@ impl Coming {
         let mut rest = Vec::new();
         self.stream.read_to_end(&mut rest).unwrap();
         self.text + &String::from_utf8_lossy(&rest)
+    }
+}
+
+/// Reads what is there. A read that has a limit of time is interrupted when the process was stopped and goes on.
+fn read(stream: &mut TcpStream, piece: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match stream.read(piece) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read,
+        }
     }
 }
 

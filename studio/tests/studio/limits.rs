@@ -63,7 +63,7 @@ fn c12_too_many_connections_are_closed_and_others_go_on() {
     assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
     drop((first, open));
     let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(20) {
+    while begun.elapsed() < Duration::from_secs(60) {
         let mut stream = client.connect();
         let mut answer = String::new();
         if stream.write_all(head.as_bytes()).is_ok()
@@ -98,13 +98,13 @@ fn c12_whoever_sends_a_head_too_slowly_is_let_go() {
     // One more line every now and then keeps nobody waiting.
     let mut writer = slow.try_clone().unwrap();
     let drip = std::thread::spawn(move || {
-        while begun.elapsed() < Duration::from_secs(25) && writer.write_all(b"X-Slow: 1\r\n").is_ok() {
+        while begun.elapsed() < Duration::from_secs(50) && writer.write_all(b"X-Slow: 1\r\n").is_ok() {
             std::thread::sleep(Duration::from_millis(500));
         }
     });
     let mut answer = Vec::new();
     let _ = slow.read_to_end(&mut answer);
-    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(40), "{:?}", begun.elapsed());
     assert_alive(&served);
     drop(slow);
     drip.join().unwrap();
