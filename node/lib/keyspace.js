@@ -6,7 +6,7 @@ const { inspect } = require("node:util");
 const { request } = require("./calls.js");
 const { invalid, rethrown, settled } = require("./errors.js");
 const { callback, keyText, options, range, seconds, segments, whole } = require("./arguments.js");
-const { reads, NATIVE, QUICK, MANNER, TEXTS, decoded } = require("./reads.js");
+const { reads, NATIVE, QUICK, MANNER, TEXTS, decoded, inTurns } = require("./reads.js");
 const { Listening, Watch, watchOptions } = require("./watch.js");
 const { transact } = require("./transact.js");
 const { Transaction, TAKE_STEPS } = require("./transaction.js");
@@ -147,7 +147,7 @@ class Keyspace extends reads(EventEmitter) {
     const { limit } = options(given, ["limit"]);
     const [name, most] = [keyText(key), whole(limit, "limit") ?? Number.MAX_SAFE_INTEGER];
     const versions = settled(await request((call) => this[NATIVE].history(call, name, most)));
-    return versions.map(([kind, version, time, text, expiresAt]) => ({
+    return inTurns(versions, ([kind, version, time, text, expiresAt]) => ({
       kind,
       version,
       time: moment(time),

@@ -195,15 +195,17 @@ const reads = (Base) =>
 
 const decoded = (text, manner) => (text === undefined ? undefined : values.decode(text, manner));
 
-/** The values of many texts: some in this turn of the event loop, and some in each of the next. */
-async function decodedAll(texts, manner) {
-  const found = [];
-  for (const text of texts) {
-    if (found.length > 0 && found.length % MANY === 0) await turn();
-    found.push(decoded(text, manner));
+/** What `make` makes of each: some in this turn of the event loop, and some in each of the next. */
+async function inTurns(all, make) {
+  const made = [];
+  for (const each of all) {
+    if (made.length > 0 && made.length % MANY === 0) await turn();
+    made.push(make(each));
   }
-  return found;
+  return made;
 }
+
+const decodedAll = (texts, manner) => inTurns(texts, (text) => decoded(text, manner));
 
 /** Pairs of what comes in turn, as slowly. */
 async function pairs(flat, manner) {
@@ -247,4 +249,4 @@ function fieldRange(given, manner) {
   };
 }
 
-module.exports = { reads, NATIVE, QUICK, MANNER, TEXTS, fieldRange, sought, pairs, decoded, decodedAll };
+module.exports = { reads, NATIVE, QUICK, MANNER, TEXTS, fieldRange, sought, pairs, decoded, decodedAll, inTurns };

@@ -37,7 +37,7 @@ pub(crate) enum Answer {
     Sequences(Vec<Result<Sequence, Failure>>),
     /// Key and document in turn.
     Entries(Vec<(Key, Document)>),
-    /// A mixed list, as a watcher's changes are.
+    /// A mixed list, as a watcher's changes are, or a list of what is none of the above.
     Parts(Vec<Answer>),
     Opened(Handle),
     Looked(Handle, Snapshot),
@@ -71,6 +71,7 @@ impl Answer {
             Self::Documents(all) if all.len() > PART => Ok(parts(all, Self::Documents)),
             Self::Keys(all) if all.len() > PART => Ok(parts(all, Self::Keys)),
             Self::Entries(all) if all.len() > PART => Ok(parts(all, Self::Entries)),
+            Self::Parts(all) if all.len() > PART => Ok(parts(all, Self::Parts)),
             short => Err(short),
         }
     }

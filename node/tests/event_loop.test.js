@@ -40,6 +40,8 @@ test("a long answer takes several turns of the event loop", async (t) => {
   const keys = Array.from({ length: COUNT }, (_, n) => `k${String(n).padStart(5, "0")}`);
   await db.createIndex("even");
   await Promise.all(keys.map((key, n) => db.set(key, { n, even: n % 2 === 0 })));
+  await Promise.all(keys.map((_, n) => db.set("often", n)));
+  await db.delete("often");
   const longest = { values: 0 };
   loop.take = function () {
     const taken = Object.getPrototypeOf(loop).take.call(this);
@@ -49,16 +51,23 @@ test("a long answer takes several turns of the event loop", async (t) => {
   };
   t.after(() => delete loop.take);
   const evens = keys.filter((_, n) => n % 2 === 0);
-  const [all, many, found, documents] = await Promise.all([
+  const [all, many, exist, found, documents, versions] = await Promise.all([
     db.keys(),
     db.getMany(keys),
+    db.existsMany([...keys, "often"]),
     db.find("even", true),
     db.findEntries("even", true),
+    db.history("often"),
   ]);
   assert.deepEqual(all.sort(), keys);
   assert.deepEqual(
     many.map(({ n }) => n),
     keys.map((_, n) => n),
+  );
+  assert.deepEqual(exist, [...keys.map(() => true), false]);
+  assert.deepEqual(
+    versions.map(({ value }) => value),
+    [undefined, ...keys.map((_, n) => COUNT - 1 - n)],
   );
   assert.deepEqual(found.sort(), evens);
   assert.deepEqual(documents.map(([key]) => key).sort(), evens);
