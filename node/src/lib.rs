@@ -32,3 +32,9 @@ mod studio;
 mod transaction;
 mod transfer;
 mod watch;
+
+/// What a call brings is allocated on the event loop's thread and freed on the writer's, and an answer the other way round, some
+/// fifty at a time: the allocator of C has these threads wait for each other then. Only where it has been tried.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

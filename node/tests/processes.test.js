@@ -141,10 +141,13 @@ test("worker threads share the engine, and one that dies takes nothing with it",
   });
 });
 
-test("a library that only a worker has loaded outlives the worker", () => {
+test("a library that only workers have loaded outlives each of them", () => {
   const code = `const { Worker } = require("node:worker_threads");
     const own = "const { FerrumDB } = require('ferrumdb'); FerrumDB.openInMemory().then((db) => db.set('a', 1)).then(() => process.exit())";
-    new Worker(own, { eval: true }).on("exit", () => setTimeout(() => console.log("alive"), 50));`;
+    const next = (left) => left > 0
+      ? new Worker(own, { eval: true }).on("exit", () => next(left - 1))
+      : setTimeout(() => console.log("alive"), 50);
+    next(5);`;
   const { stdout, status } = spawnSync(process.execPath, ["-e", code], { cwd: root, encoding: "utf8" });
   assert.deepStrictEqual([stdout, status], ["alive\n", 0]);
 });
