@@ -18,9 +18,11 @@ const REFUSED = 2;
 /** The JSON of a value. `extended` is whether dates and buffers are taken. */
 function encode(value, extended, key) {
   const found = look(value, 0, extended);
-  if (found === PLAIN) return JSON.stringify(value);
-  if (found & REFUSED) throw refusal(value, extended, key);
-  return extended ? exact.stringify(value, codec.written) : exact.stringify(value);
+  if (found & REFUSED) refuse(value, extended, key);
+  const json = found === PLAIN ? JSON.stringify(value) : exact.stringify(value, extended ? codec.written : undefined);
+  // Half of a surrogate pair is escaped so, and nothing else is but a backslash before these letters.
+  if (json.includes("\\ud")) refuse(value, extended, key);
+  return json;
 }
 
 /** The value of a JSON text. The binary marks those by a space that may hold integers beyond a number's. */
@@ -36,11 +38,11 @@ function raw(text) {
 
 function look(value, depth, extended) {
   switch (typeof value) {
-    case "string":
-      return value.isWellFormed() ? PLAIN : REFUSED;
     case "number":
       if (!Number.isFinite(value)) return REFUSED;
       return exact.isPlain(value) ? PLAIN : SPECIAL;
+    // A look at the JSON that is made of strings and names is quicker than one at each of them.
+    case "string":
     case "boolean":
       return PLAIN;
     case "object":
@@ -69,7 +71,6 @@ function lookAtFields(object, depth, extended) {
   if (Object.getOwnPropertySymbols(object).length > 0) return REFUSED;
   let found = PLAIN;
   for (const name in object) {
-    if (!name.isWellFormed()) return REFUSED;
     if (extended && name.charCodeAt(0) === 36) found |= SPECIAL;
     found |= look(object[name], depth + 1, extended);
     if (found & REFUSED) return REFUSED;
@@ -84,14 +85,15 @@ function isPlain(object) {
   return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, "hasOwnProperty");
 }
 
-/** Why a value is refused, and where in it: the first such place. */
-function refusal(value, extended, key) {
+/** Throws why a value is refused, and where in it, which is the first such place: if there is one. */
+function refuse(value, extended, key) {
   const place = [];
   const what = find(value, extended, place, []);
+  if (what === undefined) return;
   const path = place.reduce((path, step) => path + (typeof step === "number" ? `[${step}]` : field(step)), "$");
   const message = `the value at ${path} cannot be stored: ${what}`;
   const about = key === undefined ? message : `key ${JSON.stringify(key)}: ${message}`;
-  return new FerrumDBError({ code: "FERRUMDB_NOT_SERIALIZABLE", message: about, key, path });
+  throw new FerrumDBError({ code: "FERRUMDB_NOT_SERIALIZABLE", message: about, key, path });
 }
 
 const field = (name) => (/^[A-Za-z_$][\w$]*$/.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`);
