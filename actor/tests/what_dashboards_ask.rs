@@ -121,10 +121,10 @@ fn a_handle_tells_what_it_was_opened_for() {
     let path = folder.path().join("my.db");
     let db = FerrumDB::open(Config::new(&path).with_fsync_policy(FsyncPolicy::Never)).wait().unwrap();
     db.set("a", 1).wait().unwrap();
-    db.set("a", 2).wait().unwrap();
+    let last = db.set("a", 2).wait().unwrap();
     db.compact().wait().unwrap();
     let stats = db.stats().unwrap();
-    assert_eq!((stats.generation, stats.history_floor, stats.encrypted), (2, stats.sequence, false));
+    assert_eq!((stats.generation, stats.history_floor, stats.encrypted), (2, last, false));
     assert_eq!((db.is_follower(), db.fsync_policy()), (false, Some(FsyncPolicy::Never)));
     #[cfg(unix)]
     {
