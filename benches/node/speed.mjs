@@ -94,16 +94,19 @@ async function writes(isDurable) {
   const name = isDurable ? "durable" : "writes";
   const peers = await stores.open(folder, name, isDurable);
   const db = await FerrumDB.open(path.join(folder, `${name}.db`), { fsync: isDurable ? "always" : "never" });
-  let longest = 0;
-  const watched = async (work) => {
+  // In the first round V8 has compiled nothing yet.
+  const longest = { first: 0, later: 0 };
+  const watched = async (round, work) => {
     const delay = monitorEventLoopDelay({ resolution: 1 });
     delay.enable();
     await work();
     delay.disable();
-    longest = Math.max(longest, delay.max / 1e6);
+    const when = round === 0 ? "first" : "later";
+    longest[when] = Math.max(longest[when], delay.max / 1e6);
   };
   const figures = await measure(count, {
-    "ferrumdb: set": () => watched(() => concurrently(count, (n) => db.set(keys[n % DOCUMENTS], document(n)))),
+    "ferrumdb: set": (round) =>
+      watched(round, () => concurrently(count, (n) => db.set(keys[n % DOCUMENTS], document(n)))),
     ...Object.fromEntries(
       peers.map((peer) => [
         `${peer.name}: put`,
@@ -113,7 +116,8 @@ async function writes(isDurable) {
   });
   const title = `${CALLERS} callers that each await a write${isDurable ? ", durable" : ", no sync"}`;
   print(title, "a second", figures, (figure) => (1e9 / figure).toFixed(0));
-  console.log(`\nThe longest delay of the event loop while ferrumdb wrote: ${longest.toFixed(1)} ms.`);
+  const [first, later] = [longest.first, longest.later].map((millis) => `${millis.toFixed(1)} ms`);
+  console.log(`\nThe longest delay of the event loop while ferrumdb wrote: ${later}, and ${first} in the first round.`);
   await db.close();
   for (const peer of peers) await peer.close();
 }
