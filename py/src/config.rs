@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ferrumdb::{Config, FerrumDB, FsyncPolicy, History};
+use ferrumdb::{Config, FerrumDB, FsyncPolicy, History, Limits};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PyDict, PyString};
 
 use crate::collection::Opened;
 use crate::error::{raise, raise_as};
@@ -15,6 +15,8 @@ use crate::ttl;
 
 /// What stands for a database without a file.
 const IN_MEMORY: &str = ":memory:";
+
+const LIMITS: &str = "key_bytes, document_bytes, depth, transaction_operations and transaction_bytes";
 
 /// Opens a database, and returns when it is open.
 #[pyfunction]
@@ -41,6 +43,7 @@ pub(crate) struct Options<'py> {
     cache_bytes: Option<u64>,
     lock_timeout: Option<Bound<'py, PyAny>>,
     max_document_bytes: Option<usize>,
+    limits: Option<Bound<'py, PyDict>>,
     history: Option<Bound<'py, PyAny>>,
     codec: Option<String>,
 }
@@ -74,9 +77,8 @@ fn configured(path: PathBuf, options: Options<'_>) -> PyResult<Config> {
     if let Some(bytes) = options.cache_bytes {
         config = config.with_cache_bytes(bytes);
     }
-    if let Some(bytes) = options.max_document_bytes {
-        config = config.with_max_document_bytes(bytes);
-    }
+    let limits = limits(options.max_document_bytes, options.limits.as_ref())?;
+    config = config.with_limits(limits);
     if let Some(timeout) = options.lock_timeout {
         config = config.with_lock_timeout(ttl::lifetime(&timeout)?);
     }
@@ -121,6 +123,24 @@ fn fsync_policy(fsync: &Bound<'_, PyAny>) -> PyResult<FsyncPolicy> {
         Ok(text) => text.to_str()?.parse().map_err(raise),
         Err(_) => ttl::lifetime(fsync).map(FsyncPolicy::Periodic),
     }
+}
+
+/// The limits that are not as they are by default.
+fn limits(max_document_bytes: Option<usize>, given: Option<&Bound<'_, PyDict>>) -> PyResult<Limits> {
+    let mut limits = Limits::default();
+    limits.document_bytes_max = max_document_bytes.unwrap_or(limits.document_bytes_max);
+    for (name, limit) in given.into_iter().flatten() {
+        let name: String = name.extract()?;
+        *match &*name {
+            "key_bytes" => &mut limits.key_bytes_max,
+            "document_bytes" => &mut limits.document_bytes_max,
+            "depth" => &mut limits.depth_max,
+            "transaction_operations" => &mut limits.transaction_operations_max,
+            "transaction_bytes" => &mut limits.transaction_bytes_max,
+            _ => return Err(invalid(&format!("a limit is one of {LIMITS}, not {name:?}"))),
+        } = limit.extract()?;
+    }
+    Ok(limits)
 }
 
 /// How much history compactions keep: "all", a number of versions, or a time.

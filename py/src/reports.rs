@@ -1,8 +1,14 @@
 //! Owns how reports and figures become dicts. Never adds a figure of its own but those that older programs ask for.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use ferrumdb::{BackupReport, CompactionReport, Config, FerrumDB, Restore, Stats, UpTo, VerifyReport};
+use ferrumdb::{
+    BackupReport, CompactionReport, Config, FerrumDB, Progress, RepairReport, Restore, Stats, UpTo,
+    VerifyReport,
+};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde::Serialize;
@@ -11,8 +17,8 @@ use serde_json::{Map, Value, json};
 use crate::config::encryption_key;
 use crate::error::raise;
 use crate::json::{Codec, object_of_text};
-use crate::operation::{Operate, answering};
-use crate::waiting::long;
+use crate::operation::{Operate, answering, stoppable};
+use crate::waiting::cancellable;
 
 /// Checks a database that nobody has open.
 #[pyfunction]
@@ -36,8 +42,9 @@ pub(crate) fn repair_file(
     encryption_key: Option<&Bound<'_, PyAny>>,
     passphrase: Option<&str>,
 ) -> PyResult<Py<PyAny>> {
-    let repairing = ferrumdb::repair(keyed(path, encryption_key, passphrase)?, to);
-    answering(repairing, |py, report| {
+    let progress = Progress::new();
+    let config = keyed(path, encryption_key, passphrase)?.with_progress(&progress);
+    let say = |py: Python<'_>, report: RepairReport| {
         let keys: Vec<&str> = report.keys.iter().map(|key| key.as_str()).collect();
         let lost: Vec<[u64; 2]> = report.lost.iter().map(|range| [range.start, range.end]).collect();
         let report = json!({
@@ -52,8 +59,8 @@ pub(crate) fn repair_file(
             "keys_total": report.keys_total,
         });
         dict(py, &report)
-    })
-    .wait(py)
+    };
+    stoppable(ferrumdb::repair(config, to), say, move || progress.cancel()).wait(py)
 }
 
 /// Makes a database of a full backup, and of the increments behind it.
@@ -78,7 +85,14 @@ pub(crate) fn restore(
     if let Some(words) = passphrase {
         restore = restore.with_passphrase(words);
     }
-    let report = long(py, move || restore.to(to))?;
+    let is_unwanted = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&is_unwanted);
+    let go_on = move |_| match seen.load(Ordering::Relaxed) {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    };
+    let work = move || restore.to_with_progress(to, go_on);
+    let report = cancellable(py, work, move || is_unwanted.store(true, Ordering::Relaxed))?;
     dict(py, &report)
 }
 

@@ -138,6 +138,35 @@ def test_a_document_beyond_the_limit_is_refused(path: Path) -> None:
         assert refused.value.code == "too-large" and isinstance(refused.value, ValueError)
 
 
+def test_each_limit_can_be_set(path: Path) -> None:
+    deep = [[[1]]]
+    refused: list[tuple[dict[Any, int], Any]] = [
+        ({"key_bytes": 1}, lambda db: db.put("kk", 1)),
+        ({"document_bytes": 3}, lambda db: db.put("k", 1234)),
+        ({"depth": 2}, lambda db: db.put("k", deep)),
+        ({"transaction_operations": 1}, lambda db: db.put_all({"a": 1, "b": 2})),
+        ({"transaction_bytes": 8}, lambda db: db.put_all({"a": "long", "b": "long"})),
+    ]
+    for limits, write in refused:
+        with FerrumDB.open(path, limits=limits) as db, pytest.raises(ferrumdb.TooLarge):
+            write(db)
+        with FerrumDB.open(path, max_document_bytes=100) as db:
+            write(db)
+    deeper: Any = deep
+    for _ in range(253):
+        deeper = [deeper]
+    with FerrumDB.open(path, limits={"depth": 256}) as db:
+        db["k"] = deeper
+        with pytest.raises(ferrumdb.TooLarge):
+            db["k"] = [deeper]
+        assert db["k"] == deeper
+    with FerrumDB.open(path) as db:
+        assert db["k"] == deeper, "a limit is one of writing"
+    unknown: Any = {"width": 1}
+    with pytest.raises(ferrumdb.InvalidArgument, match="width"):
+        FerrumDB.open(path, limits=unknown)
+
+
 def test_the_extended_codec_keeps_times_bytes_and_decimals(path: Path) -> None:
     utc = datetime.timezone.utc
     value = {
@@ -185,16 +214,27 @@ def test_a_dict_that_is_changed_while_it_is_stored_is_refused(path: Path) -> Non
             changed["other"] = 1
             return super().isoformat()
 
-    with FerrumDB.open(path, codec="extended") as db:
-        for day in (Clever(2024, 2, 29), Swapping(2024, 2, 29)):
+    class Refilling(datetime.date):
+        def isoformat(self) -> str:
+            names = list(changed)
             changed.clear()
-            changed.update(day=day, last=1)
+            changed.update({name * 2: name * 3 for name in names})
+            return super().isoformat()
+
+    stored = []
+    with FerrumDB.open(path, codec="extended") as db:
+        for day in (Clever(2024, 2, 29), Swapping(2024, 2, 29), Refilling(2024, 2, 29)):
+            changed.clear()
+            changed.update({"day": day, "last": 1, "".join(("te", "xt")): "".join(("it", "self"))})
             try:
                 db["k"] = changed
             except NotSerializable as refused:
                 assert "changed while it is stored" in str(refused)
             else:
-                assert db["k"] == {"day": datetime.date(2024, 2, 29), "other": 1}
+                stored.append(db["k"])
+    day = datetime.date(2024, 2, 29)
+    assert stored[0] == {"day": day, "text": "itself", "other": 1}
+    assert stored[1:] in ([], [{"day": day, "lastlast": "lastlastlast", "texttext": "texttexttext"}])
 
 
 def test_fields_keep_their_names_whatever_was_read_before(db: FerrumDB) -> None:

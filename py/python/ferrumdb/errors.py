@@ -65,7 +65,7 @@ class StorageError(FerrumDBError, OSError):
 
 
 class TooLarge(FerrumDBError, ValueError):
-    """A key, a value or a transaction is beyond a limit."""
+    """A key, a value or a transaction is beyond a limit: `limits`, an argument of `FerrumDB.open`, can raise it."""
 
 
 class InvalidJSON(FerrumDBError, ValueError):

@@ -1,5 +1,6 @@
 //! Owns the ways between Python objects and the JSON text that is kept. Never goes by a tree of its own.
 
+mod entries;
 mod extended;
 mod names;
 mod objects;

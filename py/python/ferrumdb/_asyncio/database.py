@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from .._database import Limit
+
 
 class AsyncFerrumDB(AsyncCollection):
     """A database for asyncio: `async with await AsyncFerrumDB.open("myapp.db") as db`."""
@@ -36,6 +38,7 @@ class AsyncFerrumDB(AsyncCollection):
         cache_bytes: int | None = None,
         lock_timeout: float | timedelta | None = None,
         max_document_bytes: int | None = None,
+        limits: dict[Limit, int] | None = None,
         history: Literal["none", "all"] | int | timedelta | None = None,
         codec: Literal["json", "extended"] | None = None,
     ) -> Self:
@@ -48,6 +51,7 @@ class AsyncFerrumDB(AsyncCollection):
             "cache_bytes": cache_bytes,
             "lock_timeout": lock_timeout,
             "max_document_bytes": max_document_bytes,
+            "limits": limits,
             "history": history,
             "codec": codec,
         }
