@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ._ferrumdb import Changes
 
-    Limit = Literal["key_bytes", "document_bytes", "depth", "transaction_operations", "transaction_bytes"]
+    _Limit = Literal["key_bytes", "document_bytes", "depth", "transaction_operations", "transaction_bytes"]
 
 
 class FerrumDB(Collection):
@@ -52,7 +52,7 @@ class FerrumDB(Collection):
         cache_bytes: int | None = None,
         lock_timeout: float | timedelta | None = None,
         max_document_bytes: int | None = None,
-        limits: dict[Limit, int] | None = None,
+        limits: dict[_Limit, int] | None = None,
         history: Literal["none", "all"] | int | timedelta | None = None,
         codec: Literal["json", "extended"] | None = None,
     ) -> Self:
@@ -91,7 +91,7 @@ class FerrumDB(Collection):
         cache_bytes: int | None = None,
         lock_timeout: float | timedelta | None = None,
         max_document_bytes: int | None = None,
-        limits: dict[Limit, int] | None = None,
+        limits: dict[_Limit, int] | None = None,
         history: Literal["none", "all"] | int | timedelta | None = None,
         codec: Literal["json", "extended"] | None = None,
     ) -> Self:
@@ -104,8 +104,8 @@ class FerrumDB(Collection):
         - `cache_bytes`: the memory for documents that were read. By default 256 MiB.
         - `lock_timeout`: how long to wait for another opening of the file to end.
         - `max_document_bytes`: the largest document. By default 64 MiB.
-        - `limits`: this limit and others by their names: "key_bytes" (64 KiB), "document_bytes" (64 MiB), "depth" (128, and
-          never more than 256), "transaction_operations" (a million), "transaction_bytes" (256 MiB).
+        - `limits`: this limit and others by their names: "key_bytes" (64 KiB), "document_bytes" (64 MiB), "depth" (128,
+          and never more than 256), "transaction_operations" (a million), "transaction_bytes" (256 MiB).
         - `history`: what compactions keep of earlier versions: "none", "all", a number of them, or a `timedelta`.
         - `codec`: "extended" stores `datetime`, `date`, `bytes` and `Decimal`, too.
         """

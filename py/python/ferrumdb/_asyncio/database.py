@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from .._database import Limit
+    from .._database import _Limit
 
 
 class AsyncFerrumDB(AsyncCollection):
@@ -38,7 +38,7 @@ class AsyncFerrumDB(AsyncCollection):
         cache_bytes: int | None = None,
         lock_timeout: float | timedelta | None = None,
         max_document_bytes: int | None = None,
-        limits: dict[Limit, int] | None = None,
+        limits: dict[_Limit, int] | None = None,
         history: Literal["none", "all"] | int | timedelta | None = None,
         codec: Literal["json", "extended"] | None = None,
     ) -> Self:
