@@ -8,7 +8,7 @@ use ferrumdb::{Config, EncryptionKey, Restore};
 use zeroize::Zeroizing;
 
 use crate::exit::{Failure, Status};
-use crate::interrupt;
+use crate::interrupt::{self, Caught};
 use crate::options::Options;
 
 const VARIABLE: &str = "FERRUMDB_PASSPHRASE";
@@ -138,8 +138,11 @@ fn asked(prompt: &str, variable: &str, is_new: bool) -> Result<Zeroizing<String>
         return Err(usage(format!("there is no terminal to ask for a passphrase on; set {variable}")));
     }
     // Whoever ends the program here would leave a terminal that shows no letters.
-    let _caught = interrupt::catch()?;
-    let ask = |prompt: &str| rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(unasked);
+    let caught = interrupt::catch()?;
+    let ask = |prompt: &str| {
+        let answer = rpassword::prompt_password(prompt).map(Zeroizing::new);
+        answer.map_err(|error| unasked(&error, &caught))
+    };
     let passphrase = ask(&format!("{prompt}: "))?;
     if is_new && ask("The same again: ")? != passphrase {
         return Err(usage("the two passphrases differ".to_owned()));
@@ -147,9 +150,12 @@ fn asked(prompt: &str, variable: &str, is_new: bool) -> Result<Zeroizing<String>
     Ok(passphrase)
 }
 
-fn unasked(error: io::Error) -> Failure {
+fn unasked(error: &io::Error, caught: &Caught) -> Failure {
     match error.kind() {
-        io::ErrorKind::Interrupted => Failure::interrupted(),
+        io::ErrorKind::Interrupted => {
+            caught.settle();
+            Failure::interrupted()
+        }
         _ => Failure::new(Status::Io, format!("could not ask for the passphrase: {error}")),
     }
 }

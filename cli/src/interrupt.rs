@@ -41,6 +41,15 @@ impl Caught {
         let gate = GATE.lock().unwrap_or_else(PoisonError::into_inner);
         drop(PRESSED.wait_while(gate, |()| !is_wanted()));
     }
+
+    /// Lets a press be noted that has just interrupted this thread: it is noted on another, and would otherwise be taken for
+    /// one that comes when this is over.
+    pub(crate) fn settle(&self) {
+        /// A signal of another kind may have interrupted it.
+        const PATIENCE: Duration = Duration::from_secs(1);
+        let gate = GATE.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(PRESSED.wait_timeout_while(gate, PATIENCE, |()| !is_wanted()));
+    }
 }
 
 impl Drop for Caught {
