@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import textwrap
@@ -13,6 +14,9 @@ import pytest
 from ferrumdb import FerrumDB
 
 collect_ignore = ["typing"]  # for type checkers, not to be run
+
+# Who runs tests in the background ignores Ctrl-C, and so would every program that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
