@@ -204,11 +204,7 @@ fn a_look_into_the_cache_is_a_get_only_if_it_answers() {
     assert_eq!(db.metrics().gets, 0);
     let read = db.get("one").unwrap();
     db.set("one", 2).wait().unwrap();
-    assert_eq!(
-        db.get_cached("one").unwrap().unwrap().unwrap(),
-        serde_json::json!(2),
-        "in the place of the one before"
-    );
+    assert_eq!(db.get_cached("one").unwrap().unwrap().unwrap(), serde_json::json!(2), "in the place of the one before");
     assert_eq!(snapshot.get_cached("one").unwrap(), None);
     assert_eq!(snapshot.get("one").unwrap(), read);
     assert_eq!(db.get_cached("two").unwrap(), Some(None));
