@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 
 use crate::build::{BuildRound, IndexBuild, Tracker};
 use crate::collections::{CollectionChange, Collections};
-use crate::document::Document;
 use crate::error::Result;
 use crate::expiry::Expiring;
 use crate::index::catalog::Catalog;
@@ -99,10 +98,6 @@ impl Applier {
         self.tally(change, replaced);
         for build in self.builds() {
             build.note(hashed.collection, key);
-        }
-        if let (Some(replaced), Some(text)) = (replaced, change.new) {
-            let document = || Document::new(text, entry.sequence);
-            self.shared.cache.renew(replaced.id(), entry.id(), document);
         }
         let is_removed = entry.is_tombstone();
         if let Some(replaced) =

@@ -1,5 +1,4 @@
-//! Owns the cache of documents that were read, and of what has replaced them. Never holds what was neither verified nor
-//! committed, and is never asked whether a key exists.
+//! Owns the cache of documents that were read. Never holds what was not verified, and is never asked whether a key exists.
 
 use ahash::RandomState;
 use quick_cache::sync::{Cache, DefaultLifecycle};
@@ -43,15 +42,6 @@ impl DocumentCache {
     pub(crate) fn insert(&self, record: RecordId, document: &Document) {
         if let Some(cache) = &self.0 {
             cache.insert(record, document.clone());
-        }
-    }
-
-    /// Keeps what has replaced a document that is kept, in its place.
-    pub(crate) fn renew(&self, old: RecordId, new: RecordId, document: impl FnOnce() -> Document) {
-        if let Some(cache) = &self.0
-            && cache.remove(&old).is_some()
-        {
-            cache.insert(new, document());
         }
     }
 

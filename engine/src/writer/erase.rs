@@ -79,7 +79,6 @@ impl Writer {
                     old,
                     entry,
                     expires_at: None,
-                    new: None,
                     index_change,
                 });
                 ordinal += 1;
