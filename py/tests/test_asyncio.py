@@ -184,9 +184,10 @@ def test_a_cancelled_wait_leaves_everything_as_it_should_be(path: Path) -> None:
         for n in range(50):
             task = asyncio.create_task(db.set(f"{n}", n))
             await asyncio.sleep(0)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
+            # The writer may have answered before the wait began: then there is nothing to cancel.
+            if task.cancel():
+                with pytest.raises(asyncio.CancelledError):
+                    await task
         assert await db.set("last", 1) == 51, "what was begun is carried out"
         assert await db.count() == 51
 
