@@ -52,7 +52,7 @@ pub(super) fn copy_plain(bytes: &[u8], room: &mut [u8]) -> bool {
 /// The bytes from `at` on, at least one and fewer than eight, and zeros behind them. Short strings are the most: a loop
 /// over these bytes took a fifth of the time in which a document is written.
 #[inline]
-fn last_word(bytes: &[u8], at: usize) -> u64 {
+pub(super) fn last_word(bytes: &[u8], at: usize) -> u64 {
     let len = bytes.len();
     if let Some(last) = bytes.last_chunk::<8>() {
         return u64::from_le_bytes(*last) >> (8 * (at + 8 - len));

@@ -10,11 +10,11 @@ use super::escape;
 /// Up to so many keys, each new key is compared with all before it; a larger object is sorted once, at its end.
 const COMPARED_MAX: usize = 32;
 
-static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+static HASHER: LazyLock<Hasher> = LazyLock::new(Hasher::new);
 
 /// The keys of the objects that are open, the innermost last.
 pub(super) struct Keys {
-    hasher: &'static RandomState,
+    hasher: &'static Hasher,
     entries: Vec<Entry>,
 }
 
@@ -47,11 +47,17 @@ impl Keys {
         Mark(self.entries.len())
     }
 
-    /// Adds a key: `kept` is its content as it is kept, `at` is where it stands in `text`.
+    /// Adds a key, which stands in `text` from `at` on. Its content is given as it is kept, or without escapes: the same way for all
+    /// keys of an object.
     #[inline]
-    pub(super) fn add(&mut self, object: Mark, kept: &[u8], text: &[u8], at: usize) -> Result<(), Duplicate> {
-        let hash = self.hasher.hash_one(kept);
-        self.add_hashed(object, hash, text, at)
+    pub(super) fn add(
+        &mut self,
+        object: Mark,
+        content: &[u8],
+        text: &[u8],
+        at: usize,
+    ) -> Result<(), Duplicate> {
+        self.add_hashed(object, self.hasher.hash(content), text, at)
     }
 
     #[inline]
@@ -76,6 +82,35 @@ impl Keys {
         }
         self.entries.truncate(object.0);
         Ok(())
+    }
+}
+
+/// Hashes that nobody can foresee.
+struct Hasher {
+    long: RandomState,
+    short: [u64; 2],
+}
+
+impl Hasher {
+    fn new() -> Self {
+        let long = RandomState::new();
+        let short = [0, 1].map(|number: u8| long.hash_one(number));
+        Self { long, short }
+    }
+
+    /// Most keys are short, and two words that may overlap have all of their bytes: one multiplication takes a third of the time.
+    #[inline]
+    fn hash(&self, content: &[u8]) -> u64 {
+        let words = match (content.first_chunk(), content.last_chunk()) {
+            (Some(first), Some(last)) if content.len() <= 16 => {
+                [u64::from_le_bytes(*first), u64::from_le_bytes(*last)]
+            }
+            (None, None) if !content.is_empty() => [escape::last_word(content, 0), 0],
+            _ => return self.long.hash_one(content),
+        };
+        let [first, last] = [words[0] ^ self.short[0], words[1] ^ self.short[1] ^ content.len() as u64];
+        let product = u128::from(first) * u128::from(last);
+        product as u64 ^ (product >> 64) as u64
     }
 }
 

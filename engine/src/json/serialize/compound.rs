@@ -71,8 +71,7 @@ impl<'w> Fields<'w> {
         }
         self.empty = false;
         self.key_start = self.writer.out.len();
-        key.serialize(StringOnly::new(self.writer, Purpose::Key))
-            .and_then(|()| self.writer.add_key(self.object, self.key_start))
+        key.serialize(StringOnly::new(self.writer, Purpose::Key(self.object)))
             .map_err(|failure| under_variant(failure, self.variant))?;
         self.writer.push(":")
     }

@@ -107,12 +107,14 @@ impl Writer {
         self.push(":")
     }
 
-    /// Adds the key that was just written, with its quotes, from `start` on.
     #[inline]
-    fn add_key(&mut self, object: Mark, start: usize) -> Result<(), Failure> {
-        let (content, text) = (start + 1, self.out.bytes());
-        let kept = &text[content..text.len() - 1];
-        self.keys.add(object, kept, text, content).map_err(|twice| self.duplicate(twice.0))
+    fn push_key(&mut self, object: Mark, key: &str) -> Result<(), Failure> {
+        let content = self.out.len() + 1;
+        self.push_string(key)?;
+        // Read where it was given: what was just written would have to be waited for.
+        self.keys
+            .add(object, key.as_bytes(), self.out.bytes(), content)
+            .map_err(|twice| self.duplicate(twice.0))
     }
 
     #[cold]

@@ -4,12 +4,13 @@
 use serde::ser::{self, Impossible, Serialize};
 
 use super::{Failure, Writer};
+use crate::json::keys::Mark;
 
 /// What the string is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Purpose {
-    /// It is the key of an object.
-    Key,
+    /// It is the key of this object.
+    Key(Mark),
     /// It is JSON, to be written without quotes.
     RawText,
 }
@@ -34,7 +35,7 @@ impl<'w> StringOnly<'w> {
     #[cold]
     fn refuse(&self, found: &str) -> Failure {
         Failure::reason(match self.purpose {
-            Purpose::Key => format!("a key of this object is {found}; keys must be strings"),
+            Purpose::Key(_) => format!("a key of this object is {found}; keys must be strings"),
             Purpose::RawText => format!("a raw JSON text is {found}"),
         })
     }
@@ -84,7 +85,7 @@ impl ser::Serializer for StringOnly<'_> {
     #[inline]
     fn serialize_str(self, value: &str) -> Result<(), Failure> {
         match self.purpose {
-            Purpose::Key => self.writer.push_string(value),
+            Purpose::Key(object) => self.writer.push_key(object, value),
             Purpose::RawText => self.writer.push_json(value),
         }
     }
