@@ -16,7 +16,9 @@ use crate::opening::LOCK_RETRY;
 use crate::pending::Pending;
 use crate::works::{WorkKind, Works};
 
-/// How far a [`verify`] or a [`repair`] is, to be looked at from another thread, and what stops it.
+/// How far a [`verify`], a [`repair`] or a look at the past is, to be looked at from another thread, and what stops it:
+/// [`Config::with_progress`], [`FerrumDB::at_with_progress`](crate::FerrumDB::at_with_progress),
+/// [`KeyHistory::with_progress`](crate::KeyHistory::with_progress).
 #[derive(Clone, Debug, Default)]
 pub struct Progress(Arc<Figures>);
 
@@ -54,6 +56,14 @@ impl Progress {
     /// Stops it soon, with [`Cancelled`](crate::ErrorKind::Cancelled): a repair leaves nothing of the new file then.
     pub fn cancel(&self) {
         self.0.is_cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// What the engine tells of it, and is told by it.
+    pub(crate) fn noting(&self) -> impl FnMut(u64, u64) -> bool {
+        |done, of| {
+            self.note(done, of);
+            !self.is_cancelled()
+        }
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
@@ -124,12 +134,8 @@ pub fn repair(config: impl Into<Config>, to: impl AsRef<Path>) -> Pending<Repair
     let (config, to) = (config.into(), to.as_ref().to_owned());
     on_a_thread(config.path.clone(), move |reply| {
         when_unlocked(&config, reply, || {
-            let mut note = |done, of| {
-                config.progress.note(done, of);
-                !config.progress.is_cancelled()
-            };
             let key = config.encryption.as_ref();
-            engine::repair(&config.path, &to, key, &config.file_system, &mut note)
+            engine::repair(&config.path, &to, key, &config.file_system, &mut config.progress.noting())
         })
     })
 }

@@ -1,11 +1,12 @@
-//! A restore and a repair that are told to stop end with an error, and nothing is left of the new file. Never stops a backup.
+//! A restore, a repair and a look at the past that are told to stop end with an error, and nothing is left of a new file. Never stops a
+//! backup.
 #![allow(clippy::unwrap_used, reason = "a test may fail this way")]
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use ferrumdb::{Config, ErrorKind, FerrumDB, FsyncPolicy, Progress, Restore};
+use ferrumdb::{Config, ErrorKind, FerrumDB, FsyncPolicy, Progress, Restore, UpTo};
 use tempfile::{TempDir, tempdir};
 
 /// A folder with a database of some megabytes.
@@ -64,4 +65,26 @@ fn a_repair_is_stopped_and_so_is_a_verification() {
     assert_eq!(repaired.unwrap_err().kind(), ErrorKind::Cancelled);
     assert_eq!(ferrumdb::verify(config).wait().unwrap_err().kind(), ErrorKind::Cancelled);
     assert_eq!(names(folder.path()), before);
+}
+
+#[test]
+fn a_look_at_the_past_tells_how_far_it_is_and_is_stopped() {
+    let (_folder, path) = filled();
+    let db = FerrumDB::open(path).wait().unwrap();
+    let then = db.delete("0").wait().map(|_| db.snapshot().unwrap().sequence()).unwrap();
+    let looks = |progress: &Progress| {
+        let past = db.at_with_progress(UpTo::Sequence(then), progress).map(|past| past.count().unwrap());
+        let mut versions = db.history("0").unwrap().with_progress(progress);
+        let deleted = versions.next().unwrap().map(|version| version.document.is_none());
+        let ended = versions.nth(1).is_none();
+        (past, deleted, ended)
+    };
+    let (going_on, stopped) = (Progress::new(), Progress::new());
+    let (past, deleted, ended) = looks(&going_on);
+    assert_eq!((past.unwrap(), deleted.unwrap(), ended), (3, true, true));
+    assert!(going_on.done() > 3 << 20 && going_on.of() > 4 << 20, "{going_on:?}");
+    stopped.cancel();
+    let (past, deleted, ended) = looks(&stopped);
+    assert_eq!(past.unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!((deleted.unwrap_err().kind(), ended), (ErrorKind::Cancelled, true));
 }

@@ -201,8 +201,13 @@ impl Definitions {
     /// others filled from the documents of a log that was just read into the snapshot's keydir.
     ///
     /// # Errors
-    /// When a document cannot be read.
-    pub(crate) fn build(self, snapshot: &Snapshot, known: &Catalog) -> Result<Catalog> {
+    /// When a document cannot be read, and the first of `go_on`, which is asked before each.
+    pub(crate) fn build(
+        self,
+        snapshot: &Snapshot,
+        known: &Catalog,
+        mut go_on: impl FnMut() -> Result<()>,
+    ) -> Result<Catalog> {
         let mut catalog = Catalog::default();
         let mut collections: Vec<_> = self.0.iter().map(|(collection, _)| *collection).collect();
         collections.sort_unstable();
@@ -219,7 +224,7 @@ impl Definitions {
                         let values = extract(text, &builder.definition().path);
                         builder.add(key, &values);
                     }
-                    Ok(())
+                    go_on()
                 })?;
             }
             let mut built = builders.into_iter().map(IndexBuilder::finish);

@@ -12,6 +12,7 @@ use crate::feed::{ChangeKind, document};
 use crate::generation::Generation;
 use crate::key::{CollectionId, Key, Sequence, Timestamp};
 use crate::log::{Head, Mark, Scanner, Step, read_record};
+use crate::past::check;
 use crate::reader::Reader;
 use crate::view::Shared;
 
@@ -83,14 +84,28 @@ impl Iterator for Versions {
     type Item = Result<Version>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        self.next_unless_stopped(&mut |_, _| true)
+    }
+}
+
+impl Versions {
+    /// The next version, as the iterator gives it. Where the log before is read for that, `progress` is told how many bytes of
+    /// how many have been read, and gives the work up by answering false: it fails with [`Error::Cancelled`].
+    pub fn next_unless_stopped(
+        &mut self,
+        progress: &mut dyn FnMut(u64, u64) -> bool,
+    ) -> Option<Result<Version>> {
         loop {
             let position = match (self.found.as_mut().and_then(Vec::pop), self.previous, &self.found) {
                 (Some(position), ..) => position,
                 (None, 0, Some(_)) => return None,
                 (None, 0, None) => {
-                    match self.find_below() {
+                    match self.find_below(progress) {
                         Ok(found) => self.found = Some(found),
-                        Err(error) => return Some(Err(error)),
+                        Err(error) => {
+                            self.found = Some(Vec::new());
+                            return Some(Err(error));
+                        }
                     }
                     continue;
                 }
@@ -110,9 +125,7 @@ impl Iterator for Versions {
             }
         }
     }
-}
 
-impl Versions {
     /// The version in a record, and the position of the one before.
     fn read(&self, position: u64) -> Result<(Version, u64)> {
         let (file, keys) = (&*self.generation.file, &self.generation.keys);
@@ -143,13 +156,14 @@ impl Versions {
     }
 
     /// The positions of the key's records behind the base section that have not been given, ascending.
-    fn find_below(&self) -> Result<Vec<u64>> {
+    fn find_below(&self, progress: &mut dyn FnMut(u64, u64) -> bool) -> Result<Vec<u64>> {
         let mut found = Vec::new();
         let (generation, below, floor) = (&self.generation, self.below, self.generation.floor());
         let failed = |source| Error::io("read", &self.shared.path, source);
         let Some(place) = self.shared.place_behind(generation, floor, u64::MAX)? else { return Ok(found) };
         let mut scanner = Scanner::new(&*generation.file, &generation.keys, place).map_err(failed)?;
         while scanner.place().position < below && scanner.place().sequence < self.newest {
+            check(progress(scanner.place().position, below))?;
             let step = scanner.next(|position, head, payload| {
                 let is_its = payload.is_some_and(|payload| {
                     (payload.collection, payload.key) == (self.collection, &*self.key)

@@ -2,14 +2,14 @@
 
 use std::sync::Mutex;
 
-use ferrumdb::KeyHistory;
+use ferrumdb::{KeyHistory, Progress};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 
 use crate::changes::kind;
 use crate::json::{Codec, object};
 use crate::snapshot::seconds;
-use crate::waiting::long;
+use crate::waiting::cancellable;
 
 /// What a key has held from one commit on.
 #[pyclass(frozen, get_all, module = "ferrumdb")]
@@ -38,12 +38,15 @@ impl Version {
 pub(crate) struct History {
     /// None at the end.
     versions: Mutex<Option<KeyHistory>>,
+    progress: Progress,
     codec: Codec,
 }
 
 impl History {
     pub(crate) fn new(versions: Option<KeyHistory>, codec: Codec) -> Self {
-        Self { versions: Mutex::new(versions), codec }
+        let progress = Progress::new();
+        let versions = versions.map(|versions| versions.with_progress(&progress));
+        Self { versions: Mutex::new(versions), progress, codec }
     }
 }
 
@@ -57,10 +60,11 @@ impl History {
         let lock = || self.versions.lock_py_attached(py).unwrap_or_else(std::sync::PoisonError::into_inner);
         let Some(mut versions) = lock().take() else { return Ok(None) };
         // Where a key was deleted, the whole log before is read.
-        let (versions, next) = long(py, move || {
+        let read = move || {
             let next = versions.next().transpose()?;
             Ok((versions, next))
-        })?;
+        };
+        let (versions, next) = cancellable(py, read, || self.progress.cancel())?;
         let Some(version) = next else { return Ok(None) };
         *lock() = Some(versions);
         let value = version.document.map(|document| object(py, &document, self.codec)).transpose()?;

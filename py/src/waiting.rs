@@ -22,7 +22,7 @@ pub(crate) fn outcome<T: Send>(py: Python<'_>, mut pending: Pending<T>) -> PyRes
     }
 }
 
-/// Reads much by a snapshot, as [`long`] does what takes long. A signal handler that raises ends the work, too.
+/// Reads much by a snapshot, as what is [`cancellable`].
 pub(crate) fn long_read<T: Send + 'static>(
     py: Python<'_>,
     snapshot: &Snapshot,
@@ -35,15 +35,7 @@ pub(crate) fn long_read<T: Send + 'static>(
 }
 
 /// Does what may take long, without the interpreter. Python looks at signals on its main thread only, so there another
-/// thread does the work, and is left to end by itself if a signal handler raises.
-pub(crate) fn long<T: Send + 'static>(
-    py: Python<'_>,
-    work: impl FnOnce() -> ferrumdb::Result<T> + Send + 'static,
-) -> PyResult<T> {
-    cancellable(py, work, || ())
-}
-
-/// The same, and `cancel` tells the work that nobody waits for it any more.
+/// thread does the work. If a signal handler raises, `cancel` tells the work that nobody waits for it any more.
 pub(crate) fn cancellable<T: Send + 'static>(
     py: Python<'_>,
     work: impl FnOnce() -> ferrumdb::Result<T> + Send + 'static,

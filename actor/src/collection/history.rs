@@ -3,13 +3,14 @@
 use ferrumdb_engine::{Version, Versions};
 
 use super::Collection;
+use crate::checks::Progress;
 use crate::error::{Error, Result};
 
 /// What a key has held, the newest version first: made by [`Collection::history`].
 ///
 /// It shows what had been committed when it was made. While it is kept, so is the file that a compaction replaces.
 #[derive(Debug)]
-pub struct KeyHistory(Versions);
+pub struct KeyHistory(Versions, Progress);
 
 impl Collection {
     /// The versions of the document under `key`, the newest first, and when it was deleted or expired: as far back as the
@@ -37,7 +38,17 @@ impl Collection {
     /// [`Io`](crate::ErrorKind::Io) and [`Damaged`](crate::ErrorKind::Damaged), after which it has ended.
     pub fn history(&self, key: impl AsRef<str>) -> Result<KeyHistory> {
         self.check_many()?;
-        Ok(KeyHistory(self.db.reader.versions(self.id(), key.as_ref())))
+        Ok(KeyHistory(self.db.reader.versions(self.id(), key.as_ref()), Progress::new()))
+    }
+}
+
+impl KeyHistory {
+    /// The same, which tells `progress` how far it is where it reads the log, and is stopped by it from another thread: the
+    /// iterator fails with [`Cancelled`](crate::ErrorKind::Cancelled) then.
+    #[must_use]
+    pub fn with_progress(mut self, progress: &Progress) -> Self {
+        self.1 = progress.clone();
+        self
     }
 }
 
@@ -45,6 +56,6 @@ impl Iterator for KeyHistory {
     type Item = Result<Version>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.0.next().map(|version| version.map_err(Error::from))
+        self.0.next_unless_stopped(&mut self.1.noting()).map(|version| version.map_err(Error::from))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{FerrumDB, Inner};
 use crate::error::Result;
-use crate::{Sequence, Snapshot, Timestamp, UpTo};
+use crate::{Progress, Sequence, Snapshot, Timestamp, UpTo};
 
 impl FerrumDB {
     /// The database as it was after an earlier commit, at the time of that commit: what has expired since is there.
@@ -28,7 +28,7 @@ impl FerrumDB {
     /// there is none of this number yet; [`Io`](crate::ErrorKind::Io) and [`Damaged`](crate::ErrorKind::Damaged) when
     /// the log cannot be read; [`Closed`](crate::ErrorKind::Closed), [`Forked`](crate::ErrorKind::Forked).
     pub fn at(&self, sequence: Sequence) -> Result<Snapshot> {
-        self.up_to(UpTo::Sequence(sequence))
+        self.at_with_progress(UpTo::Sequence(sequence), &Progress::new())
     }
 
     /// The database as it was after the last commit that had been made by this time: see [`at`](Self::at).
@@ -36,13 +36,17 @@ impl FerrumDB {
     /// # Errors
     /// As [`at`](Self::at).
     pub fn at_time(&self, time: Timestamp) -> Result<Snapshot> {
-        self.up_to(UpTo::Time(time))
+        self.at_with_progress(UpTo::Time(time), &Progress::new())
     }
 
-    fn up_to(&self, up_to: UpTo) -> Result<Snapshot> {
+    /// One of the two, telling `progress` how far it is, which can stop it from another thread.
+    ///
+    /// # Errors
+    /// As [`at`](Self::at); [`Cancelled`](crate::ErrorKind::Cancelled) by [`Progress::cancel`].
+    pub fn at_with_progress(&self, up_to: UpTo, progress: &Progress) -> Result<Snapshot> {
         self.check_many()?;
         let Inner { link, reader, .. } = &**self.db;
-        let past = reader.at(up_to).map_err(|error| self.counted(error.into()))?;
+        let past = reader.at(up_to, &mut progress.noting()).map_err(|error| self.counted(error.into()))?;
         Ok(Snapshot::of_past(link, past))
     }
 }

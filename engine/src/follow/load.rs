@@ -84,7 +84,7 @@ fn load_once(
     shared.recovery.set(report).expect("it is reported once");
     applier.publish(place.sequence, place.position, time);
     applier.sweep_all();
-    let catalog = definitions.build(&Snapshot::new(&shared), applier.catalog())?;
+    let catalog = definitions.build(&Snapshot::new(&shared), applier.catalog(), || Ok(()))?;
     *applier.catalog_mut() = catalog;
     applier.publish(place.sequence, place.position, time);
     Ok(Followed { shared, applier, header, generation, place, time })

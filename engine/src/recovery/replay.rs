@@ -52,7 +52,7 @@ pub(super) fn recover(
     applier.sweep_all();
     // ORDER: building indexes reads documents, and may refuse the file. So it comes before anything is changed in it.
     let definitions = std::mem::take(&mut log.definitions);
-    let catalog = definitions.build(&Snapshot::new(&shared), applier.catalog())?;
+    let catalog = definitions.build(&Snapshot::new(&shared), applier.catalog(), || Ok(()))?;
     *applier.catalog_mut() = catalog;
     applier.publish(log.sequence, log.end, log.time);
     let report = log.settle(action, &*file_system, path, &file)?;

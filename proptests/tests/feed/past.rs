@@ -57,7 +57,7 @@ pub(crate) fn check_past(world: &World, reader: &Reader, random: &mut Random) {
     let times: BTreeMap<_, _> = world.model.changes.iter().map(|told| (told.sequence, told.time)).collect();
     let asked_time = 990 + random.below(world.now - 980);
     let up_to = if by_time { UpTo::Time(Timestamp(asked_time)) } else { UpTo::Sequence(Sequence(asked)) };
-    let snapshot = match reader.at(up_to) {
+    let snapshot = match reader.at(up_to, &mut |_, _| true) {
         Ok(snapshot) => snapshot,
         Err(Error::HistoryDropped { asked: told, floor: told_floor }) => {
             assert_eq!((told, told_floor.0), (up_to, floor));

@@ -1,7 +1,7 @@
 //! Owns reading documents by their keys. Never waits for the writer, and lets other threads of Python go on while it reads
 //! a file.
 
-use ferrumdb::{Document, Key};
+use ferrumdb::{Document, Key, Progress, Sequence, Timestamp, UpTo};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySet};
 
@@ -11,7 +11,7 @@ use crate::json;
 use crate::key::looked_up;
 use crate::snapshot::Snapshot;
 use crate::ttl;
-use crate::waiting::{long, long_read};
+use crate::waiting::{cancellable, long_read};
 
 /// So many keys are looked up without asking another thread to.
 const KEYS_SOON_DONE: usize = 256;
@@ -164,14 +164,13 @@ impl Collection {
     /// The database as it was after a commit, or at a time in seconds since 1970.
     #[pyo3(signature = (sequence = None, time = None))]
     fn open_past(&self, py: Python<'_>, sequence: Option<u64>, time: Option<f64>) -> PyResult<Snapshot> {
-        let db = self.db.clone();
-        let past = match (sequence, time) {
-            (Some(sequence), _) => long(py, move || db.at(ferrumdb::Sequence(sequence)))?,
-            (None, time) => {
-                let millis = (time.unwrap_or(0.0).max(0.0) * 1000.0) as u64;
-                long(py, move || db.at_time(ferrumdb::Timestamp(millis)))?
-            }
+        let up_to = match (sequence, time) {
+            (Some(sequence), _) => UpTo::Sequence(Sequence(sequence)),
+            (None, time) => UpTo::Time(Timestamp((time.unwrap_or(0.0).max(0.0) * 1000.0) as u64)),
         };
+        let (db, progress) = (self.db.clone(), Progress::new());
+        let told = progress.clone();
+        let past = cancellable(py, move || db.at_with_progress(up_to, &told), move || progress.cancel())?;
         let past = match self.keys().name() {
             Some(name) => past.collection(name),
             None => past,
