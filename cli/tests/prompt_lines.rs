@@ -213,9 +213,12 @@ fn the_arguments_to_come_are_hinted_in_grey() {
     );
     terminal.type_in("0.2 {}", "Enter");
     terminal.wait_for("ferrumdb> setex session:9 0.2 {}\nOK\nferrumdb>");
-    std::thread::sleep(Duration::from_millis(250));
-    terminal.type_in("get session:9", "Enter");
-    terminal.wait_for("ferrumdb> get session:9\n(nil)\nferrumdb>");
+    let is_gone = (0..20).any(|_| {
+        std::thread::sleep(Duration::from_millis(250));
+        terminal.type_in("get session:9", "Enter");
+        terminal.shows_soon("ferrumdb> get session:9\n(nil)\nferrumdb>")
+    });
+    assert!(is_gone, "it stays");
 }
 
 /// What is typed ahead is there when the prompt comes, so that each run ends as soon as it has started.
@@ -237,10 +240,11 @@ fn the_prompt_is_there_within_30_milliseconds() {
         terminal.type_in("exit", "Enter");
         terminal.wait_for(&format!("\nended {run}\n"));
         let times = std::fs::read_to_string(terminal.folder().join(format!("time.{run}"))).unwrap();
-        let times: Vec<u128> = times.split_whitespace().map(|time| time.parse().unwrap()).collect();
+        let times: Vec<i128> = times.split_whitespace().map(|time| time.parse().unwrap()).collect();
         let [version, prompt] = [times[1] - times[0], times[2] - times[1]].map(|nanos| nanos / 1_000);
-        // What the machine takes to start any program is not the prompt's, and more on a busy one.
-        if prompt < 30_000 + version {
+        // What the machine takes to start any program is not the prompt's, and more on a busy one. A clock that was set
+        // back meanwhile tells nothing.
+        if prompt < 30_000 + version && prompt > 0 && version > 0 {
             return;
         }
         told.push((version, prompt));

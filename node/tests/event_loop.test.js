@@ -96,8 +96,9 @@ test("increments and takes are each done once, however many there are at once", 
   );
 });
 
-test("on a slow disk the event loop touches no file, and waits for nobody who does", onLinux, async (t) => {
-  const { told } = onSlowDisk(await folder(t), async () => {
+/** Every call, and every end of something, on a slow disk. */
+const callsOnSlowDisk = (place) =>
+  onSlowDisk(place, async () => {
     const options = { cacheBytes: 0, keepHistory: { versions: 5 } };
     const db = await FerrumDB.open(place("slow.db"), options);
     const others = db.collection("others");
@@ -217,7 +218,14 @@ test("on a slow disk the event loop touches no file, and waits for nobody who do
       await end();
     }
   });
-  assert.ok(!told.includes("the event loop:"), told);
+
+test("on a slow disk the event loop touches no file, and waits for nobody who does", onLinux, async (t) => {
+  // A lock that is held for a moment is held for longer if the machine stops whoever holds it, but not each time.
+  for (let left = 4; ; left--) {
+    const { told } = callsOnSlowDisk(await folder(t));
+    if (!told.includes("the event loop:")) return;
+    assert.ok(left > 0 && !/the event loop: (?!waited )/.test(told), told);
+  }
 });
 
 test("what a slow disk tells is what a synchronous call does", onLinux, async (t) => {
@@ -241,6 +249,14 @@ function worked() {
 
 test("what is much work is not the event loop's", async (t) => {
   if (worked() === undefined) return t.skip("this system does not tell how long a thread has worked");
+  // What the loop does itself, it does each time; what the machine does meanwhile, now and then.
+  let told = await workOfTheLoop(t);
+  for (let left = 4; told.length > 0 && left > 0; left--) told = await workOfTheLoop(t);
+  assert.deepEqual(told, []);
+});
+
+/** Of what much work the event loop's thread has done a part. */
+async function workOfTheLoop(t) {
   const db = await database(t, { cacheBytes: 0, fsync: "never" });
   const text = "x".repeat(1_000);
   for (let n = 0; n < 20_000; n++) void db.set(`k${n}`, { n, text });
@@ -252,15 +268,17 @@ test("what is much work is not the event loop's", async (t) => {
     "a backup": () => db.backup(`${db.path}.copy`),
     "a compaction": () => db.compact(),
   };
+  const told = [];
   for (const [name, work] of Object.entries(works)) {
     const [begin, all] = [worked(), process.cpuUsage()];
     await work();
     const { user, system } = process.cpuUsage(all);
     const [own, total] = [worked() - begin, (user + system) / 1_000];
     // To begin it and to take its answer takes about a millisecond; the system counts in steps of some.
-    assert.ok(own < 10 + total / 4, `${name}: the loop's thread has worked ${own} of ${total} ms`);
+    if (own >= 10 + total / 4) told.push(`${name}: the loop's thread has worked ${own} of ${total} ms`);
   }
-});
+  return told;
+}
 
 test("while a hundred callers write as quickly as they can, everything else has its turn", async (t) => {
   const db = await database(t, { fsync: "never" });

@@ -22,7 +22,8 @@ def slow_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_slowly(program: str, folder: Path, slow_disk: Path) -> subprocess.CompletedProcess[str]:
-    """Runs a program there whose reads of `my.db` wait while there is a file of the name in `SLOW_GATE`."""
+    """Runs a program there whose reads of `my.db` wait while there is a file of the name in `SLOW_GATE`. Once one does,
+    there is a file of that name with `.waits` behind it."""
     return subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,
@@ -55,7 +56,7 @@ def test_a_read_that_waits_for_the_disk_stops_no_other_thread(tmp_path: Path, sl
         return
     program = textwrap.dedent(
         f"""
-        import os, threading
+        import os, threading, time
         from ferrumdb import FerrumDB
         db = FerrumDB.open("my.db", fsync="never")
         db["hot"], db["cold"] = {{"n": 0}}, {{"n": 1}}
@@ -64,6 +65,8 @@ def test_a_read_that_waits_for_the_disk_stops_no_other_thread(tmp_path: Path, sl
         results = []
         reader = threading.Thread(target=lambda: results.append({read}))
         reader.start()
+        while not os.path.exists(gate.name + ".waits"):
+            time.sleep(0.001)
         hot, writes = 0, 0
         while hot < 20_000:
             hot += db["hot"]["n"] == 0
@@ -104,9 +107,8 @@ def test_a_cancelled_transaction_does_not_wait_for_its_read_on_the_loop(tmp_path
                     await tx.get("cold")
 
                 task = asyncio.create_task(read())
-                while not begun:
+                while not os.path.exists(gate.name + ".waits"):
                     await asyncio.sleep(0.01)
-                await asyncio.sleep(0.2)
                 task.cancel()
                 try:
                     await task
@@ -132,12 +134,9 @@ def test_a_commit_does_not_wait_on_the_loop_for_a_read_that_was_cancelled(tmp_pa
     program = textwrap.dedent(
         """
         import asyncio, os
-        from concurrent.futures import ThreadPoolExecutor
         from ferrumdb import AsyncFerrumDB
 
         async def main():
-            executor = ThreadPoolExecutor(4)
-            asyncio.get_running_loop().set_default_executor(executor)
             async with await AsyncFerrumDB.open("my.db", fsync="never") as db:
                 await db.set("cold", {"n": 1})
                 gate = open(os.environ["SLOW_GATE"], "w")
@@ -146,13 +145,16 @@ def test_a_commit_does_not_wait_on_the_loop_for_a_read_that_was_cancelled(tmp_pa
                     async with db.transact() as tx:
                         await tx.set("new", 1)
                         read = asyncio.create_task(tx.get("cold"))
-                        await asyncio.sleep(0.2)
-                        while executor._work_queue.qsize():
-                            await asyncio.sleep(0.2)
+                        while not os.path.exists(gate.name + ".waits"):
+                            await asyncio.sleep(0.01)
                         read.cancel()
+                        cancelled.append(read)
 
+                cancelled = []
                 task = asyncio.create_task(write())
-                await asyncio.sleep(1)
+                while not cancelled:
+                    await asyncio.sleep(0.01)
+                await asyncio.sleep(0.5)
                 print("waits", not task.done())
                 os.unlink(gate.name)
                 gate.close()
@@ -278,9 +280,8 @@ def test_what_ctrl_c_has_ended_reads_no_more(tmp_path: Path, slow_disk: Path, ca
             return int(open("/proc/self/io").read().split("rchar: ")[1].split()[0])
 
         def interrupt():
-            while not is_working():
+            while not (is_working() and os.path.exists(gate.name + ".waits")):
                 time.sleep(0.001)
-            time.sleep(0.2)
             os.kill(os.getpid(), signal.SIGINT)
 
         if "my.db" in {call!r}:

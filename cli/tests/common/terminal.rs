@@ -68,6 +68,16 @@ impl Terminal {
         }
     }
 
+    /// Waits until the text is all that the screen holds.
+    #[allow(dead_code, reason = "not every file of tests asks")]
+    pub(crate) fn wait_for_nothing_but(&self, text: &str) {
+        let start = Instant::now();
+        while self.capture(&[]).trim() != text {
+            assert!(start.elapsed() < PATIENCE, "not {text:?} alone:\n{}", self.capture(&[]));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Whether the screen holds the text within some seconds.
     #[allow(dead_code, reason = "not every file of tests asks")]
     pub(crate) fn shows_soon(&self, text: &str) -> bool {
