@@ -93,7 +93,7 @@ impl Config {
         self.fsync_policy
     }
 
-    /// The memory for documents that were read, in bytes. Default 256 MiB; 0 keeps none.
+    /// The memory for documents that were read and for what has replaced them, in bytes. Default 256 MiB; 0 keeps none.
     ///
     /// A document counts for twice its text and more, for the parsed form that it may get. One that counts for more than 900 KiB
     /// may never be kept, unless a 150th of the cache is larger.

@@ -204,11 +204,16 @@ fn a_look_into_the_cache_is_a_get_only_if_it_answers() {
     assert_eq!(db.metrics().gets, 0);
     let read = db.get("one").unwrap();
     db.set("one", 2).wait().unwrap();
-    assert_eq!(db.get_cached("one").unwrap(), None, "the new version was not read");
-    assert_eq!(snapshot.get_cached("one").unwrap(), Some(read));
+    assert_eq!(
+        db.get_cached("one").unwrap().unwrap().unwrap(),
+        serde_json::json!(2),
+        "in the place of the one before"
+    );
+    assert_eq!(snapshot.get_cached("one").unwrap(), None);
+    assert_eq!(snapshot.get("one").unwrap(), read);
     assert_eq!(db.get_cached("two").unwrap(), Some(None));
     let metrics = db.metrics();
-    assert_eq!((metrics.gets, metrics.cache_hits, metrics.cache_misses), (3, 1, 1));
+    assert_eq!((metrics.gets, metrics.cache_hits, metrics.cache_misses), (4, 1, 2));
     db.close().wait().unwrap();
     assert_eq!(db.get_cached("one").unwrap_err().kind(), ferrumdb::ErrorKind::Closed);
 }

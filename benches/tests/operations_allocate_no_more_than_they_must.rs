@@ -22,6 +22,8 @@ const ROUNDS: usize = 5;
 const COLD_GET: f64 = 1.0;
 /// Five on both threads together, and now and then the growth of what is kept.
 const SET: f64 = 5.5;
+/// Where the document that is replaced is cached, the one that takes its place there, too.
+const SET_OF_CACHED: f64 = SET + 1.0;
 /// For each set of a hundred: its document, and its share of what the transaction takes.
 const SET_OF_A_HUNDRED: f64 = 1.5;
 
@@ -52,15 +54,19 @@ fn operations_allocate_no_more_than_is_stated() {
     drop(snapshot);
     at_most(COLD_GET, each(keys, |key| drop(black_box(cold.get(key).unwrap()))), "a get from the file");
 
-    let mut number = 0;
-    let set = |key: &String| {
-        db.set(key.as_str(), &versions[number / DOCUMENTS % 2].documents[number % DOCUMENTS]).wait().unwrap();
-        number += 1;
+    let set_in = |db: &FerrumDB| {
+        let (db, versions, mut number) = (db.clone(), &versions, 0);
+        move |key: &String| {
+            let document = &versions[number / DOCUMENTS % 2].documents[number % DOCUMENTS];
+            db.set(key.as_str(), document).wait().unwrap();
+            number += 1;
+        }
     };
-    at_most(SET, each(keys, set), "a set");
+    at_most(SET, each(keys, set_in(&cold)), "a set");
+    at_most(SET_OF_CACHED, each(keys, set_in(&db)), "a set of what is cached");
     let starts: Vec<usize> = (0..DOCUMENTS).step_by(BATCH).collect();
     let commit = |start: &usize| {
-        db.commit(transaction(&versions[0], *start, BATCH)).wait().unwrap();
+        cold.commit(transaction(&versions[0], *start, BATCH)).wait().unwrap();
     };
     at_most(SET_OF_A_HUNDRED, each(&starts, commit) / BATCH as f64, "a set of a transaction");
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use crate::build::{BuildRound, IndexBuild, Tracker};
 use crate::collections::{CollectionChange, Collections};
+use crate::document::Document;
 use crate::error::Result;
 use crate::expiry::Expiring;
 use crate::index::catalog::Catalog;
@@ -98,6 +99,9 @@ impl Applier {
         self.tally(change, replaced);
         for build in self.builds() {
             build.note(hashed.collection, key);
+        }
+        if let (Some(_), Some(text)) = (replaced, change.new) {
+            self.shared.cache.renew(&hashed, entry.id(), || Document::new(text, entry.sequence));
         }
         let is_removed = entry.is_tombstone();
         if let Some(replaced) =

@@ -97,6 +97,10 @@ pub(crate) struct Hashed<'a> {
 }
 
 impl Hashed<'_> {
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
+
     /// The part of the keydir in which the key is.
     pub(crate) fn part(&self) -> usize {
         (self.hash >> PART_SHIFT) as usize % PARTS

@@ -105,7 +105,7 @@ impl Snapshot {
         let hashed = self.shared.keydir.hash(collection, key);
         match self.entry(&hashed) {
             None => Some(None),
-            Some(entry) => self.shared.cache.get(entry.id()).map(Some),
+            Some(entry) => self.shared.cache.get(&hashed, entry.id()).map(Some),
         }
     }
 

@@ -45,6 +45,8 @@ pub(crate) struct StagedChange<'g> {
     pub(crate) old: Option<Entry>,
     pub(crate) entry: Entry,
     pub(crate) expires_at: Option<Timestamp>,
+    /// The text of the document that was set, if it is at hand.
+    pub(crate) new: Option<&'g str>,
     /// What it means for the indexes, if its collection has any.
     pub(crate) index_change: Option<Cow<'g, IndexChange>>,
 }
@@ -88,6 +90,16 @@ struct Found<'g> {
     old: Option<Entry>,
     /// The text of the document, if the group has written it.
     text: Option<Text<'g>>,
+}
+
+impl<'g> Text<'g> {
+    /// What an operation of the group has set.
+    fn staged(&self, kind: Kind) -> Option<&'g str> {
+        match self {
+            Self::Staged(text) if kind == Kind::Set => Some(text),
+            _ => None,
+        }
+    }
 }
 
 impl AsRef<str> for Text<'_> {
@@ -179,8 +191,8 @@ impl<'g> Stage<'g, '_> {
             committed.sequence = sequence;
             let entry = self.encode(&hashed, sequence, &found, kind, expires_at, text.as_ref());
             let index_change = self.index_change(operation, &hashed, &found, &text);
-            let (key, old) = (&operation.key, found.old);
-            self.group.changes.push(StagedChange { hashed, key, old, entry, expires_at, index_change });
+            let (key, old, new) = (&operation.key, found.old, text.staged(kind));
+            self.group.changes.push(StagedChange { hashed, key, old, entry, expires_at, new, index_change });
             if let Some(earlier) = &mut self.earlier {
                 earlier.insert((hashed.collection, hashed.key), Touched { entry, expires_at, text });
             }

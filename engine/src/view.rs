@@ -252,7 +252,7 @@ impl Shared {
     pub(crate) fn newest_document(&self, key: &Hashed<'_>) -> Result<Option<Document>> {
         loop {
             let Some(entry) = self.newest(key) else { return Ok(None) };
-            if let Some(document) = self.cache.get(entry.id()) {
+            if let Some(document) = self.cache.get(key, entry.id()) {
                 return Ok(Some(document));
             }
             // ORDER: the generation after the entry. If it is gone by now, the entry has been moved on before.
@@ -266,7 +266,7 @@ impl Shared {
     pub(crate) fn newest_cached(&self, key: &Hashed<'_>) -> Option<Option<Document>> {
         match self.newest(key) {
             None => Some(None),
-            Some(entry) => self.cache.get(entry.id()).map(Some),
+            Some(entry) => self.cache.get(key, entry.id()).map(Some),
         }
     }
 
@@ -280,7 +280,7 @@ impl Shared {
         // ORDER: the stamp before the look.
         let stamp = self.keydir.stamp(stamps, key, collections);
         let Some(entry) = self.newest(key) else { return Some(Stamped { document: None, stamp: None }) };
-        let document = self.cache.get(entry.id())?;
+        let document = self.cache.get(key, entry.id())?;
         Some(Stamped { document: Some(document), stamp: stamp.filter(|_| !entry.expires()) })
     }
 
@@ -292,7 +292,7 @@ impl Shared {
         entry: &Entry,
         generations: &Generation,
     ) -> Result<Option<Document>> {
-        match self.cache.get(entry.id()) {
+        match self.cache.get(key, entry.id()) {
             Some(document) => Ok(Some(document)),
             None => {
                 let generation = generations.of(entry.location);
@@ -305,7 +305,7 @@ impl Shared {
     fn read(&self, key: &Hashed<'_>, entry: &Entry, generation: &Generation) -> Result<Document> {
         let make = |text: &str| Document::new(text, entry.sequence);
         let document = self.read_from(generation, key, entry, make)?;
-        self.cache.insert(entry.id(), &document);
+        self.cache.insert(key, entry.id(), &document);
         Ok(document)
     }
 
@@ -335,7 +335,7 @@ impl Shared {
         key: &Hashed<'_>,
         entry: &Entry,
     ) -> Option<OldValues> {
-        let document = self.cache.get(entry.id())?;
+        let document = self.cache.get(key, entry.id())?;
         Some(OldValues::Known(catalog.extract(key.collection, document.as_str())))
     }
 

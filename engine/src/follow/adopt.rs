@@ -46,7 +46,7 @@ impl Follower {
             let hashed = shared.keydir.hash(*collection, key);
             let expires_at = new.shared.expiry_times.get(entry);
             let (old, entry, index_change) = (*old, *entry, None);
-            applier.apply(&StagedChange { hashed, key, old, entry, expires_at, index_change });
+            applier.apply(&StagedChange { hashed, key, old, entry, expires_at, new: None, index_change });
         }
         applier.adopt(&new.shared.view.load());
         applier.publish(new.place.sequence, new.place.position, new.time);

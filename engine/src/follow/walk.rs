@@ -198,7 +198,7 @@ impl<'f> Beside<'f> {
         let old = self.shared.keydir.find(&hashed).filter(|old| !old.is_tombstone());
         let index_change = self.index_change(&hashed, old, document.as_deref()).map(Cow::Owned);
         let (entry, expires_at) = (*entry, *expires_at);
-        self.applier.apply(&StagedChange { hashed, key, old, entry, expires_at, index_change });
+        self.applier.apply(&StagedChange { hashed, key, old, entry, expires_at, new: None, index_change });
         self.changes += 1;
     }
 

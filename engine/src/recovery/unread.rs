@@ -99,7 +99,10 @@ impl<'r> Unread<'r> {
         let index_change = self.catch_up.index_change(self.shared, catalog, &hashed, old, document);
         let index_change = index_change.map(Cow::Owned);
         let (entry, expires_at) = (*entry, *expires_at);
-        self.applier.apply_unread(&StagedChange { hashed, key, old, entry, expires_at, index_change }, old);
+        self.applier.apply_unread(
+            &StagedChange { hashed, key, old, entry, expires_at, new: None, index_change },
+            old,
+        );
     }
 
     /// The numbers of the changes, ordered by the part of the keydir, and where in this order each part ends. Changes of

@@ -18,7 +18,8 @@ fn commit(recent: &mut RecentChanges, readers: &RangeReaders, number: u64, key: 
     let hashed = keydir.hash(ROOT, &key);
     let entry = Entry::new(Location::new(1, 8), Sequence(number), 0, 0);
     recent.begin(readers, Sequence(number));
-    let change = StagedChange { hashed, key: &key, old: None, entry, expires_at: None, index_change: None };
+    let change =
+        StagedChange { hashed, key: &key, old: None, entry, expires_at: None, new: None, index_change: None };
     recent.note(&change, 0);
 }
 

@@ -79,6 +79,7 @@ impl Writer {
                     old,
                     entry,
                     expires_at: None,
+                    new: None,
                     index_change,
                 });
                 ordinal += 1;

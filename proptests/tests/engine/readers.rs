@@ -1,6 +1,7 @@
 //! Readers beside the writer: never half a transaction, never a lost key, never a wait for the disk.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -11,7 +12,7 @@ use ferrumdb_engine::fs::{DiskFs, Effect, Fault, MemoryFs, SimFs, SimOperation};
 use ferrumdb_engine::{Durability, Key, Options, Reader, Snapshot, Transaction, Untidy, Writer, open};
 use ferrumdb_proptests::Random;
 
-use crate::common::{PATH, ROOT, document, open_at, synced};
+use crate::common::{PATH, ROOT, document, open_at, synced, transaction};
 
 const LOAD: Duration = Duration::from_millis(1_500);
 /// On a machine with other work to do, everything takes longer.
@@ -374,4 +375,28 @@ fn an_old_snapshot_sees_through_what_was_replaced_and_removed_after_it() {
     synced(&mut writer, &["noise=2"]).unwrap();
     while writer.tidy() == Untidy::More {}
     assert_eq!(reader.stats().unwrap().undo_versions, 0);
+}
+
+#[test]
+fn what_replaces_a_cached_document_is_cached_once_it_is_committed_and_nothing_else_is() {
+    let sim = SimFs::new(1);
+    let (mut writer, reader) = open(Options::new(PATH), Arc::new(sim.clone())).unwrap();
+    let cached =
+        |key| reader.get_cached(ROOT, key).map(|known| known.map(|document| document.as_str().to_owned()));
+    let is = |json: &str| Some(Some(json.to_owned()));
+    synced(&mut writer, &["a=1", "b=1"]).unwrap();
+    reader.get(ROOT, "a").unwrap();
+    assert_eq!((cached("a"), cached("b")), (is("1"), None), "it was read, and the other was not");
+
+    writer.commit(&[transaction(&["a=2"]), transaction(&["b=2", "a=3"])], Durability::Synced).unwrap();
+    assert_eq!((cached("a"), cached("b")), (is("3"), None));
+    sim.inject(Fault::new(SimOperation::Write, Effect::Error(ErrorKind::StorageFull)).always());
+    synced(&mut writer, &["a=4"]).unwrap_err();
+    sim.clear_faults();
+    assert_eq!(cached("a"), is("3"), "what was refused is nowhere");
+    let committed = synced(&mut writer, &["a=5"]).unwrap();
+    assert_eq!(cached("a"), is("5"), "under the number that the refused one would have had");
+    assert_eq!(reader.get(ROOT, "a").unwrap().unwrap().version(), committed.sequence);
+    synced(&mut writer, &["a"]).unwrap();
+    assert_eq!(cached("a"), Some(None));
 }
