@@ -224,10 +224,13 @@ const _: () = assert!(size_of::<Command>() <= 64, "a command is small");
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+    use std::time::Duration;
+
     use ferrumdb_engine::Condition;
 
     use super::*;
-    use crate::{Error, FerrumDB};
+    use crate::link::Link;
+    use crate::{Error, FerrumDB, Pending};
 
     /// How many operations what this thread keeps has, after an answer about this transaction; none if it keeps nothing.
     fn kept_after(transaction: Transaction) -> Option<usize> {
@@ -252,6 +255,15 @@ mod tests {
         assert_eq!(kept_after(deletes(3, 8)), Some(3));
         assert_eq!(kept_after(deletes(2, 8)), Some(2), "the newest alone");
         give_back_spent();
+        assert!(SPENT.take().is_none());
+    }
+
+    #[test]
+    fn a_thread_that_waits_for_a_while_gives_back_what_it_keeps() {
+        assert_eq!(kept_after(deletes(1, 8)), Some(1));
+        let (_unanswered, receiver) = Reply::<()>::channel();
+        let (link, _inbox) = Link::new("/nowhere".into(), 1, true);
+        assert!(Pending::sent(receiver, link).wait_timeout(Duration::ZERO).is_none());
         assert!(SPENT.take().is_none());
     }
 

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use super::{Pending, Stage, Waiting, spin};
+use crate::command::give_back_spent;
 use crate::error::Result;
 use crate::sync::thread;
 
@@ -41,6 +42,7 @@ impl<T> Pending<T> {
         };
         // Whoever waits is counted, so that nobody spins beside it.
         let _waiting = link.as_deref().map(Waiting::begin);
+        give_back_spent();
         if let Stage::Sent { reply, link, .. } = &self.0
             && let Some(result) = spin(reply, link)
         {
