@@ -296,7 +296,8 @@ def test_what_ctrl_c_has_ended_reads_no_more(tmp_path: Path, slow_disk: Path, ca
         os.unlink(gate.name)
         while is_working():
             time.sleep(0.001)
-        assert was_read() - before < 4 << 20, was_read() - before
+        # What is under way is read to its end, some megabytes at most; who goes on reads all of the file.
+        assert was_read() - before < os.path.getsize("my.db") // 2, was_read() - before
         assert os.path.getsize("my.db") > 20 << 20 and not glob.glob("new.db*")
         if db.closed:
             db = FerrumDB.open("my.db", fsync="never")
