@@ -18,6 +18,17 @@ pub(crate) struct Counts {
     pub(crate) watcher: f64,
 }
 
+impl Counts {
+    /// The least that each thread has taken in either of two counts.
+    pub(crate) fn least(self, other: Self) -> Self {
+        Self {
+            caller: self.caller.min(other.caller),
+            writer: self.writer.min(other.writer),
+            watcher: self.watcher.min(other.watcher),
+        }
+    }
+}
+
 /// What one operation of a workload costs: the difference of two runs, so that what a run costs beside them falls out.
 pub(crate) fn count_one(program: &Path, counted: &Counted, folder: &Path) -> Result<Counts> {
     let times = counted.times;

@@ -26,6 +26,9 @@ use workloads::COUNTED;
 /// Whatever goes wrong ends the run.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
+/// So often a count that is too high is made again: what goes on beside can only add to it, and does not each time.
+const RECOUNTS: usize = 4;
+
 /// Makes this program do a workload instead of counting one.
 const CHILD: &str = "--do";
 
@@ -63,10 +66,22 @@ fn count(arguments: &Arguments) -> Result<()> {
         programs.insert(0, ("the other", PathBuf::from(other)));
     }
     let (compiler, mut noted) = (compiler()?, Vec::new());
+    let ledger = if checks { Some(Ledger::read()?) } else { None };
+    let is_too_high = |workload, counts| {
+        ledger
+            .as_ref()
+            .is_some_and(|ledger| !ledger.excesses(workload, counts, ledger.tolerance(&compiler)).is_empty())
+    };
     let mut table = Table::new(&["instructions for one", "program", "caller", "writer", "both", "watcher"]);
     for counted in COUNTED.iter().filter(|counted| only.is_empty() || only == counted.name) {
         for (program, path) in &programs {
-            let counts = count_one(path, counted, folder.path())?;
+            let mut counts = count_one(path, counted, folder.path())?;
+            for _ in 0..RECOUNTS {
+                if !is_too_high(counted.name, counts) {
+                    break;
+                }
+                counts = counts.least(count_one(path, counted, folder.path())?);
+            }
             let Counts { caller, writer, watcher } = counts;
             let figures = [caller, writer, caller + writer, watcher].map(|figure| format!("{figure:.0}"));
             table.row([counted.name.to_owned(), (*program).to_owned()].into_iter().chain(figures));
@@ -79,11 +94,10 @@ fn count(arguments: &Arguments) -> Result<()> {
         noted.iter().for_each(|(workload, counts)| ledger.note(workload, *counts));
         println!("written: {}", ledger.write()?.display());
     }
-    if checks { check(&compiler, &noted) } else { Ok(()) }
+    ledger.map_or(Ok(()), |ledger| check(&ledger, &compiler, &noted))
 }
 
-fn check(compiler: &str, noted: &[(&str, Counts)]) -> Result<()> {
-    let ledger = Ledger::read()?;
+fn check(ledger: &Ledger, compiler: &str, noted: &[(&str, Counts)]) -> Result<()> {
     let tolerance = ledger.tolerance(compiler);
     println!("at most {:.0} % above the committed counts, for {compiler}", tolerance * 100.0);
     let excesses: Vec<String> =
