@@ -24,6 +24,8 @@ export interface Looks {
   scheme?: "light" | "dark";
   /** By which of the servers: the one that may change the database, unless said otherwise. */
   by?: "write" | "read" | "follower" | "large" | "empty";
+  /** Runs in the page before anything of it does. */
+  begin?: () => void;
 }
 
 /** What a page has done that no page may do. */
@@ -31,6 +33,8 @@ interface Watched {
   page: Page;
   foreign: string[];
   complaints: string[];
+  /** What the browser refuses may be told of later than it is refused. */
+  mayComplain: boolean;
 }
 
 let browser: Browser;
@@ -45,9 +49,10 @@ export function withBrowser(): void {
     });
   });
   afterEach(async ({ task }) => {
-    for (const { page, foreign, complaints } of watched.splice(0)) {
+    for (const { page, foreign, complaints, mayComplain } of watched.splice(0)) {
       if (task.result?.state === "fail") await shot(page, `failed ${task.name}`);
       await page.context().close();
+      if (mayComplain) continue;
       expect(foreign, "requests to anywhere else").toEqual([]);
       expect(complaints, "errors, dialogs and what the policy refused").toEqual([]);
     }
@@ -72,6 +77,7 @@ export async function open(place: string, looks: Looks = {}): Promise<Page> {
   await context.addCookies([{ ...cookie, url, httpOnly: true, sameSite: "Strict" }]);
   const page = await context.newPage();
   watch(page, url);
+  if (looks.begin) await page.addInitScript(looks.begin);
   await page.goto(new URL(place, url).href);
   await page.locator("main[aria-busy=false]").waitFor();
   return page;
@@ -137,15 +143,16 @@ export async function write(page: Page, text: string): Promise<void> {
   await page.keyboard.insertText(text);
 }
 
-/** What the page has complained of so far; it is not held against it any more. */
-export async function complaintsOf(page: Page): Promise<string[]> {
+/** What the page complains of; neither that nor what it asks for is held against it any more. */
+export function complaintsOf(page: Page): readonly string[] {
   const mine = watched.find((one) => one.page === page);
-  mine?.foreign.splice(0);
-  return mine?.complaints.splice(0) ?? [];
+  if (!mine) throw new Error("this is a page of the test");
+  mine.mayComplain = true;
+  return mine.complaints;
 }
 
 function watch(page: Page, url: string): void {
-  const mine: Watched = { page, foreign: [], complaints: [] };
+  const mine: Watched = { page, foreign: [], complaints: [], mayComplain: false };
   watched.push(mine);
   page.on("request", (request) => {
     if (!request.url().startsWith(url) && !/^(data|blob|about):/.test(request.url()))

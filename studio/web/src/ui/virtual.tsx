@@ -89,6 +89,8 @@ export function Virtual(props: VirtualProps) {
     clearTimeout(settling.current);
     if (span.total > span.height) {
       settling.current = window.setTimeout(() => {
+        // It was scrolled again, and its event, which comes with the next drawing, knows by how much.
+        if (Math.abs(node.scrollTop - span.physical) >= 1) return;
         node.scrollTop = span.settle();
         redraw(undefined);
       }, 200);
