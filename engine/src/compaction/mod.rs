@@ -346,23 +346,15 @@ impl Compaction {
     fn check_base(&self) -> Result<()> {
         let copied = Expected { documents: self.target.documents(), bytes: self.target.document_bytes() };
         match self.expected {
-            Some(expected) if expected != copied => Err(Error::Damaged {
-                path: Arc::clone(&self.shared.path),
-                position: LOG_START,
-                reason: "the log holds other documents than were read from it",
-            }),
+            Some(expected) if expected != copied => Err(self.other_documents()),
             _ => Ok(()),
         }
     }
 
-    /// That the entries lead to records of the base section, or behind it. The log's own do; those of a hint may be other
-    /// ones, and as many.
+    /// That the entries lead to records of the base section, or behind it: it may hold other records, as many and as long. A hint
+    /// may lead to those, and a record may name another one than its key's as the version before it.
     fn check_entries(&self) -> Result<()> {
         let Self { shared, old, place, target, .. } = self;
-        let is_hinted = shared.recovery.get().is_some_and(|report| report.hint.is_some());
-        if self.kind == Copying::Backup || !is_hinted {
-            return Ok(());
-        }
         let collections = shared.view.load().collections.clone();
         let is_sound = |collection, location: Location| {
             let position = location.position();
@@ -374,8 +366,13 @@ impl Compaction {
         if (0..shared.keydir.parts()).all(|part| shared.keydir.is_so_in_part(part, is_sound)) {
             return Ok(());
         }
-        let (path, reason) = (Arc::clone(&shared.path), "the hint file leads to a record that is not needed");
-        Err(Error::Damaged { path, position: LOG_START, reason })
+        Err(self.other_documents())
+    }
+
+    fn other_documents(&self) -> Error {
+        let (path, reason) =
+            (Arc::clone(&self.shared.path), "the log holds other documents than were read from it");
+        Error::Damaged { path, position: LOG_START, reason }
     }
 }
 
