@@ -35,6 +35,8 @@ pub(crate) use target::Target;
 
 /// How much of the log one step reads.
 pub(crate) const STEP_BYTES: u64 = 1 << 20;
+/// How many parts of the keydir are compared at a time: of a million keys, about a millisecond's.
+const STEP_PARTS: usize = 2;
 /// What a copy does, for messages.
 pub(crate) const COMPACT: &str = "compact";
 
@@ -116,6 +118,8 @@ enum Phase {
     Marking,
     /// Copying the base section.
     Copying,
+    /// Comparing the entries with what was copied.
+    Checking { next_part: usize },
     /// Copying commits.
     CatchingUp,
     /// The writer can do the rest.
@@ -270,6 +274,7 @@ impl Compaction {
         let done = match self.phase {
             Phase::Marking => self.mark(),
             Phase::Copying => self.copy_base(),
+            Phase::Checking { next_part } => self.check_entries(next_part),
             Phase::CatchingUp => self.catch_up_or_sync(),
             Phase::Ready | Phase::Pointless => Ok(()),
             Phase::Failed => Err(Error::Cancelled),
@@ -333,11 +338,7 @@ impl Compaction {
         self.place = walk.place();
         if self.place.sequence == self.garbage.cut() {
             self.check_base()?;
-            self.check_entries()?;
-            if self.garbage.cut() > Sequence::ZERO {
-                self.target.end_base(self.garbage.cut(), self.time);
-            }
-            self.phase = Phase::CatchingUp;
+            self.phase = Phase::Checking { next_part: 0 };
         }
         Ok(())
     }
@@ -351,10 +352,10 @@ impl Compaction {
         }
     }
 
-    /// That the entries lead to records of the base section, or behind it: it may hold other records, as many and as long. A hint
-    /// may lead to those, and a record may name another one than its key's as the version before it.
-    fn check_entries(&self) -> Result<()> {
-        let Self { shared, old, place, target, .. } = self;
+    /// That the entries of some parts of the keydir lead to records of the base section, or behind it: it may hold other records,
+    /// as many and as long. A hint may lead to those, and a record may name another one than its key's as the version before it.
+    fn check_entries(&mut self, next_part: usize) -> Result<()> {
+        let Self { shared, old, place, target, .. } = &*self;
         let collections = shared.view.load().collections.clone();
         let is_sound = |collection, location: Location| {
             let position = location.position();
@@ -363,10 +364,18 @@ impl Compaction {
                 || target.moves.find(position).is_some()
                 || collections.is_dropped(collection)
         };
-        if (0..shared.keydir.parts()).all(|part| shared.keydir.is_so_in_part(part, is_sound)) {
-            return Ok(());
+        let stop = (next_part + STEP_PARTS).min(shared.keydir.parts());
+        if !(next_part..stop).all(|part| shared.keydir.is_so_in_part(part, is_sound)) {
+            return Err(self.other_documents());
         }
-        Err(self.other_documents())
+        self.phase = Phase::Checking { next_part: stop };
+        if stop == self.shared.keydir.parts() {
+            if self.garbage.cut() > Sequence::ZERO {
+                self.target.end_base(self.garbage.cut(), self.time);
+            }
+            self.phase = Phase::CatchingUp;
+        }
+        Ok(())
     }
 
     fn other_documents(&self) -> Error {
