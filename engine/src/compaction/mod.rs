@@ -15,6 +15,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -35,8 +36,8 @@ pub(crate) use target::Target;
 
 /// How much of the log one step reads.
 pub(crate) const STEP_BYTES: u64 = 1 << 20;
-/// How many parts of the keydir are compared at a time: of a million keys, about a millisecond's.
-const STEP_PARTS: usize = 2;
+/// How many entries of the keydir are compared at a time, and the rest of a part: about a millisecond's.
+const STEP_ENTRIES: usize = 4096;
 /// What a copy does, for messages.
 pub(crate) const COMPACT: &str = "compact";
 
@@ -357,19 +358,24 @@ impl Compaction {
     fn check_entries(&mut self, next_part: usize) -> Result<()> {
         let Self { shared, old, place, target, .. } = &*self;
         let collections = shared.view.load().collections.clone();
+        let compared = Cell::new(0);
         let is_sound = |collection, location: Location| {
+            compared.set(compared.get() + 1);
             let position = location.position();
             !location.is_in(old.number())
                 || position >= place.position
                 || target.moves.find(position).is_some()
                 || collections.is_dropped(collection)
         };
-        let stop = (next_part + STEP_PARTS).min(shared.keydir.parts());
-        if !(next_part..stop).all(|part| shared.keydir.is_so_in_part(part, is_sound)) {
-            return Err(self.other_documents());
+        let (mut next_part, parts) = (next_part, shared.keydir.parts());
+        while next_part < parts && compared.get() < STEP_ENTRIES {
+            if !shared.keydir.is_so_in_part(next_part, is_sound) {
+                return Err(self.other_documents());
+            }
+            next_part += 1;
         }
-        self.phase = Phase::Checking { next_part: stop };
-        if stop == self.shared.keydir.parts() {
+        self.phase = Phase::Checking { next_part };
+        if next_part == parts {
             if self.garbage.cut() > Sequence::ZERO {
                 self.target.end_base(self.garbage.cut(), self.time);
             }
