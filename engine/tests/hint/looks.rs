@@ -61,8 +61,12 @@ fn a_hint_of_any_other_length_is_not_told_of() {
     for len in 0..hint.len() {
         put(&sim, HINT, &hint[..len]);
         assert_eq!(look(&sim), (None, Some(told.clone())), "cut to {len}");
-        put(&sim, HINT, &[&hint[..len], &vec![0; hint.len() - len]].concat());
-        assert_eq!(look(&sim), (None, Some(told.clone())), "zeros from {len}");
+        let zeros = [&hint[..len], &vec![0; hint.len() - len]].concat();
+        // It may end with zeros.
+        if zeros != hint {
+            put(&sim, HINT, &zeros);
+            assert_eq!(look(&sim), (None, Some(told.clone())), "zeros from {len}");
+        }
     }
     put(&sim, HINT, &[&hint[..], &[0]].concat());
     assert_eq!(look(&sim), (None, Some(told)), "one byte more");

@@ -273,8 +273,11 @@ fn a_hint_of_any_other_length_is_not_used() {
         put(&sim, HINT, &hint[..len]);
         assert_not_used(&sim, &seen, &format!("cut to {len}"));
         let zeros = [&hint[..len], &vec![0; hint.len() - len]].concat();
-        put(&sim, HINT, &zeros);
-        assert_not_used(&sim, &seen, &format!("zeros from {len}"));
+        // It may end with zeros.
+        if zeros != hint {
+            put(&sim, HINT, &zeros);
+            assert_not_used(&sim, &seen, &format!("zeros from {len}"));
+        }
     }
     put(&sim, HINT, &[&hint[..], &[0]].concat());
     assert_not_used(&sim, &seen, "one byte more");
