@@ -353,10 +353,10 @@ impl Compaction {
         }
     }
 
-    /// That the entries of some parts of the keydir lead to records of the base section, or behind it: it may hold other records,
-    /// as many and as long. A hint may lead to those, and a record may name another one than its key's as the version before it.
+    /// That the entries of some parts of the keydir lead to documents of the base section, or behind it: it may hold others, as many
+    /// and as long. A hint may lead to those, and a record may name another one than its key's as the version before it.
     fn check_entries(&mut self, next_part: usize) -> Result<()> {
-        let Self { shared, old, place, target, .. } = &*self;
+        let Self { shared, old, place, target, garbage, .. } = &*self;
         let collections = shared.view.load().collections.clone();
         let compared = Cell::new(0);
         let is_sound = |collection, location: Location| {
@@ -364,7 +364,7 @@ impl Compaction {
             let position = location.position();
             !location.is_in(old.number())
                 || position >= place.position
-                || target.moves.find(position).is_some()
+                || (target.moves.find(position).is_some() && !garbage.is_replaced(position))
                 || collections.is_dropped(collection)
         };
         let (mut next_part, parts) = (next_part, shared.keydir.parts());

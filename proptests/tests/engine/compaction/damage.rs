@@ -151,20 +151,28 @@ fn a_log_whose_records_name_those_of_other_keys_is_not_compacted() {
     let sim = SimFs::new(1);
     let (writer, ..) = prepared(&sim);
     writer.close().unwrap();
-    let mut file = bytes_of(&sim);
+    let file = bytes_of(&sim);
     let commits = Decoded::read(&file).commits;
-    let (b, e) =
-        (commits.iter().rfind(|entry| entry.key == "b"), commits.iter().find(|entry| entry.key == "e"));
-    let (b, e) = (b.unwrap().position, e.unwrap().position);
-    file[e + 16..e + 24].copy_from_slice(&(b as u64).to_le_bytes());
-    seal_log(&mut file);
-    let sim = disk_with(&file);
-    let (mut writer, reader) = open_on(&sim).unwrap();
-    let state = contents(&reader);
-    for history in [History::None, History::Versions(1), History::Versions(2)] {
-        let mut compaction = begin(&mut writer, history);
-        assert!(matches!(advance(&mut compaction), Err(Error::Damaged { .. })), "{history:?}");
-        drop(compaction);
-        assert_eq!((bytes_of(&sim), contents(&reader)), (file.clone(), state.clone()));
+    let first = |key: &str| commits.iter().find(|entry| entry.key == key).unwrap().position;
+    let last = |key: &str| commits.iter().rfind(|entry| entry.key == key).unwrap().position;
+    // Of the second forgery, as many documents are left, and as many bytes.
+    let forgeries: [&[(usize, usize)]; 2] =
+        [&[(first("e"), last("b"))], &[(last("a"), first("b")), (last("b"), last("a"))]];
+    for forged in forgeries {
+        let mut file = file.clone();
+        for &(record, previous) in forged {
+            file[record + 16..record + 24].copy_from_slice(&(previous as u64).to_le_bytes());
+        }
+        seal_log(&mut file);
+        let sim = disk_with(&file);
+        let (mut writer, reader) = open_on(&sim).unwrap();
+        let state = contents(&reader);
+        for history in [History::None, History::Versions(1), History::Versions(2)] {
+            let mut compaction = begin(&mut writer, history);
+            let outcome = advance(&mut compaction);
+            assert!(matches!(outcome, Err(Error::Damaged { .. })), "{forged:?}, {history:?}: {outcome:?}");
+            drop(compaction);
+            assert_eq!((bytes_of(&sim), contents(&reader)), (file.clone(), state.clone()));
+        }
     }
 }
