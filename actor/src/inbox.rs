@@ -15,9 +15,10 @@ use crossbeam_utils::CachePadded;
 
 use crate::command::Command;
 use crate::error::Error;
-use crate::spin::{OneCore, WRITER_LOOKS};
+use crate::spin::{Core, WRITER_LOOKS};
 use crate::sync::{
-    AtomicUsize, Mutex, MutexGuard, Ordering, Receiver, RecvTimeoutError, Sender, TryRecvError, unbounded,
+    AtomicUsize, Mutex, MutexGuard, Ordering, Receiver, RecvTimeoutError, Sender, TryRecvError, park,
+    unbounded,
 };
 
 /// How long a writer that has just worked looks for more before it parks.
@@ -35,7 +36,7 @@ pub(crate) struct Inbox {
     shared: Arc<Shared>,
     put_back: Option<Command>,
     spins: bool,
-    one_core: OneCore,
+    core: Core,
 }
 
 struct Shared {
@@ -85,7 +86,7 @@ pub(crate) fn channel(bytes_max: usize, spins: bool) -> (Outbox, Inbox) {
         line: Mutex::default(),
     });
     let outbox = Outbox { sender, shared: Arc::clone(&shared) };
-    (outbox, Inbox { receiver, shared, put_back: None, spins, one_core: OneCore::default() })
+    (outbox, Inbox { receiver, shared, put_back: None, spins, core: Core::default() })
 }
 
 impl Outbox {
@@ -147,11 +148,7 @@ impl Inbox {
             {
                 return Some(command);
             }
-            let received = match deadline {
-                Some(deadline) => self.receiver.recv_deadline(deadline),
-                None => self.receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            };
-            match received {
+            match park(&self.receiver, deadline) {
                 Ok(command) => {
                     if let Some(command) = self.arrived(command) {
                         return Some(command);
@@ -204,10 +201,10 @@ impl Inbox {
     }
 
     fn spin(&mut self) -> Option<Command> {
-        let mut spin = self.one_core.begin(IDLE_SPIN, WRITER_LOOKS);
+        let mut spin = self.core.spin(IDLE_SPIN, WRITER_LOOKS);
         while spin.go_on() {
             if !self.receiver.is_empty() {
-                self.one_core.learn(&spin);
+                spin.found();
                 return self.try_next();
             }
         }

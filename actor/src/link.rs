@@ -15,7 +15,7 @@ use crate::inbox::{self, Inbox, Outbox};
 use crate::metrics::{Counter, Counters};
 use crate::pending::Pending;
 use crate::snapshot::OpenSnapshots;
-use crate::spin::OneCore;
+use crate::spin::Core;
 use crate::sync::{AtomicU8, AtomicU64, AtomicUsize, Ordering, oneshot};
 use crate::works::Works;
 
@@ -41,7 +41,7 @@ pub(crate) struct Link {
     /// Whether there is a second core to spin on.
     pub(crate) spins: bool,
     /// What its waiters have learned, one for the next.
-    pub(crate) one_core: OneCore,
+    pub(crate) core: Core,
     /// How many threads are in [`Pending::wait`] now.
     pub(crate) waiters: CachePadded<AtomicUsize>,
     commit_nanos: CachePadded<AtomicU64>,
@@ -67,7 +67,7 @@ impl Link {
             outbox,
             ended: OnceLock::new(),
             spins,
-            one_core: OneCore::default(),
+            core: Core::default(),
             waiters: CachePadded::default(),
             commit_nanos: CachePadded::default(),
             orders: Mutex::default(),

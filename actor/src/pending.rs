@@ -237,11 +237,11 @@ fn spin<T>(reply: &oneshot::Receiver<Answer<T>>, link: &Link) -> Option<Result<T
         return None;
     }
     let limit = (commit_time * 2).clamp(SPIN_MIN, SPIN_MAX);
-    let mut spin = link.one_core.begin(limit, WAITER_LOOKS);
+    let mut spin = link.core.spin(limit, WAITER_LOOKS);
     while spin.go_on() && alone() {
         match reply.try_recv() {
             Ok(answer) => {
-                link.one_core.learn(&spin);
+                spin.found();
                 return Some(answer.into_result());
             }
             Err(oneshot::TryRecvError::Disconnected) => return Some(Err(link.lost())),

@@ -29,6 +29,11 @@ pub(crate) fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     (Sender(Arc::clone(&channel)), Receiver(channel))
 }
 
+/// A model has no time: the deadline never comes.
+pub(crate) fn park<T>(receiver: &Receiver<T>, _: Option<Instant>) -> Result<T, RecvTimeoutError> {
+    receiver.recv().map_err(RecvTimeoutError::from)
+}
+
 impl<T> Sender<T> {
     pub(crate) fn send(&self, message: T) -> Result<(), SendError<T>> {
         let mut state = self.0.state();
@@ -63,11 +68,6 @@ impl<T> Receiver<T> {
             }
             state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-    }
-
-    /// A model has no time: the deadline never comes.
-    pub(crate) fn recv_deadline(&self, _: Instant) -> Result<T, RecvTimeoutError> {
-        self.recv().map_err(RecvTimeoutError::from)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
