@@ -2,12 +2,16 @@
 //! and rates do meanwhile. Never holds anything of its own that grows.
 //!
 //! ```text
-//! cargo run --release -p ferrumdb-benches --bin soak -- [--minutes M] [--documents N] [--folder PATH] [--results FOLDER]
+//! cargo run --release -p ferrumdb-benches --bin soak -- [--minutes M] [--documents N] [--rate SETS]
+//!     [--folder PATH] [--results FOLDER]
 //! ```
+//!
+//! `--rate` is how many sets are made in a second at most, for a machine that has other work, too; all that it can if not said.
 
 use std::hint::black_box;
 use std::path::Path;
 use std::process::ExitCode;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use ferrumdb::{AutoCompaction, Config, FerrumDB, FsyncPolicy, Transaction};
@@ -30,6 +34,8 @@ const CACHE_BYTES: u64 = 16 << 20;
 const DEAD_BYTES_MIN: u64 = 16 << 20;
 /// Between the first fifth of the points and the last, by how much memory may grow.
 const GROWTH_MAX: f64 = 1.10;
+/// How far a run with a rate may be ahead before it sleeps.
+const AHEAD_MAX: Duration = Duration::from_millis(5);
 /// What an allocator keeps back in pieces, which weighs in a short run of a few documents alone.
 const KEPT_BACK_BYTES: f64 = 4.0 * 1024.0 * 1024.0;
 
@@ -48,6 +54,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     let parent: String = arguments.value("--folder", ".".to_owned())?;
     let kept: String = arguments.value("--results", String::new())?;
     let documents: usize = arguments.value("--documents", 100_000)?;
+    let sets_per_second: f64 = arguments.value("--rate", f64::INFINITY)?;
     let machine = machine::describe(Path::new(&parent));
     let folder = tempfile::tempdir_in(&parent)?;
     let versions = [Workload::new(documents, 0), Workload::new(documents, 1)];
@@ -72,6 +79,7 @@ fn run(arguments: &Arguments) -> Result<()> {
             let version = &versions[sets % 2];
             db.set(version.keys[number].as_str(), &version.documents[number]).wait()?;
             sets += 1;
+            keep_to(sets_per_second, sets, since);
             if sets % SETS == 0 {
                 black_box(
                     db.get(&versions[0].keys[numbers.below(documents)])?.ok_or("a document is missing")?,
@@ -100,11 +108,23 @@ fn run(arguments: &Arguments) -> Result<()> {
         [("sets, two indexes", Unit::Rate), ("resident memory", Unit::Bytes), ("file", Unit::Bytes)];
     let columns = columns.map(|(name, unit)| (name.to_owned(), unit)).to_vec();
     let series = Some(Series { along: "seconds".to_owned(), columns, points });
-    let build = format!("{documents} documents, a get after every {SETS} sets");
+    let build = format!("{documents} documents, a get after every {SETS} sets{}", rate_of(sets_per_second));
     if !kept.is_empty() {
         Results { machine, build, lines: Vec::new(), series }.keep(Path::new(&kept), "soak")?;
     }
     Ok(())
+}
+
+/// Sleeps where so many sets were made too soon.
+fn keep_to(sets_per_second: f64, sets: usize, since: Instant) {
+    let ahead = Duration::from_secs_f64(sets as f64 / sets_per_second).saturating_sub(since.elapsed());
+    if ahead > AHEAD_MAX {
+        thread::sleep(ahead);
+    }
+}
+
+fn rate_of(sets_per_second: f64) -> String {
+    if sets_per_second.is_finite() { format!(", {sets_per_second} sets a second") } else { String::new() }
 }
 
 /// Memory is where it was: the most of the last fifth is hardly more than the most of the second.
