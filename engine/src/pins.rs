@@ -68,8 +68,16 @@ impl Pins {
         Self { block: Block::new(), claimed: AtomicU64::new(0) }
     }
 
-    /// Claims a slot for a sequence that has been published. The caller loads the view *after* this.
-    pub(crate) fn claim(&self, published: Sequence) -> Slot {
+    /// Pins what `load` loads, and the sequence that it says it stands on, which is `published` or a later one.
+    pub(crate) fn pin<V>(&self, published: Sequence, load: impl FnOnce() -> (Sequence, V)) -> (Slot, V) {
+        let slot = self.claim(published);
+        let (exact, view) = load();
+        self.settle(slot, exact);
+        (slot, view)
+    }
+
+    /// Claims a slot for a sequence that has been published. The view is loaded *after* this.
+    fn claim(&self, published: Sequence) -> Slot {
         let mut base = 0;
         let mut block = &self.block;
         loop {
@@ -88,7 +96,7 @@ impl Pins {
     }
 
     /// Notes which sequence the pin stands on: that of the view which was loaded after the slot was claimed.
-    pub(crate) fn settle(&self, slot: Slot, exact: Sequence) {
+    fn settle(&self, slot: Slot, exact: Sequence) {
         // ORDER: released, since the slot's last pin, which this one has acquired, must have ended for whoever sees this.
         self.slot(slot).store((exact.0 + 1) << 1 | SETTLED, Ordering::Release);
     }
@@ -250,16 +258,14 @@ mod tests {
         let pins = Pins::new();
         let need = |since, until| seen(&pins).of(Sequence(since), Sequence(until));
         assert_eq!(need(1, 2), Need::None);
-        let old = pins.claim(Sequence(3));
-        pins.settle(old, Sequence(5));
+        let (old, ()) = pins.pin(Sequence(3), || (Sequence(5), ()));
         for (since, until) in [(1, 5), (6, 7), (6, 1000), (5, 5)] {
             assert_eq!(need(since, until), Need::None, "[{since}, {until})");
         }
         for (since, until) in [(1, 6), (5, 6), (4, 1000)] {
             assert_eq!(need(since, until), Need::Pin(Sequence(5)), "[{since}, {until})");
         }
-        let new = pins.claim(Sequence(9));
-        pins.settle(new, Sequence(9));
+        let (new, ()) = pins.pin(Sequence(9), || (Sequence(9), ()));
         assert_eq!(need(5, 9), Need::Pin(Sequence(5)));
         assert_eq!(need(5, 10), Need::Pin(Sequence(9)), "the newest that needs it holds it");
         assert_eq!(need(6, 9), Need::None, "what lies between two pins is needed by neither");
@@ -325,9 +331,11 @@ mod loom_tests {
         }
 
         fn read(&self) {
-            let slot = self.pins.claim(Sequence(self.published.load(Ordering::Acquire)));
-            let pinned = self.published.load(Ordering::Acquire);
-            self.pins.settle(slot, Sequence(pinned));
+            let published = || self.published.load(Ordering::Acquire);
+            let (slot, pinned) = self.pins.pin(Sequence(published()), || {
+                let pinned = published();
+                (Sequence(pinned), pinned)
+            });
             let newest = self.newest.load(Ordering::Acquire);
             let is_there = newest <= pinned || self.kept[pinned as usize].load(Ordering::Acquire) == 1;
             assert!(is_there, "a pinned reader lost its version");

@@ -46,10 +46,10 @@ impl Snapshot {
         // ORDER: the generation first. What the view shows is in it or in a later one.
         let generations = shared.generations.load_full();
         let published = shared.view.load().sequence;
-        let slot = shared.pins.claim(published);
-        // ORDER: the view is loaded after the slot was claimed; see `pins`.
-        let view = shared.view.load_full();
-        shared.pins.settle(slot, view.sequence);
+        let (slot, view) = shared.pins.pin(published, || {
+            let view = shared.view.load_full();
+            (view.sequence, view)
+        });
         let now = if view.expiring.is_empty() { Timestamp::default() } else { shared.now() };
         let (pin, cancelled) = (Pin::Own(slot), AtomicBool::new(false));
         Self { shared: Arc::clone(shared), generations, view, pin, cancelled, now }
