@@ -77,8 +77,10 @@ fn a_compacted_file_that_ends_within_its_base_section_is_damaged() {
             assert_damaged(&file[..end], record_of(&file, end));
             let mut zeros = file.clone();
             zeros[end..].fill(0);
-            let changed = (end..file.len()).find(|position| file[*position] != 0).unwrap();
-            assert_damaged(&zeros, record_of(&file, changed));
+            // A checksum may end with zeros, which are no change.
+            if let Some(changed) = (end..file.len()).find(|position| file[*position] != 0) {
+                assert_damaged(&zeros, record_of(&file, changed));
+            }
         }
         // The header says that more was there.
         let mut older = file.clone();
