@@ -53,6 +53,8 @@ pub struct Verification {
     judge: Judge,
     known: Known,
     comparison: Comparison,
+    /// Where the log ends that is known by other means.
+    known_end: u64,
     is_compared: bool,
     tail: Tail,
     /// The stretches that hold no record, ascending.
@@ -245,6 +247,7 @@ impl Verification {
             is_compared: known.as_of() == Sequence::ZERO && matches!(known, Known::Closed(_)),
             known,
             comparison,
+            known_end,
             tail: Tail::default(),
             bad: Vec::new(),
             notes: Vec::new(),
@@ -267,6 +270,10 @@ impl Verification {
         let stop = self.position + STEP_BYTES;
         while self.position < stop {
             let position = self.position;
+            if position >= self.known_end {
+                // Before anything behind it is taken for torn, with all that was found there.
+                self.compare();
+            }
             let before = self.counts();
             match survey.piece(position, |head, mark, payload| self.record(position, head, mark, payload))? {
                 Piece::Record { end } => self.position = end,
@@ -336,7 +343,6 @@ impl Verification {
                 report.find(position, sequence, key, what);
             });
         } else if let Known::Closed(_) = self.known {
-            self.compare();
             self.tail.stage(self.generation, position, head, &payload);
         }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::*;
-use crate::fs::{FileSystem, MemoryFs};
+use crate::fs::{FileSystem, MemoryFs, OpenMode};
 use crate::generation::Location;
 use crate::index::extract::{Extracted, extract};
 use crate::index::working::Workings;
@@ -135,4 +135,24 @@ fn a_hint_that_checks_and_tells_another_story_is_found() {
     assert_found(&verified(), "the keydir leads elsewhere for it");
     files.remove(Path::new("/my.db.hint")).unwrap();
     assert_eq!(verified(), [""; 0], "the log is as it should be");
+}
+
+#[test]
+fn a_torn_tail_hides_nothing_of_what_a_hint_tells_wrongly() {
+    let files = Arc::new(MemoryFs::new());
+    let (mut writer, _) = open(Options::new(PATH), files.clone()).unwrap();
+    commit(&mut writer, &[("a", "1"), ("b", "2")]);
+    let keydir = &writer.shared().keydir;
+    let entry = keydir.remove(&keydir.hash(ROOT, "b")).unwrap();
+    put(&writer, "never set", entry);
+    writer.close().unwrap();
+    let log = files.open(Path::new(PATH), OpenMode::ReadWrite).unwrap();
+    log.write_at(&[0xA5; 100], log.len().unwrap()).unwrap();
+    drop(log);
+    let mut verification = Verification::of_file(Path::new(PATH), None, &*files).unwrap();
+    while verification.step().unwrap() != VerifyStep::Done {}
+    let report = verification.finish();
+    assert_eq!(report.torn_bytes, 100);
+    let found: Vec<_> = report.findings.into_iter().map(|finding| finding.what).collect();
+    assert_found(&found, "the keydir leads to 2 documents, and the log holds 1 of them");
 }
